@@ -1,0 +1,1 @@
+//! Profiles of compliance controls in KDL, decoded to checks.

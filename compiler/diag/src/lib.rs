@@ -1,0 +1,1 @@
+//! Diagnostics as data: places, labels, codes and their renderers.

@@ -1,0 +1,1 @@
+//! The evaluator of compliance checks against any target.

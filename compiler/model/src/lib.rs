@@ -1,0 +1,39 @@
+//! Plain data shared by the compiler and the runtime.
+//!
+//! This crate holds the nouns that both sides speak of: where a value stands in a source file
+//! ([`Origin`]), what identifies bytes ([`Digest`]) and work ([`Key`]), what is to be done
+//! ([`Action`], [`Plan`]), what a layer is ([`Manifest`], [`Tree`]), what is to be checked
+//! ([`Control`]) and what was found ([`Verdict`]), and what happened ([`Event`]).
+//! It knows neither KDL nor terminals nor any path of the machine that it runs on.
+
+mod action;
+mod change;
+mod check;
+mod digest;
+mod event;
+mod image_path;
+mod key;
+mod layer;
+mod origin;
+mod package;
+mod plan;
+mod sources;
+mod target;
+mod tree;
+mod verdict;
+
+pub use action::*;
+pub use change::*;
+pub use check::*;
+pub use digest::*;
+pub use event::*;
+pub use image_path::*;
+pub use key::*;
+pub use layer::*;
+pub use origin::*;
+pub use package::*;
+pub use plan::*;
+pub use sources::*;
+pub use target::*;
+pub use tree::*;
+pub use verdict::*;

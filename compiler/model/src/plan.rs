@@ -1,0 +1,115 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Action, Digest, ExpectFailed, Key, Origin, OutputSettings};
+
+/// Index of a node in [`Plan::nodes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NodeId(pub u32);
+
+/// What is to be done, as data: nodes in an order in which each comes after its inputs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The nodes; equal plan keys are one node, shared by several images.
+    pub nodes: Vec<Node>,
+    /// The images, by name.
+    pub images: Vec<Image>,
+}
+
+impl Plan {
+    /// The node of this id.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// The image of this name.
+    pub fn image(&self, name: &str) -> Option<&Image> {
+        self.images.iter().find(|image| image.name == name)
+    }
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its index.
+    pub id: NodeId,
+    /// For people, unique within an image: `slurm-client/packages`, `base`, `stamp`.
+    pub label: String,
+    /// What it does.
+    pub action: Action,
+    /// What it stands on.
+    pub inputs: Vec<Edge>,
+    /// The portable key: fields and inputs' plan keys, no store needed.
+    pub key: Key,
+    /// The nodes of the spec that it comes from, the foremost first.
+    pub origins: Vec<Origin>,
+    /// Names of the images that use it.
+    pub images: Vec<String>,
+}
+
+/// An input of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// The input.
+    pub node: NodeId,
+    /// What it is to the node.
+    pub role: EdgeRole,
+}
+
+/// What an input is to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EdgeRole {
+    /// A layer below, from the bottom up in the order of the edges.
+    Lower,
+    /// The resolved package list to install.
+    List,
+    /// A resolved list whose packages count as installed.
+    Installed,
+    /// A verdict that must not block.
+    Verdict,
+}
+
+/// One image of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Image {
+    /// Its name, `summit-compute`.
+    pub name: String,
+    /// Its cluster, `summit`.
+    pub cluster: String,
+    /// Its type, `compute`.
+    pub image_type: String,
+    /// Debian's name of the architecture.
+    pub arch: String,
+    /// Where it is declared.
+    pub origin: Origin,
+    /// All its layers from the bottom up, secrets and stamp included.
+    pub layers: Vec<NodeId>,
+    /// The layers that its digest and its controls are keyed by: no secrets, no stamp.
+    pub tree: Vec<NodeId>,
+    /// The secrets layer, when it delivers one.
+    pub secrets: Option<NodeId>,
+    /// The stamp.
+    pub stamp: NodeId,
+    /// Verdict nodes.
+    pub verdicts: Vec<NodeId>,
+    /// The packed output, when one is declared.
+    pub pack: Option<NodeId>,
+    /// The kernel's command line, when a kernel is declared.
+    pub cmdline: Option<String>,
+    /// The output's settings.
+    pub output: Option<OutputSettings>,
+    /// Units that may and must fail in a booted container.
+    pub expect_failed: Vec<ExpectFailed>,
+    /// Control results known from the spec alone.
+    pub spec_verdicts: Vec<crate::Verdict>,
+}
+
+impl Image {
+    /// A name that only this image's plan has: the digest over its nodes' plan keys.
+    pub fn plan_digest(&self, plan: &Plan) -> Digest {
+        let mut bytes = Vec::new();
+        for id in self.layers.iter().chain(&self.verdicts).chain(&self.pack) {
+            bytes.extend_from_slice(plan.node(*id).key.digest.as_bytes());
+        }
+        Digest::of(&bytes)
+    }
+}

@@ -1,0 +1,124 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Digest;
+
+/// One file of a project as a listing names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceEntry {
+    /// Path relative to the project's root, `/` between components.
+    pub path: String,
+    /// True when marked executable.
+    pub executable: bool,
+}
+
+/// Why a source could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceError {
+    /// There is no such file.
+    NotFound,
+    /// The path leaves the project, directly or through a symbolic link.
+    Outside,
+    /// It is a directory or something else that is not a regular file.
+    NotAFile,
+    /// It could not be read.
+    Unreadable(String),
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("there is no such file"),
+            Self::Outside => f.write_str("the path leaves the project"),
+            Self::NotAFile => f.write_str("it is not a regular file"),
+            Self::Unreadable(why) => write!(f, "it could not be read: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for SourceError {}
+
+/// The only window of the compiler onto a project: a directory, a revision in git, or memory.
+///
+/// Paths are relative to the project's root with `/` between components and never contain `..`.
+pub trait Sources: Send + Sync {
+    /// All files of the project that are specs (`*.kdl`), sorted by path. Hidden directories,
+    /// what git ignores, and directories with a `forge.kdl` of their own are left out.
+    fn specs(&self) -> Result<Vec<SourceEntry>, SourceError>;
+
+    /// The content of a file.
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, SourceError>;
+
+    /// Digest, size and executable bit of a file, without keeping its content.
+    fn stat(&self, path: &str) -> Result<SourceStat, SourceError>;
+
+    /// All regular files below a directory, sorted by path; paths are relative to the root.
+    fn list(&self, directory: &str) -> Result<Vec<SourceEntry>, SourceError>;
+}
+
+/// What is known of a source file without reading it into a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceStat {
+    /// Digest of the content.
+    pub digest: Digest,
+    /// Size in bytes.
+    pub size: u64,
+    /// True when marked executable.
+    pub executable: bool,
+}
+
+/// Sources in memory, for tests and documentation.
+#[derive(Clone, Debug, Default)]
+pub struct MemorySources {
+    files: std::collections::BTreeMap<String, (Arc<[u8]>, bool)>,
+}
+
+impl MemorySources {
+    /// No files.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds or replaces a file.
+    pub fn insert(&mut self, path: impl Into<String>, content: impl AsRef<[u8]>) -> &mut Self {
+        self.files.insert(path.into(), (Arc::from(content.as_ref()), false));
+        self
+    }
+
+    fn get(&self, path: &str) -> Result<&(Arc<[u8]>, bool), SourceError> {
+        self.files.get(path).ok_or(SourceError::NotFound)
+    }
+
+    fn entries(&self, keep: impl Fn(&str) -> bool) -> Vec<SourceEntry> {
+        self.files
+            .iter()
+            .filter(|(path, _)| keep(path))
+            .map(|(path, (_, executable))| SourceEntry {
+                path: path.clone(),
+                executable: *executable,
+            })
+            .collect()
+    }
+}
+
+impl Sources for MemorySources {
+    fn specs(&self) -> Result<Vec<SourceEntry>, SourceError> {
+        Ok(self.entries(|path| path.rsplit_once('.').is_some_and(|(_, end)| end == "kdl")))
+    }
+
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, SourceError> {
+        Ok(self.get(path)?.0.clone())
+    }
+
+    fn stat(&self, path: &str) -> Result<SourceStat, SourceError> {
+        let (content, executable) = self.get(path)?;
+        let (digest, size) = (Digest::of(content), content.len() as u64);
+        Ok(SourceStat { digest, size, executable: *executable })
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<SourceEntry>, SourceError> {
+        let prefix = format!("{}/", directory.trim_end_matches('/'));
+        let found = self.entries(|path| path.starts_with(&prefix));
+        if found.is_empty() { Err(SourceError::NotFound) } else { Ok(found) }
+    }
+}

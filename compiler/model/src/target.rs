@@ -1,0 +1,114 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Level, Origin};
+
+/// An answer of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// The target knows.
+    Known(T),
+    /// The target cannot know; the check goes to a later level. Never a pass.
+    Unknown(String),
+}
+
+/// What a target says of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStat {
+    /// `file`, `directory`, `symlink`, …
+    pub kind: String,
+    /// Permission bits with set-id and sticky bits.
+    pub mode: u32,
+    /// Owner's name in the image, or the number when it has none.
+    pub owner: String,
+    /// Group's name in the image, or the number when it has none.
+    pub group: String,
+    /// Bytes.
+    pub size: u64,
+    /// For a symbolic link: as written.
+    pub link: Option<String>,
+}
+
+/// What a target says of a command that ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandOutput {
+    /// Exit status; 128 and the signal's number when it was killed.
+    pub status: i32,
+    /// Standard output, at most 1 MiB kept.
+    pub stdout: String,
+    /// Standard error, at most 1 MiB kept.
+    pub stderr: String,
+}
+
+/// What a target says of a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledPackage {
+    /// The version; the spec does not know it.
+    pub version: Option<String>,
+}
+
+/// What a target says of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Numeric id, where known.
+    pub uid: Option<u32>,
+    /// Primary group's name, where known.
+    pub group: Option<String>,
+    /// Supplementary groups.
+    pub groups: Vec<String>,
+    /// Home, where known.
+    pub home: Option<String>,
+    /// Shell, where known.
+    pub shell: Option<String>,
+}
+
+/// What a target says of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UnitState {
+    /// The unit is there.
+    pub installed: bool,
+    /// It starts at boot.
+    pub enabled: bool,
+    /// It cannot start.
+    pub masked: bool,
+    /// It runs now; only a booted target knows.
+    pub running: Option<bool>,
+}
+
+/// Something that checks can be asked of.
+///
+/// The judge asks lazily; a wrapper records what was asked and what was answered, so that a
+/// verdict can be kept for as long as the answers stay the same. Paths are absolute and resolved
+/// inside the image, links included.
+pub trait Target {
+    /// Where this target stands.
+    fn level(&self) -> Level;
+    /// Kind, mode and owner of a path; the last component's link is followed when asked.
+    fn stat(&self, path: &str, follow: bool) -> Answer<Option<FileStat>>;
+    /// A file's bytes; none when it is absent or no regular file.
+    fn read(&self, path: &str) -> Answer<Option<Vec<u8>>>;
+    /// Names in a directory, sorted; none when it is absent or no directory.
+    fn list(&self, path: &str) -> Answer<Option<Vec<String>>>;
+    /// A package, when it is installed.
+    fn package(&self, name: &str) -> Answer<Option<InstalledPackage>>;
+    /// An account.
+    fn user(&self, name: &str) -> Answer<Option<Account>>;
+    /// A group's id.
+    fn group(&self, name: &str) -> Answer<Option<Option<u32>>>;
+    /// A unit, full name.
+    fn unit(&self, name: &str) -> Answer<UnitState>;
+    /// The configured value of a kernel parameter.
+    fn kernel_parameter(&self, name: &str) -> Answer<Option<String>>;
+    /// Runs a command line with a limit in seconds.
+    fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput>;
+    /// Where the spec (or a layer) made this path, for the report.
+    fn provenance(&self, path: &str) -> Option<Provenance>;
+}
+
+/// Which layer and which line of the spec made something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The layer's label, or a package's name.
+    pub layer: String,
+    /// The node of the spec.
+    pub origin: Option<Origin>,
+}

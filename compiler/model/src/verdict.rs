@@ -1,0 +1,66 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Level, Origin, Provenance};
+
+/// How a control came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Everything asked for holds.
+    Passed,
+    /// Something asked for does not hold.
+    Failed,
+    /// Its `only-if` does not hold.
+    Skipped,
+    /// It could not be judged: never a pass, never a fail.
+    Error,
+    /// This target cannot know; a later one will.
+    NotKnownHere,
+}
+
+/// A control's result at one level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The control's id.
+    pub control: String,
+    /// Its profile.
+    pub profile: String,
+    /// Its title.
+    pub title: String,
+    /// 0.0 to 1.0.
+    pub impact: f64,
+    /// Where it was judged.
+    pub level: Level,
+    /// How it came out.
+    pub status: Status,
+    /// One for each expectation that was judged.
+    pub results: Vec<CheckResult>,
+    /// Where the control is declared.
+    pub origin: Origin,
+}
+
+impl Verdict {
+    /// True when packing must not go on.
+    pub fn blocks(&self) -> bool {
+        matches!(self.status, Status::Failed | Status::Error) && self.impact > 0.0
+    }
+}
+
+/// One expectation's result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// `file /etc/motd: mode is "0644"`.
+    pub text: String,
+    /// How it came out.
+    pub status: Status,
+    /// What was found instead, or why it could not be judged.
+    pub message: Option<String>,
+    /// What the answer rests on: `/etc/sysctl.d/90-x.conf:3`, `dpkg status`, `unit link`.
+    pub evidence: Option<String>,
+    /// The pass rests on something that is absent.
+    pub vacuous: bool,
+    /// The expectation's node.
+    pub origin: Origin,
+    /// Who made what was looked at.
+    pub provenance: Option<Provenance>,
+}

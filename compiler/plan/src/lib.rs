@@ -1,0 +1,1 @@
+//! Resolved specs lowered to a content-hashed graph of actions.

@@ -1,0 +1,265 @@
+//! What a project says, with every reference followed and every parameter put in: the contract
+//! between this crate and the plan builder. No KDL, no `${…}`, no `when` is left in it.
+
+use std::collections::BTreeMap;
+
+use forge_model::{
+    Content, ExpectFailed, ImagePath, Located, Origin, OutputSettings, PackageSources, Profile,
+    SecretReference, SourceFile,
+};
+
+/// All images of a project, by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResolvedSpec {
+    /// The images.
+    pub images: Vec<ResolvedImage>,
+}
+
+/// One image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedImage {
+    /// Its name.
+    pub name: String,
+    /// Where it is declared.
+    pub origin: Origin,
+    /// `set cluster=…`; the name's first word when not set.
+    pub cluster: String,
+    /// `set type=…`; the rest of the name when not set.
+    pub image_type: String,
+    /// The lowest layer.
+    pub base: ResolvedBase,
+    /// The kernel.
+    pub kernel: Option<ResolvedKernel>,
+    /// Roles in the order in which the image names them, used roles before those that use them,
+    /// a parent image's before its own; the image's own items stand in a last part named after
+    /// the image.
+    pub parts: Vec<Part>,
+    /// Profiles with their parameters put in.
+    pub profiles: Vec<Profile>,
+    /// How it is packed.
+    pub output: Option<Located<OutputSettings>>,
+    /// Units that may and must fail in a booted container.
+    pub expect_failed: Vec<ExpectFailed>,
+}
+
+/// The lowest layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedBase {
+    /// Its name.
+    pub name: String,
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Debian's name of the architecture.
+    pub arch: String,
+    /// What it is made of.
+    pub kind: BaseKind,
+}
+
+/// What a base is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BaseKind {
+    /// mmdebstrap.
+    Debian {
+        /// Where packages come from.
+        sources: PackageSources,
+        /// Packages beside the essential and required ones.
+        include: Vec<Located<String>>,
+        /// dpkg `path-exclude` globs.
+        exclude_paths: Vec<String>,
+    },
+    /// A tar archive of the project.
+    Archive {
+        /// The archive.
+        source: SourceFile,
+    },
+    /// A directory of the project.
+    Tree {
+        /// The directory.
+        directory: String,
+        /// Its files, with their paths in the image.
+        files: Vec<(ImagePath, SourceFile)>,
+    },
+}
+
+/// The kernel of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedKernel {
+    /// The package that brings it.
+    pub package: Located<String>,
+    /// Its command line.
+    pub cmdline: Option<String>,
+}
+
+/// One role with its parameters put in, or an image's own items.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The role's name, or the image's.
+    pub name: String,
+    /// Where the image or role asks for it.
+    pub origin: Origin,
+    /// Where it is declared.
+    pub declared: Origin,
+    /// Packages, with recommends asked for or not.
+    pub packages: Vec<PartPackages>,
+    /// Everything else, in the order of the file.
+    pub items: Vec<Item>,
+}
+
+/// One `packages` node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartPackages {
+    /// The names.
+    pub names: Vec<Located<String>>,
+    /// `recommends=#true`.
+    pub recommends: bool,
+}
+
+/// One item of a part, with the node that asks for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// The node.
+    pub origin: Origin,
+    /// `override=#true`: the item may change what another part declares.
+    pub overrides: bool,
+    /// What it is.
+    pub kind: ItemKind,
+}
+
+/// The kinds of items.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ItemKind {
+    /// `file "/path" { content … }`, `source=`, `template=`.
+    File {
+        /// Where.
+        path: ImagePath,
+        /// The bytes; templates are rendered.
+        content: Content,
+        /// Permission bits.
+        mode: u32,
+        /// Owner's name.
+        owner: String,
+        /// Group's name.
+        group: String,
+    },
+    /// `file "/path" secret="name"`.
+    SecretFile {
+        /// Where.
+        path: ImagePath,
+        /// Which secret.
+        secret: SecretReference,
+        /// Permission bits.
+        mode: u32,
+        /// Owner's name.
+        owner: String,
+        /// Group's name.
+        group: String,
+    },
+    /// `directory "/path"`.
+    Directory {
+        /// Where.
+        path: ImagePath,
+        /// Permission bits.
+        mode: u32,
+        /// Owner's name.
+        owner: String,
+        /// Group's name.
+        group: String,
+    },
+    /// `link "/path" target="…"`.
+    Link {
+        /// Where.
+        path: ImagePath,
+        /// As written.
+        target: String,
+    },
+    /// `remove "/glob"`.
+    Remove {
+        /// An absolute path or glob.
+        pattern: String,
+    },
+    /// `user "name"`.
+    User {
+        /// Its name.
+        name: String,
+        /// Its id.
+        uid: Option<u32>,
+        /// Primary group.
+        group: Option<String>,
+        /// Supplementary groups.
+        groups: Vec<String>,
+        /// Home.
+        home: Option<String>,
+        /// Shell.
+        shell: Option<String>,
+        /// Comment field.
+        comment: String,
+        /// `system=#true`.
+        system: bool,
+        /// `before="packages"`.
+        early: bool,
+    },
+    /// `group "name"`.
+    Group {
+        /// Its name.
+        name: String,
+        /// Its id.
+        gid: Option<u32>,
+        /// `system=#true`.
+        system: bool,
+        /// `before="packages"`.
+        early: bool,
+    },
+    /// `service "name" enabled=…`, for a unit that a package brings.
+    Service {
+        /// The unit's full name.
+        unit: String,
+        /// Enable, disable, or leave.
+        enabled: Option<bool>,
+        /// `masked=#true`.
+        masked: bool,
+    },
+    /// `unit "name" source=…`.
+    Unit {
+        /// The unit's full name.
+        unit: String,
+        /// Its text, when the spec brings the unit.
+        content: Option<Content>,
+        /// Enable, disable, or leave.
+        enabled: Option<bool>,
+        /// `masked=#true`.
+        masked: bool,
+    },
+    /// `run "name" script=…`.
+    Run {
+        /// The step's name.
+        name: String,
+        /// The script.
+        script: SourceFile,
+        /// Declared inputs: path as written, file.
+        inputs: Vec<(String, SourceFile)>,
+        /// Environment: parameters asked for by `param`, upper-cased, `-` as `_`, and `env`.
+        environment: BTreeMap<String, String>,
+        /// Secrets asked for.
+        secrets: Vec<SecretReference>,
+    },
+    /// `sysctl "name" value`.
+    Sysctl {
+        /// `vm.swappiness`.
+        name: String,
+        /// As text.
+        value: String,
+    },
+    /// `mount "/where" what=… type=… options=…`.
+    Mount {
+        /// Mount point.
+        path: ImagePath,
+        /// What is mounted.
+        what: String,
+        /// File system.
+        filesystem: String,
+        /// Options.
+        options: String,
+        /// Mounted on first use.
+        automount: bool,
+    },
+}

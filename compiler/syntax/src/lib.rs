@@ -1,0 +1,1 @@
+//! KDL text to located nodes: guard, parser, cursor, suggestions.

@@ -1,0 +1,1 @@
+//! Packed images: newc cpio writer, compressed segments, names, links, manifests.

@@ -1,0 +1,1 @@
+//! Runs a plan into the store: freshness, scheduling, and the application of each action.

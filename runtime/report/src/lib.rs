@@ -1,0 +1,1 @@
+//! Results for people and for CI: merge-request text, JUnit, Terraform widget, JSON.

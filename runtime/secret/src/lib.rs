@@ -1,0 +1,1 @@
+//! Secrets: openers, masked values, keyed digests, the search of layers for leaked values.

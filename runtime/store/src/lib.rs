@@ -1,0 +1,1 @@
+//! The store: layers, blobs, records, transactions, locks, garbage collection.
