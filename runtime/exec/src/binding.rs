@@ -1,0 +1,1 @@
+//! Declarations are binding: later steps may not change declared paths.

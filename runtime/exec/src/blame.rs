@@ -1,0 +1,1 @@
+//! Which layer, package and line of the spec made a path.

@@ -1,0 +1,1 @@
+//! Typed changes applied natively to the view of the layers below.

@@ -1,0 +1,1 @@
+//! Debian: package lists, the base, and package steps.
