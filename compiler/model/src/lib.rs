@@ -9,8 +9,10 @@
 mod action;
 mod change;
 mod check;
+mod check_text;
 mod digest;
 mod event;
+mod fields;
 mod image_path;
 mod key;
 mod layer;

@@ -1,0 +1,249 @@
+//! What of an action enters its keys, as named fields. Destructured without `..`, so that a new
+//! part of an action cannot be forgotten here.
+
+use crate::{
+    Action, Base, Change, ChangeKind, Changes, Content, ExpectFailed, KeyBuilder, Located, Mirror,
+    OutputSettings, Pack, PackageSources, Packages, Resolve, Run, SecretFile, SecretReference,
+    SecretSource, Secrets, SourceFile, Stamp, Verify,
+};
+
+impl Action {
+    /// The version of what this kind of action does to its inputs; rising it rebuilds all of the
+    /// kind.
+    pub fn version(&self) -> u32 {
+        match self {
+            Self::Resolve(_)
+            | Self::Base(_)
+            | Self::Packages(_)
+            | Self::Changes(_)
+            | Self::Run(_)
+            | Self::Secrets(_)
+            | Self::Stamp(_)
+            | Self::Verify(_)
+            | Self::Pack(_) => 1,
+        }
+    }
+
+    /// A key builder of this action's kind that holds all of its own fields and no input.
+    pub fn key_builder(&self) -> KeyBuilder {
+        let mut key = KeyBuilder::new(self.kind(), self.version());
+        match self {
+            Self::Resolve(resolve) => resolve_fields(resolve, &mut key),
+            Self::Base(base) => base_fields(base, &mut key),
+            Self::Packages(packages) => {
+                let Packages { arch, names } = packages;
+                key.field("architecture", arch);
+                name_fields(names, &mut key);
+            }
+            Self::Changes(Changes { changes }) => {
+                for change in changes {
+                    change_fields(change, &mut key);
+                }
+            }
+            Self::Run(run) => run_fields(run, &mut key),
+            Self::Secrets(Secrets { files }) => {
+                for file in files {
+                    secret_file_fields(file, &mut key);
+                }
+            }
+            Self::Stamp(stamp) => stamp_fields(stamp, &mut key),
+            Self::Verify(verify) => verify_fields(verify, &mut key),
+            Self::Pack(pack) => pack_fields(pack, &mut key),
+        }
+        key
+    }
+}
+
+fn name_fields(names: &[Located<String>], key: &mut KeyBuilder) {
+    for name in names {
+        key.field_at("package", &name.value, &name.origin);
+    }
+}
+
+fn sources_fields(sources: &PackageSources, key: &mut KeyBuilder) {
+    let PackageSources { suite, components, updates, mirror, security } = sources;
+    key.field("suite", suite);
+    key.field("components", components.join(" "));
+    key.field("updates and security suites", updates.to_string());
+    for (name, mirror) in [("mirror", mirror), ("security mirror", security)] {
+        // The URL stays out: it may be that of the runner's own cache.
+        let mirror = mirror.as_ref().map_or("host", |Mirror { name, url: _ }| name);
+        key.field(name, mirror);
+    }
+}
+
+fn resolve_fields(resolve: &Resolve, key: &mut KeyBuilder) {
+    let Resolve { arch, sources, base, names, recommends } = resolve;
+    key.field("architecture", arch);
+    sources_fields(sources, key);
+    key.field("essential and required packages", base.to_string());
+    key.field("recommended packages", recommends.to_string());
+    name_fields(names, key);
+}
+
+fn source_field(name: impl Into<String>, file: &SourceFile, key: &mut KeyBuilder) {
+    // The path in the project is for people; the bytes and the executable bit count.
+    let SourceFile { path: _, digest, size: _, executable } = file;
+    let name = name.into();
+    key.digest(name.clone(), digest);
+    key.field(format!("{name}, executable"), executable.to_string());
+}
+
+fn base_fields(base: &Base, key: &mut KeyBuilder) {
+    match base {
+        Base::Debian { arch, sources, exclude_paths } => {
+            key.field("architecture", arch);
+            sources_fields(sources, key);
+            for url in [&sources.mirror, &sources.security].into_iter().flatten() {
+                // The image's own sources.list names the mirror of the spec.
+                key.field(format!("URL of mirror {}", url.name), &url.url);
+            }
+            for path in exclude_paths {
+                key.field("excluded path", path);
+            }
+        }
+        Base::Archive { arch, source } => {
+            key.field("architecture", arch);
+            source_field("archive", source, key);
+        }
+        Base::Tree { arch, directory: _, files } => {
+            key.field("architecture", arch);
+            for (path, file) in files {
+                source_field(format!("content of {path}"), file, key);
+            }
+        }
+    }
+}
+
+fn change_fields(change: &Change, key: &mut KeyBuilder) {
+    let Change { origin, what } = change;
+    let mut add = |name: String, value: String| {
+        key.field_at(name, value, origin);
+    };
+    match what {
+        ChangeKind::Directory { path, mode, owner, group } => {
+            add(format!("directory {path}"), format!("{mode:04o} {owner}:{group}"));
+        }
+        ChangeKind::File { path, content, mode, owner, group } => {
+            add(format!("mode and owner of {path}"), format!("{mode:04o} {owner}:{group}"));
+            add(format!("content of {path}"), content.digest().to_hex());
+        }
+        ChangeKind::Link { path, target } => add(format!("link {path}"), target.clone()),
+        ChangeKind::Remove { pattern } => add("remove".to_owned(), pattern.clone()),
+        ChangeKind::Group { name, gid, system } => {
+            add(format!("group {name}"), format!("gid {} system {system}", number(*gid)));
+        }
+        ChangeKind::User { name, uid, group, groups, home, shell, comment, system } => {
+            let text = |value: &Option<String>| format!("{:?}", value.as_deref().unwrap_or("-"));
+            let value = format!(
+                "uid {} group {} groups {:?} home {} shell {} comment {comment:?} system {system}",
+                number(*uid),
+                text(group),
+                groups.join(","),
+                text(home),
+                text(shell),
+            );
+            add(format!("user {name}"), value);
+        }
+        ChangeKind::Enable { unit } => add(format!("unit {unit}"), "enabled".to_owned()),
+        ChangeKind::Disable { unit } => add(format!("unit {unit}"), "disabled".to_owned()),
+        ChangeKind::Mask { unit } => add(format!("unit {unit}"), "masked".to_owned()),
+    }
+}
+
+fn number(value: Option<u32>) -> String {
+    value.map_or_else(|| "any".to_owned(), |number| number.to_string())
+}
+
+fn run_fields(run: &Run, key: &mut KeyBuilder) {
+    let Run { name, script, inputs, environment, secrets, protected, origin } = run;
+    key.field_at("step", name, origin);
+    source_field("script", script, key);
+    for (path, file) in inputs {
+        source_field(format!("input {path}"), file, key);
+    }
+    for (name, value) in environment {
+        key.field(format!("environment {name}"), value);
+    }
+    for secret in secrets {
+        secret_fields(secret, key);
+    }
+    for path in protected {
+        key.field("declared by an earlier step", path.to_string());
+    }
+}
+
+fn secret_fields(secret: &SecretReference, key: &mut KeyBuilder) {
+    let SecretReference { name, source, origin } = secret;
+    let value = match source {
+        SecretSource::Age(file) => format!("age {}", file.digest),
+        SecretSource::Environment { variable, version } => {
+            format!("environment {variable} version {version}")
+        }
+        SecretSource::File { path, version } => format!("file {path} version {version}"),
+    };
+    key.field_at(format!("secret {name}"), value, origin);
+}
+
+fn secret_file_fields(file: &SecretFile, key: &mut KeyBuilder) {
+    let SecretFile { path, mode, owner, group, secret, origin } = file;
+    let value = format!("{mode:04o} {owner}:{group}");
+    key.field_at(format!("mode and owner of {path}"), value, origin);
+    key.field_at(format!("secret in {path}"), &secret.name, origin);
+    secret_fields(secret, key);
+}
+
+fn output_fields(output: &OutputSettings, key: &mut KeyBuilder) {
+    let OutputSettings { format, compression, level, allow_secrets } = output;
+    key.field("output", format);
+    key.field("compression", format!("{} level {level}", compression.name()));
+    key.field("secrets may be packed", allow_secrets.to_string());
+}
+
+fn stamp_fields(stamp: &Stamp, key: &mut KeyBuilder) {
+    let Stamp { image, cluster, image_type, cmdline, output, secrets, origin } = stamp;
+    key.field_at("image", image, origin);
+    key.field("cluster", cluster);
+    key.field("type", image_type);
+    key.field("kernel command line", cmdline.as_deref().unwrap_or("-"));
+    if let Some(output) = output {
+        output_fields(output, key);
+    }
+    for secret in secrets {
+        secret_fields(secret, key);
+    }
+}
+
+fn verify_fields(verify: &Verify, key: &mut KeyBuilder) {
+    let Verify { image, level, controls, expect_failed } = verify;
+    key.field("image", image);
+    key.field("target", level.name());
+    for control in controls {
+        // A control is plain data; its text form covers every demand. Places do not count.
+        let name = format!("control {}/{}", control.profile, control.id);
+        key.field_at(name, crate::check_text::control_text(control), &control.origin);
+    }
+    for ExpectFailed { unit, because: _, origin } in expect_failed {
+        key.field_at("expected to fail", unit, origin);
+    }
+}
+
+fn pack_fields(pack: &Pack, key: &mut KeyBuilder) {
+    let Pack { image, cluster, image_type, arch, output, holds_secrets, origin } = pack;
+    key.field_at("image", image, origin);
+    key.field("cluster", cluster);
+    key.field("type", image_type);
+    key.field("architecture", arch);
+    output_fields(output, key);
+    key.field("holds secrets", holds_secrets.to_string());
+}
+
+impl Content {
+    /// Size in bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::Source(file) => file.size,
+        }
+    }
+}
