@@ -21,6 +21,22 @@ impl Plan {
         &self.nodes[id.0 as usize]
     }
 
+    /// The layers that a node stands on, from the bottom up, the node itself left out.
+    pub fn stack_below(&self, id: NodeId) -> Vec<NodeId> {
+        let lower = |id: NodeId| {
+            let lower = |edge: &&Edge| edge.role == EdgeRole::Lower;
+            self.node(id).inputs.iter().find(lower).map(|edge| edge.node)
+        };
+        let mut stack: Vec<_> = std::iter::successors(lower(id), |id| lower(*id)).collect();
+        stack.reverse();
+        stack
+    }
+
+    /// The input of a node in this role.
+    pub fn input(&self, id: NodeId, role: EdgeRole) -> Option<NodeId> {
+        self.node(id).inputs.iter().find(|edge| edge.role == role).map(|edge| edge.node)
+    }
+
     /// The image of this name.
     pub fn image(&self, name: &str) -> Option<&Image> {
         self.images.iter().find(|image| image.name == name)

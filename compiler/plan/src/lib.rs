@@ -1,1 +1,18 @@
 //! Resolved specs lowered to a content-hashed graph of actions.
+//!
+//! ```text
+//! ResolvedSpec --lower--> graph of (action, inputs) --key, merge equal keys--> Plan
+//! ```
+//!
+//! The phases decide what stands on what ([`lower`]); two nodes with the same plan key are one
+//! node, so images that begin with the same roles share those layers. Nothing here reads a file,
+//! a clock or a process: the same resolved spec gives the same plan, byte for byte, anywhere.
+
+mod diff;
+mod graph;
+mod items;
+mod lower;
+
+pub use diff::{FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges, diff};
+pub use graph::Graph;
+pub use lower::{LowerError, lower};

@@ -1,0 +1,272 @@
+//! Two plans compared: which images and layers change, and why.
+//!
+//! A layer whose own fields differ is a root cause; one that differs only because something below
+//! it does is a cascade, and is rebuilt unless what it reads of the layers below comes out the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use forge_model::{Action, Control, Image, KeyField, Node, NodeId, Origin, Plan};
+
+/// What changes from one plan to another.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlanChanges {
+    /// Images that change, are new or are gone, by name.
+    pub images: Vec<ImageChange>,
+    /// Images that stay as they are.
+    pub unchanged: Vec<String>,
+}
+
+/// Whether something is new, gone, or other than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LayerChangeKind {
+    /// It was not there.
+    Added,
+    /// It is no longer there.
+    Removed,
+    /// Its own fields differ.
+    Changed,
+    /// Only what it stands on differs.
+    Cascade,
+}
+
+/// One image that changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageChange {
+    /// Its name.
+    pub image: String,
+    /// New, gone, or changed; never a cascade.
+    pub kind: LayerChangeKind,
+    /// Its steps that change, from the bottom up.
+    pub layers: Vec<LayerChange>,
+    /// Ids of controls that are new, gone, or demand other things.
+    pub controls: Vec<(String, LayerChangeKind)>,
+    /// Ids of controls that are judged again because the tree changes.
+    pub controls_judged_again: usize,
+    /// Names of secrets whose ciphertext, version or delivery changes.
+    pub secrets: Vec<(String, LayerChangeKind)>,
+}
+
+/// One step that changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerChange {
+    /// Its label.
+    pub label: String,
+    /// What it does: `packages`, `changes`, …
+    pub action: &'static str,
+    /// Root cause or cascade.
+    pub kind: LayerChangeKind,
+    /// The fields that differ.
+    pub fields: Vec<FieldChange>,
+    /// Where the step is declared.
+    pub origin: Option<Origin>,
+}
+
+/// One field with its old and its new value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldChange {
+    /// The field's name.
+    pub name: String,
+    /// The value before; none when the field is new.
+    pub old: Option<String>,
+    /// The value now; none when the field is gone.
+    pub new: Option<String>,
+    /// Where the new value is written, or the old one was.
+    pub origin: Option<Origin>,
+}
+
+/// Compares `old` with `new`, image by image.
+pub fn diff(old: &Plan, new: &Plan) -> PlanChanges {
+    let names: BTreeSet<&str> =
+        old.images.iter().chain(&new.images).map(|image| image.name.as_str()).collect();
+    let mut changes = PlanChanges::default();
+    for name in names {
+        match (old.image(name), new.image(name)) {
+            (Some(before), Some(after)) => {
+                let change = changed_image((old, before), (new, after));
+                if change.layers.is_empty() && change.controls.is_empty() {
+                    changes.unchanged.push(name.to_owned());
+                } else {
+                    changes.images.push(change);
+                }
+            }
+            (None, Some(image)) => {
+                changes.images.push(whole_image(new, image, LayerChangeKind::Added));
+            }
+            (Some(image), None) => {
+                changes.images.push(whole_image(old, image, LayerChangeKind::Removed));
+            }
+            (None, None) => {}
+        }
+    }
+    changes
+}
+
+fn steps<'a>(plan: &'a Plan, image: &Image) -> Vec<&'a Node> {
+    let mut ids: BTreeSet<NodeId> = image.layers.iter().chain(&image.verdicts).copied().collect();
+    ids.extend(image.pack);
+    // Package lists are steps of their own, and inputs of layers.
+    let lists: Vec<_> = ids
+        .iter()
+        .filter_map(|id| plan.input(*id, forge_model::EdgeRole::List))
+        .collect();
+    ids.extend(lists);
+    ids.iter().map(|id| plan.node(*id)).collect()
+}
+
+fn whole_image(plan: &Plan, image: &Image, kind: LayerChangeKind) -> ImageChange {
+    let layers = steps(plan, image)
+        .into_iter()
+        .map(|node| LayerChange {
+            label: node.label.clone(),
+            action: node.action.kind(),
+            kind,
+            fields: Vec::new(),
+            origin: node.origins.first().cloned(),
+        })
+        .collect();
+    let controls = controls(plan, image).into_keys().map(|id| (id.to_owned(), kind)).collect();
+    let secrets = secrets(plan, image).into_keys().map(|name| (name, kind)).collect();
+    let image = image.name.clone();
+    ImageChange { image, kind, layers, controls, controls_judged_again: 0, secrets }
+}
+
+fn changed_image(old: (&Plan, &Image), new: (&Plan, &Image)) -> ImageChange {
+    let before: BTreeMap<&str, &Node> =
+        steps(old.0, old.1).into_iter().map(|node| (node.label.as_str(), node)).collect();
+    let mut layers = Vec::new();
+    let mut seen = BTreeSet::new();
+    for node in steps(new.0, new.1) {
+        seen.insert(node.label.as_str());
+        let change = match before.get(node.label.as_str()) {
+            Some(earlier) if earlier.key.digest == node.key.digest => continue,
+            Some(earlier) => step_change(earlier, node),
+            None => LayerChange {
+                label: node.label.clone(),
+                action: node.action.kind(),
+                kind: LayerChangeKind::Added,
+                fields: Vec::new(),
+                origin: node.origins.first().cloned(),
+            },
+        };
+        layers.push(change);
+    }
+    let gone = before.iter().filter(|(label, _)| !seen.contains(*label));
+    layers.extend(gone.map(|(_, node)| LayerChange {
+        label: node.label.clone(),
+        action: node.action.kind(),
+        kind: LayerChangeKind::Removed,
+        fields: Vec::new(),
+        origin: node.origins.first().cloned(),
+    }));
+    let (old_controls, new_controls) = (controls(old.0, old.1), controls(new.0, new.1));
+    let judged = layers.iter().any(|layer| layer.action == "verify");
+    ImageChange {
+        image: new.1.name.clone(),
+        kind: LayerChangeKind::Changed,
+        controls: compare(&old_controls, &new_controls, |a, b| same_demands(a, b)),
+        controls_judged_again: if judged { new_controls.len() } else { 0 },
+        secrets: compare(&secrets(old.0, old.1), &secrets(new.0, new.1), |a, b| a == b),
+        layers,
+    }
+}
+
+fn compare<K: Ord + ToString, V>(
+    old: &BTreeMap<K, V>,
+    new: &BTreeMap<K, V>,
+    same: impl Fn(&V, &V) -> bool,
+) -> Vec<(String, LayerChangeKind)> {
+    let mut changes = Vec::new();
+    for (name, value) in new {
+        match old.get(name) {
+            None => changes.push((name.to_string(), LayerChangeKind::Added)),
+            Some(before) if !same(before, value) => {
+                changes.push((name.to_string(), LayerChangeKind::Changed));
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = old.keys().filter(|name| !new.contains_key(*name));
+    changes.extend(gone.map(|name| (name.to_string(), LayerChangeKind::Removed)));
+    changes
+}
+
+fn controls<'a>(plan: &'a Plan, image: &Image) -> BTreeMap<&'a str, &'a Control> {
+    let nodes = image.verdicts.iter().map(|id| plan.node(*id));
+    let judged = nodes.filter_map(|node| match &node.action {
+        Action::Verify(verify) => Some(&verify.controls),
+        _ => None,
+    });
+    judged.flatten().map(|control| (control.id.as_str(), control)).collect()
+}
+
+fn same_demands(a: &Control, b: &Control) -> bool {
+    let key = |control: &Control| {
+        let verify = forge_model::Verify {
+            image: String::new(),
+            level: forge_model::Level::Tree,
+            controls: vec![control.clone()],
+            expect_failed: Vec::new(),
+        };
+        Action::Verify(verify).key_builder().finish().digest
+    };
+    key(a) == key(b)
+}
+
+/// Secrets of an image: name to what identifies source and delivery.
+fn secrets(plan: &Plan, image: &Image) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for id in &image.layers {
+        let node = plan.node(*id);
+        for field in &node.key.fields {
+            if let Some(name) = field.name.strip_prefix("secret ") {
+                let known: &mut String = found.entry(name.to_owned()).or_default();
+                known.push_str(&field.value);
+                known.push('\n');
+            }
+        }
+    }
+    found
+}
+
+fn step_change(old: &Node, new: &Node) -> LayerChange {
+    let fields = field_changes(&old.key.fields, &new.key.fields);
+    let own = fields.iter().any(|field| !field.name.starts_with("input: "));
+    let kind = if own { LayerChangeKind::Changed } else { LayerChangeKind::Cascade };
+    let fields = if own {
+        fields.into_iter().filter(|field| !field.name.starts_with("input: ")).collect()
+    } else {
+        Vec::new()
+    };
+    let origin = new.origins.first().cloned();
+    LayerChange { label: new.label.clone(), action: new.action.kind(), kind, fields, origin }
+}
+
+/// The fields that differ between two keys. Fields of one name (packages, excluded paths) are
+/// compared as sets.
+pub(crate) fn field_changes(old: &[KeyField], new: &[KeyField]) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    let names: BTreeSet<&str> = old.iter().chain(new).map(|field| field.name.as_str()).collect();
+    for name in names {
+        let of = |fields: &'_ [KeyField]| -> Vec<KeyField> {
+            fields.iter().filter(|field| field.name == name).cloned().collect()
+        };
+        let (before, after) = (of(old), of(new));
+        let missing_in = |list: &[KeyField], value: &str| list.iter().all(|f| f.value != value);
+        let mut gone = before.iter().filter(|field| missing_in(&after, &field.value));
+        let mut come = after.iter().filter(|field| missing_in(&before, &field.value));
+        loop {
+            let (old_field, new_field) = (gone.next(), come.next());
+            if old_field.is_none() && new_field.is_none() {
+                break;
+            }
+            let origin = new_field.or(old_field).and_then(|field| field.origin.clone());
+            changes.push(FieldChange {
+                name: name.to_owned(),
+                old: old_field.map(|field| field.value.clone()),
+                new: new_field.map(|field| field.value.clone()),
+                origin,
+            });
+        }
+    }
+    changes
+}

@@ -1,0 +1,336 @@
+//! What stands on what: the phases of an image.
+//!
+//! First what brings programs, part by part: base, kernel, then each role in the order in which
+//! the image names them: early accounts, packages. Then, over all parts in the same order:
+//! accounts, files, units, run, remove, secrets, stamp; each part's share is a layer of its own.
+//! Nothing of a later role lies below an earlier role's packages, so images with the same first
+//! roles share those layers.
+
+use std::collections::BTreeMap;
+
+use forge_model::{
+    Action, Base, Changes, EdgeRole, Image, ImagePath, Level, Located, NodeId, Origin, Pack,
+    PackageSources, Packages, Plan, Resolve, Run, SecretFile, SecretReference, Secrets, Stamp,
+    Verdict, Verify,
+};
+use forge_spec::{BaseKind, ItemKind, Part, ResolvedImage, ResolvedSpec};
+
+use crate::graph::{Graph, Handle};
+use crate::items::PartChanges;
+
+/// What the phases cannot do, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LowerError {
+    /// One line.
+    pub message: String,
+    /// How to mend it.
+    pub help: String,
+    /// Where.
+    pub origin: Origin,
+}
+
+/// Lowers all images to one plan. `spec_verdicts` are the control results that the spec alone
+/// gives, by image.
+pub fn lower(
+    spec: &ResolvedSpec,
+    mut spec_verdicts: BTreeMap<String, Vec<Verdict>>,
+) -> Result<Plan, Vec<LowerError>> {
+    let mut graph = Graph::new();
+    let mut images = Vec::new();
+    let mut errors = Vec::new();
+    for image in &spec.images {
+        let verdicts = spec_verdicts.remove(&image.name).unwrap_or_default();
+        match ImageLowering::new(&mut graph, image).lower(verdicts) {
+            Ok(lowered) => images.push(lowered),
+            Err(error) => errors.push(error),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let mut plan = graph.finish();
+    plan.images = images;
+    Ok(plan)
+}
+
+struct ImageLowering<'a> {
+    graph: &'a mut Graph,
+    image: &'a ResolvedImage,
+    /// Layers so far, from the bottom up.
+    layers: Vec<Handle>,
+    /// The last resolved list: it stands on all before it.
+    installed: Option<Handle>,
+}
+
+impl<'a> ImageLowering<'a> {
+    fn new(graph: &'a mut Graph, image: &'a ResolvedImage) -> Self {
+        Self { graph, image, layers: Vec::new(), installed: None }
+    }
+
+    fn lower(mut self, spec_verdicts: Vec<Verdict>) -> Result<Image, LowerError> {
+        self.base();
+        self.kernel()?;
+        let changes: Vec<_> = self.image.parts.iter().map(PartChanges::of).collect();
+        for (part, changes) in self.image.parts.iter().zip(&changes) {
+            self.changes(part, "early-accounts", &changes.early_accounts);
+            self.packages(part)?;
+        }
+        for (part, changes) in self.image.parts.iter().zip(&changes) {
+            self.changes(part, "accounts", &changes.accounts);
+        }
+        for (part, changes) in self.image.parts.iter().zip(&changes) {
+            self.changes(part, "files", &changes.files);
+        }
+        for (part, changes) in self.image.parts.iter().zip(&changes) {
+            self.changes(part, "units", &changes.units);
+        }
+        self.runs(&changes);
+        for (part, changes) in self.image.parts.iter().zip(&changes) {
+            self.changes(part, "remove", &changes.remove);
+        }
+        Ok(self.finish(spec_verdicts))
+    }
+
+    fn push(&mut self, label: String, action: Action, list: Option<Handle>, origins: Vec<Origin>) {
+        let mut inputs = Vec::new();
+        inputs.extend(list.map(|list| (list, EdgeRole::List)));
+        inputs.extend(self.layers.last().map(|below| (*below, EdgeRole::Lower)));
+        let layer = self.graph.add(&self.image.name, label, action, &inputs, origins);
+        self.layers.push(layer);
+    }
+
+    fn base(&mut self) {
+        let base = &self.image.base;
+        let arch = base.arch.clone();
+        let origins = vec![base.origin.clone()];
+        let label = format!("base {}", base.name);
+        let (action, list) = match &base.kind {
+            BaseKind::Debian { sources, include, exclude_paths } => {
+                let resolve = Resolve {
+                    arch: arch.clone(),
+                    sources: sources.clone(),
+                    base: true,
+                    names: include.clone(),
+                    recommends: false,
+                };
+                let list = self.resolve(label.clone(), resolve, origins.clone());
+                let (sources, exclude_paths) = (sources.clone(), exclude_paths.clone());
+                (Base::Debian { arch, sources, exclude_paths }, Some(list))
+            }
+            BaseKind::Archive { source } => (Base::Archive { arch, source: source.clone() }, None),
+            BaseKind::Tree { directory, files } => {
+                let (directory, files) = (directory.clone(), files.clone());
+                (Base::Tree { arch, directory, files }, None)
+            }
+        };
+        self.push(label, Action::Base(action), list, origins);
+    }
+
+    fn resolve(&mut self, label: String, resolve: Resolve, origins: Vec<Origin>) -> Handle {
+        let inputs: Vec<_> =
+            self.installed.iter().map(|before| (*before, EdgeRole::Installed)).collect();
+        let label = format!("{label}, package list");
+        let action = Action::Resolve(resolve);
+        let list = self.graph.add(&self.image.name, label, action, &inputs, origins);
+        self.installed = Some(list);
+        list
+    }
+
+    fn sources(&self, origin: &Origin) -> Result<PackageSources, LowerError> {
+        match &self.image.base.kind {
+            BaseKind::Debian { sources, .. } => Ok(sources.clone()),
+            BaseKind::Archive { .. } | BaseKind::Tree { .. } => Err(LowerError {
+                message: format!(
+                    "image `{}` asks for packages, but its base `{}` has no package sources",
+                    self.image.name, self.image.base.name
+                ),
+                help: "use a `debian` base, or put the packages into the base".to_owned(),
+                origin: origin.clone(),
+            }),
+        }
+    }
+
+    fn kernel(&mut self) -> Result<(), LowerError> {
+        let Some(kernel) = &self.image.kernel else { return Ok(()) };
+        let origin = kernel.package.origin.clone();
+        self.install("kernel".to_owned(), vec![kernel.package.clone()], false, &origin)
+    }
+
+    fn packages(&mut self, part: &Part) -> Result<(), LowerError> {
+        for recommends in [false, true] {
+            let wanted = part.packages.iter().filter(|node| node.recommends == recommends);
+            let names: Vec<_> = wanted.flat_map(|node| node.names.iter().cloned()).collect();
+            let Some(first) = names.first() else { continue };
+            let origin = first.origin.clone();
+            let suffix = if recommends { "packages, with recommended" } else { "packages" };
+            self.install(format!("{}/{suffix}", part.name), names, recommends, &origin)?;
+        }
+        Ok(())
+    }
+
+    fn install(
+        &mut self,
+        label: String,
+        names: Vec<Located<String>>,
+        recommends: bool,
+        origin: &Origin,
+    ) -> Result<(), LowerError> {
+        let arch = self.image.base.arch.clone();
+        let sources = self.sources(origin)?;
+        let origins: Vec<_> = names.iter().map(|name| name.origin.clone()).collect();
+        let resolve =
+            Resolve { arch: arch.clone(), sources, base: false, names: names.clone(), recommends };
+        let list = self.resolve(label.clone(), resolve, origins.clone());
+        self.push(label, Action::Packages(Packages { arch, names }), Some(list), origins);
+        Ok(())
+    }
+
+    fn changes(&mut self, part: &Part, phase: &str, changes: &[forge_model::Change]) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut origins: Vec<_> = changes.iter().map(|change| change.origin.clone()).collect();
+        origins.dedup();
+        let action = Action::Changes(Changes { changes: changes.to_vec() });
+        self.push(format!("{}/{phase}", part.name), action, None, origins);
+    }
+
+    fn runs(&mut self, changes: &[PartChanges]) {
+        let declared = || changes.iter().flat_map(|part| part.files.iter().chain(&part.units));
+        let mut protected: Vec<ImagePath> =
+            declared().filter_map(|change| change.what.path().cloned()).collect();
+        protected.sort_unstable();
+        protected.dedup();
+        for part in &self.image.parts {
+            for item in &part.items {
+                let ItemKind::Run { name, script, inputs, environment, secrets } = &item.kind
+                else {
+                    continue;
+                };
+                let run = Run {
+                    name: name.clone(),
+                    script: script.clone(),
+                    inputs: inputs.clone(),
+                    environment: environment.clone(),
+                    secrets: secrets.clone(),
+                    protected: if item.overrides { Vec::new() } else { protected.clone() },
+                    origin: item.origin.clone(),
+                };
+                let label = format!("{}/run {name}", part.name);
+                self.push(label, Action::Run(run), None, vec![item.origin.clone()]);
+            }
+        }
+    }
+
+    fn secret_files(&self) -> Vec<SecretFile> {
+        let items = self.image.parts.iter().flat_map(|part| &part.items);
+        let mut files: BTreeMap<ImagePath, SecretFile> = BTreeMap::new();
+        for item in items {
+            if let ItemKind::SecretFile { path, secret, mode, owner, group } = item.kind.clone() {
+                let origin = item.origin.clone();
+                let file = SecretFile { path: path.clone(), mode, owner, group, secret, origin };
+                files.insert(path, file);
+            }
+        }
+        files.into_values().collect()
+    }
+
+    fn finish(mut self, spec_verdicts: Vec<Verdict>) -> Image {
+        let image = self.image;
+        let tree: Vec<_> = self.layers.clone();
+        let files = self.secret_files();
+        let delivered: Vec<SecretReference> =
+            files.iter().map(|file| file.secret.clone()).collect();
+        let secrets = (!files.is_empty()).then(|| {
+            let origins = files.iter().map(|file| file.origin.clone()).collect();
+            self.push("secrets".to_owned(), Action::Secrets(Secrets { files }), None, origins);
+            self.layers.len() - 1
+        });
+        let verdicts = self.verdicts();
+        self.stamp(delivered);
+        let pack = self.pack(&verdicts, secrets.is_some());
+        let ids = |handles: &[Handle]| handles.iter().copied().map(Graph::number).collect();
+        let layers: Vec<NodeId> = ids(&self.layers);
+        Image {
+            name: image.name.clone(),
+            cluster: image.cluster.clone(),
+            image_type: image.image_type.clone(),
+            arch: image.base.arch.clone(),
+            origin: image.origin.clone(),
+            tree: ids(&tree),
+            secrets: secrets.map(|index| layers[index]),
+            stamp: layers[layers.len() - 1],
+            layers,
+            verdicts: ids(&verdicts),
+            pack: pack.map(Graph::number),
+            cmdline: image.kernel.as_ref().and_then(|kernel| kernel.cmdline.clone()),
+            output: image.output.as_ref().map(|output| output.value.clone()),
+            expect_failed: image.expect_failed.clone(),
+            spec_verdicts,
+        }
+    }
+
+    /// One node for each level at which controls of this image are judged. They look at all
+    /// layers but the stamp, so that a new name does not test an old tree again.
+    fn verdicts(&mut self) -> Vec<Handle> {
+        let image = self.image;
+        let controls = || image.profiles.iter().flat_map(|profile| &profile.controls);
+        let mut handles = Vec::new();
+        for level in [Level::Tree, Level::Container, Level::Booted] {
+            let judged: Vec<_> = controls()
+                .filter(|control| forge_judge::level_of(control) == level)
+                .cloned()
+                .collect();
+            let booted = level == Level::Booted;
+            let expect_failed = if booted { image.expect_failed.clone() } else { Vec::new() };
+            if judged.is_empty() && expect_failed.is_empty() {
+                continue;
+            }
+            let mut origins: Vec<_> = judged.iter().map(|one| one.origin.clone()).collect();
+            origins.push(image.origin.clone());
+            let action =
+                Verify { image: image.name.clone(), level, controls: judged, expect_failed };
+            let below = self.layers.last().map(|below| (*below, EdgeRole::Lower));
+            let inputs: Vec<_> = below.into_iter().collect();
+            let label = format!("controls, {}", level.name());
+            let action = Action::Verify(action);
+            handles.push(self.graph.add(&image.name, label, action, &inputs, origins));
+        }
+        handles
+    }
+
+    fn stamp(&mut self, secrets: Vec<SecretReference>) {
+        let image = self.image;
+        let stamp = Stamp {
+            image: image.name.clone(),
+            cluster: image.cluster.clone(),
+            image_type: image.image_type.clone(),
+            cmdline: image.kernel.as_ref().and_then(|kernel| kernel.cmdline.clone()),
+            output: image.output.as_ref().map(|output| output.value.clone()),
+            secrets,
+            origin: image.origin.clone(),
+        };
+        let origins = vec![image.origin.clone()];
+        self.push("stamp".to_owned(), Action::Stamp(stamp), None, origins);
+    }
+
+    fn pack(&mut self, verdicts: &[Handle], holds_secrets: bool) -> Option<Handle> {
+        let image = self.image;
+        let output = image.output.as_ref()?;
+        let pack = Pack {
+            image: image.name.clone(),
+            cluster: image.cluster.clone(),
+            image_type: image.image_type.clone(),
+            arch: image.base.arch.clone(),
+            output: output.value.clone(),
+            holds_secrets,
+            origin: output.origin.clone(),
+        };
+        let mut inputs: Vec<_> =
+            self.layers.last().map(|top| (*top, EdgeRole::Lower)).into_iter().collect();
+        inputs.extend(verdicts.iter().map(|verdict| (*verdict, EdgeRole::Verdict)));
+        let origins = vec![output.origin.clone()];
+        let action = Action::Pack(pack);
+        Some(self.graph.add(&image.name, "pack".to_owned(), action, &inputs, origins))
+    }
+}
