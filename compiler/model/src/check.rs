@@ -30,6 +30,12 @@ impl Level {
     }
 }
 
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// A set of controls, with its parameters already put in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
@@ -133,11 +139,234 @@ pub enum Resource {
     },
 }
 
+impl Resource {
+    /// The word that controls use for it: `file`, `kernel-parameter`, …
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::Package { .. } => "package",
+            Self::User { .. } => "user",
+            Self::Group { .. } => "group",
+            Self::Service { .. } => "service",
+            Self::KernelParameter { .. } => "kernel-parameter",
+            Self::Command { .. } => "command",
+        }
+    }
+
+    /// What it names: the path, the package, the command line.
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::File { path } => path,
+            Self::Package { name }
+            | Self::User { name }
+            | Self::Group { name }
+            | Self::Service { name }
+            | Self::KernelParameter { name } => name,
+            Self::Command { line, timeout: _ } => line,
+        }
+    }
+
+    /// The properties that can be asked of it.
+    pub fn properties(&self) -> &'static [Property] {
+        use Property as P;
+        match self {
+            Self::File { .. } => &[
+                P::Exists,
+                P::Type,
+                P::Owner,
+                P::Group,
+                P::Mode,
+                P::Content,
+                P::Setting,
+                P::Size,
+                P::LinkTarget,
+            ],
+            Self::Package { .. } => &[P::Installed, P::Version],
+            Self::User { .. } => &[P::Exists, P::Uid, P::Group, P::Groups, P::Home, P::Shell],
+            Self::Group { .. } => &[P::Exists, P::Gid],
+            Self::Service { .. } => &[P::Installed, P::Enabled, P::Masked, P::Running],
+            Self::KernelParameter { .. } => &[P::Value],
+            Self::Command { .. } => &[P::ExitStatus, P::Stdout, P::Stderr],
+        }
+    }
+}
+
+/// `file /etc/motd`.
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind(), self.subject())
+    }
+}
+
+/// What can be asked of a resource. One word means the same wherever it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Property {
+    /// It is there; for a file, what a link points at is there too.
+    Exists,
+    /// `file`, `directory`, `symlink`, …, of the path itself.
+    Type,
+    /// Owner's name.
+    Owner,
+    /// Group's name; of a user, the primary group.
+    Group,
+    /// Permission bits, in octal.
+    Mode,
+    /// A file's text.
+    Content,
+    /// One `KEY separator VALUE` line of a file.
+    Setting,
+    /// Bytes.
+    Size,
+    /// What a symbolic link points at, as written.
+    LinkTarget,
+    /// The package, or the unit's file, is there.
+    Installed,
+    /// A package's version.
+    Version,
+    /// A user's id.
+    Uid,
+    /// A group's id.
+    Gid,
+    /// A user's supplementary groups.
+    Groups,
+    /// A user's home directory.
+    Home,
+    /// A user's login shell.
+    Shell,
+    /// The unit starts at boot.
+    Enabled,
+    /// The unit cannot be started.
+    Masked,
+    /// The unit is active now.
+    Running,
+    /// The configured value of a kernel parameter.
+    Value,
+    /// A command's exit status.
+    ExitStatus,
+    /// A command's standard output.
+    Stdout,
+    /// A command's standard error.
+    Stderr,
+}
+
+/// The type of a property's values, which decides the operators that fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueKind {
+    /// True or false; stands bare.
+    Flag,
+    /// Text.
+    Text,
+    /// A whole number.
+    Number,
+    /// Permission bits as octal text.
+    Mode,
+    /// A version, in Debian's order.
+    Version,
+    /// Several texts.
+    List,
+    /// A key with its value.
+    Setting,
+}
+
+impl Property {
+    /// Every property.
+    pub const ALL: [Self; 23] = [
+        Self::Exists,
+        Self::Type,
+        Self::Owner,
+        Self::Group,
+        Self::Mode,
+        Self::Content,
+        Self::Setting,
+        Self::Size,
+        Self::LinkTarget,
+        Self::Installed,
+        Self::Version,
+        Self::Uid,
+        Self::Gid,
+        Self::Groups,
+        Self::Home,
+        Self::Shell,
+        Self::Enabled,
+        Self::Masked,
+        Self::Running,
+        Self::Value,
+        Self::ExitStatus,
+        Self::Stdout,
+        Self::Stderr,
+    ];
+
+    /// As controls spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exists => "exists",
+            Self::Type => "type",
+            Self::Owner => "owner",
+            Self::Group => "group",
+            Self::Mode => "mode",
+            Self::Content => "content",
+            Self::Setting => "setting",
+            Self::Size => "size",
+            Self::LinkTarget => "link-target",
+            Self::Installed => "installed",
+            Self::Version => "version",
+            Self::Uid => "uid",
+            Self::Gid => "gid",
+            Self::Groups => "groups",
+            Self::Home => "home",
+            Self::Shell => "shell",
+            Self::Enabled => "enabled",
+            Self::Masked => "masked",
+            Self::Running => "running",
+            Self::Value => "value",
+            Self::ExitStatus => "exit-status",
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+
+    /// The property of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|property| property.name() == name)
+    }
+
+    /// The type of its values.
+    pub fn value_kind(self) -> ValueKind {
+        match self {
+            Self::Exists | Self::Installed | Self::Enabled | Self::Masked | Self::Running => {
+                ValueKind::Flag
+            }
+            Self::Type
+            | Self::Owner
+            | Self::Group
+            | Self::Content
+            | Self::LinkTarget
+            | Self::Home
+            | Self::Shell
+            | Self::Value
+            | Self::Stdout
+            | Self::Stderr => ValueKind::Text,
+            Self::Size | Self::Uid | Self::Gid | Self::ExitStatus => ValueKind::Number,
+            Self::Mode => ValueKind::Mode,
+            Self::Version => ValueKind::Version,
+            Self::Groups => ValueKind::List,
+            Self::Setting => ValueKind::Setting,
+        }
+    }
+}
+
+impl std::fmt::Display for Property {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// One expectation on one property.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Expectation {
-    /// The property: `exists`, `mode`, `content`, `enabled`, …
-    pub property: String,
+    /// What is asked.
+    pub property: Property,
     /// The expectation must not hold.
     pub negated: bool,
     /// How the value is compared.
@@ -165,14 +394,17 @@ pub enum Operator {
     Above(Scalar),
     /// Less than.
     Below(Scalar),
-    /// `setting "KEY" "value" sep="="`: a `KEY sep VALUE` line, spacing free.
+    /// `setting "KEY" "value" sep="="`: a `KEY sep VALUE` line, spacing free, comments left out.
+    /// Where several lines set the key, all of them must agree with this.
     Setting {
         /// The key.
         key: String,
-        /// The value.
-        value: Scalar,
-        /// The separator between them.
+        /// One of these values.
+        values: Vec<Scalar>,
+        /// The separator between them; blank means white space.
         separator: String,
+        /// Only below this `[section]`.
+        section: Option<String>,
     },
 }
 

@@ -7,9 +7,25 @@ use crate::{Level, Origin};
 pub enum Answer<T> {
     /// The target knows.
     Known(T),
-    /// The target cannot know; the check goes to a later level. Never a pass.
+    /// The target cannot know, for this reason; the check goes to a later level. Never a pass.
     Unknown(String),
+    /// The question could not be put, for this reason: an error, neither pass nor fail.
+    Failed(String),
 }
+
+impl<T> Answer<T> {
+    /// The same answer about something made of it.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Self::Known(value) => Answer::Known(change(value)),
+            Self::Unknown(why) => Answer::Unknown(why),
+            Self::Failed(why) => Answer::Failed(why),
+        }
+    }
+}
+
+/// Where an answer was found: `/etc/sysctl.d/90-x.conf:3`, `/var/lib/dpkg/status`, a unit's link.
+pub type Evidence = String;
 
 /// What a target says of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +38,8 @@ pub struct FileStat {
     pub owner: String,
     /// Group's name in the image, or the number when it has none.
     pub group: String,
-    /// Bytes.
-    pub size: u64,
+    /// Bytes, where known: nobody asks for the size of a secret.
+    pub size: Option<u64>,
     /// For a symbolic link: as written.
     pub link: Option<String>,
 }
@@ -44,6 +60,8 @@ pub struct CommandOutput {
 pub struct InstalledPackage {
     /// The version; the spec does not know it.
     pub version: Option<String>,
+    /// Its record.
+    pub evidence: Evidence,
 }
 
 /// What a target says of an account.
@@ -53,25 +71,47 @@ pub struct Account {
     pub uid: Option<u32>,
     /// Primary group's name, where known.
     pub group: Option<String>,
-    /// Supplementary groups.
-    pub groups: Vec<String>,
+    /// Supplementary groups, where known.
+    pub groups: Option<Vec<String>>,
     /// Home, where known.
     pub home: Option<String>,
     /// Shell, where known.
     pub shell: Option<String>,
+    /// Its record.
+    pub evidence: Evidence,
 }
 
-/// What a target says of a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What a target says of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupRecord {
+    /// Numeric id, where known.
+    pub gid: Option<u32>,
+    /// Its record.
+    pub evidence: Evidence,
+}
+
+/// What a target says of a unit; each part only where it is known.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UnitState {
     /// The unit is there.
-    pub installed: bool,
-    /// It starts at boot.
-    pub enabled: bool,
-    /// It cannot start.
-    pub masked: bool,
-    /// It runs now; only a booted target knows.
+    pub installed: Option<bool>,
+    /// Something that starts at boot wants it, and it is not masked.
+    pub enabled: Option<bool>,
+    /// It cannot be started.
+    pub masked: Option<bool>,
+    /// It is active now; only a booted target knows.
     pub running: Option<bool>,
+    /// The unit's file, and the link that enables or masks it.
+    pub evidence: Option<Evidence>,
+}
+
+/// A kernel parameter as configuration sets it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelSetting {
+    /// The value, white space trimmed.
+    pub value: String,
+    /// File and line.
+    pub evidence: Evidence,
 }
 
 /// Something that checks can be asked of.
@@ -92,12 +132,13 @@ pub trait Target {
     fn package(&self, name: &str) -> Answer<Option<InstalledPackage>>;
     /// An account.
     fn user(&self, name: &str) -> Answer<Option<Account>>;
-    /// A group's id.
-    fn group(&self, name: &str) -> Answer<Option<Option<u32>>>;
+    /// A group.
+    fn group(&self, name: &str) -> Answer<Option<GroupRecord>>;
     /// A unit, full name.
     fn unit(&self, name: &str) -> Answer<UnitState>;
-    /// The configured value of a kernel parameter.
-    fn kernel_parameter(&self, name: &str) -> Answer<Option<String>>;
+    /// The configured value of a kernel parameter, none when no configuration sets it. Never the
+    /// live value in a container, which is the builder's.
+    fn kernel_parameter(&self, name: &str) -> Answer<Option<KernelSetting>>;
     /// Runs a command line with a limit in seconds.
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput>;
     /// Where the spec (or a layer) made this path, for the report.

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Level, Origin, Provenance};
 
-/// How a control came out.
+/// How a control, or one expectation of it, came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -39,7 +39,38 @@ pub struct Verdict {
     pub origin: Origin,
 }
 
+impl Status {
+    /// `passed`, `failed`, `skipped`, `error`, `not known here`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Error => "error",
+            Self::NotKnownHere => "not known here",
+        }
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl Verdict {
+    /// True when it passed and some of it rests on something that is absent.
+    pub fn vacuous(&self) -> bool {
+        self.status == Status::Passed && self.results.iter().any(|result| result.vacuous)
+    }
+
+    /// The results that make it fail or that could not be judged.
+    pub fn findings(&self) -> impl Iterator<Item = &CheckResult> {
+        self.results
+            .iter()
+            .filter(|result| matches!(result.status, Status::Failed | Status::Error))
+    }
+
     /// True when packing must not go on.
     pub fn blocks(&self) -> bool {
         matches!(self.status, Status::Failed | Status::Error) && self.impact > 0.0
