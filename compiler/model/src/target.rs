@@ -3,26 +3,27 @@ use serde::{Deserialize, Serialize};
 use crate::{Level, Origin};
 
 /// An answer of a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer<T> {
-    /// The target knows.
-    Known(T),
+pub type Answer<T> = Result<T, NoAnswer>;
+
+/// Why a target gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoAnswer {
     /// The target cannot know, for this reason; the check goes to a later level. Never a pass.
     Unknown(String),
     /// The question could not be put, for this reason: an error, neither pass nor fail.
     Failed(String),
 }
 
-impl<T> Answer<T> {
-    /// The same answer about something made of it.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
+impl std::fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Known(value) => Answer::Known(change(value)),
-            Self::Unknown(why) => Answer::Unknown(why),
-            Self::Failed(why) => Answer::Failed(why),
+            Self::Unknown(why) | Self::Failed(why) => f.write_str(why),
         }
     }
 }
+
+impl std::error::Error for NoAnswer {}
 
 /// Where an answer was found: `/etc/sysctl.d/90-x.conf:3`, `/var/lib/dpkg/status`, a unit's link.
 pub type Evidence = String;
@@ -114,20 +115,23 @@ pub struct KernelSetting {
     pub evidence: Evidence,
 }
 
-/// Something that checks can be asked of.
-///
-/// The judge asks lazily; a wrapper records what was asked and what was answered, so that a
-/// verdict can be kept for as long as the answers stay the same. Paths are absolute and resolved
-/// inside the image, links included.
-pub trait Target {
-    /// Where this target stands.
-    fn level(&self) -> Level;
+/// The files of a target. Paths are absolute and resolved inside the image, links included.
+pub trait Files {
     /// Kind, mode and owner of a path; the last component's link is followed when asked.
     fn stat(&self, path: &str, follow: bool) -> Answer<Option<FileStat>>;
     /// A file's bytes; none when it is absent or no regular file.
     fn read(&self, path: &str) -> Answer<Option<Vec<u8>>>;
     /// Names in a directory, sorted; none when it is absent or no directory.
     fn list(&self, path: &str) -> Answer<Option<Vec<String>>>;
+}
+
+/// Something that checks can be asked of.
+///
+/// The judge asks lazily; a wrapper records what was asked and what was answered, so that a
+/// verdict can be kept for as long as the answers stay the same.
+pub trait Target: Files {
+    /// Where this target stands.
+    fn level(&self) -> Level;
     /// A package, when it is installed.
     fn package(&self, name: &str) -> Answer<Option<InstalledPackage>>;
     /// An account.
