@@ -1,1 +1,16 @@
 //! Diagnostics as data: places, labels, codes and their renderers.
+//!
+//! A mistake in a project is never a `Result` that ends the run: it is a [`Diagnostic`] put into a
+//! [`Sink`], with labels in as many files as it takes, and every stage goes on as well as it can.
+//! How a diagnostic looks is decided in [`render`] alone.
+
+pub mod codes;
+mod diagnostic;
+mod place;
+pub mod render;
+mod sink;
+
+pub use codes::Code;
+pub use diagnostic::{Diagnostic, Label, Severity};
+pub use place::{FileId, Place, SourceMap, Span, Spanned};
+pub use sink::Sink;
