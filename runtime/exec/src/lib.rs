@@ -1,10 +1,21 @@
 //! Runs a plan into the store.
 //!
-//! A plan's nodes are looked up by action key; what is missing is
-//! made by the step of its kind and committed at once. Controls and artifacts are other crates'
-//! business: the command line wires a runner for them.
+//! ```text
+//! Plan --keys--> lookup in the store --miss--> step of its kind --> layer or blob --> record
+//! ```
+//!
+//! A plan's nodes are looked up by action key; what is missing is made by the step of its kind
+//! and committed at once, so that a failure later loses nothing. Controls and artifacts are other
+//! crates' business: the command line wires a runner for them.
 
 pub mod binding;
 pub mod blame;
 pub mod changes;
 pub mod debian;
+mod error;
+pub mod freshness;
+pub mod keys;
+pub mod scheduler;
+
+pub use error::{Fault, StepError};
+pub use keys::Outputs;

@@ -1,0 +1,106 @@
+//! The command line as it is typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cmd;
+
+/// Compiles image specs and builds the operating-system images of a cluster.
+#[derive(Debug, Parser)]
+#[command(name = "forgec", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The project: a directory with a forge.kdl, or one below it
+    #[arg(short = 'C', long = "project", value_name = "DIR", global = true)]
+    pub project: Option<PathBuf>,
+
+    /// Where layers and records are kept
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "FORGE_STORE",
+        default_value = "/var/lib/forge",
+        global = true
+    )]
+    pub store: PathBuf,
+
+    /// Where packed images go
+    #[arg(long, value_name = "DIR", env = "FORGE_OUT", default_value = "out", global = true)]
+    pub out: PathBuf,
+
+    /// Steps that run at the same time [default: number of cores]
+    #[arg(short, long, value_name = "N", env = "FORGE_JOBS", global = true)]
+    pub jobs: Option<usize>,
+
+    /// When to use colors
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto, global = true)]
+    pub color: Color,
+
+    /// How results are written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Human, global = true)]
+    pub format: Format,
+
+    /// Say less
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Say more
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// When to use colors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compile the specs and report every mistake
+    Check(cmd::check::Args),
+    /// Say what the next build does, or what a change does against another revision
+    Plan(cmd::plan::Args),
+    /// Show what an image, role part or step resolves to
+    Show(cmd::show::Args),
+    /// List the images of the project
+    List(cmd::list::Args),
+    /// Say why a layer would be rebuilt
+    Why(cmd::why::Args),
+    /// Name the layer and the spec line, or the package, that made a path
+    Blame(cmd::blame::Args),
+    /// Build images, prove them, and pack them
+    Build(cmd::build::Args),
+    /// Open a shell in a volatile container of an image
+    Shell(cmd::shell::Args),
+    /// Boot an image in a volatile container
+    Boot(cmd::boot::Args),
+    /// Say what the host lacks
+    Doctor(cmd::doctor::Args),
+    /// Remove what no image needs any more
+    Gc(cmd::gc::Args),
+}

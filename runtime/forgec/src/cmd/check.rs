@@ -1,0 +1,18 @@
+//! `forgec check`: every mistake of the project, at once.
+
+use crate::ctx::Ctx;
+use crate::exit::{CmdError, Exit};
+use crate::ui::Ui;
+
+/// Compile the specs and report every mistake.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+pub fn run(ui: &Ui, ctx: &Ctx, _args: &Args) -> Result<Exit, CmdError> {
+    let project = ctx.compile(ui)?;
+    let Some(compiled) = project.plan else { return Ok(Exit::Findings) };
+    let images = compiled.images.len();
+    let plural = if images == 1 { "image" } else { "images" };
+    ui.note(&format!("{images} {plural}, {} steps, no mistakes", compiled.nodes.len()));
+    Ok(Exit::Done)
+}

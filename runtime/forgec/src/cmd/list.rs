@@ -1,0 +1,47 @@
+//! `forgec list`: the images of a project.
+
+use std::fmt::Write as _;
+
+use crate::ctx::Ctx;
+use crate::exit::{CmdError, Exit};
+use crate::ui::Ui;
+
+/// List the images of the project.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+pub fn run(ui: &Ui, ctx: &Ctx, _args: &Args) -> Result<Exit, CmdError> {
+    let project = ctx.compile(ui)?;
+    let Some(plan) = project.plan else { return Ok(Exit::Findings) };
+    if ui.json() {
+        let images: Vec<_> = plan
+            .images
+            .iter()
+            .map(|image| {
+                serde_json::json!({
+                    "name": image.name,
+                    "cluster": image.cluster,
+                    "type": image.image_type,
+                    "architecture": image.arch,
+                    "layers": image.layers.len(),
+                    "place": image.origin.to_string(),
+                })
+            })
+            .collect();
+        ui.out(&format!("{:#}", serde_json::json!({ "version": 1, "images": images })));
+        return Ok(Exit::Done);
+    }
+    let mut text = String::new();
+    let width = plan.images.iter().map(|image| image.name.len()).max().unwrap_or(0);
+    for image in &plan.images {
+        let (layers, arch) = (image.layers.len(), &image.arch);
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{:width$}  {arch}  {layers:>3} layers  {}",
+            image.name, image.origin
+        );
+    }
+    ui.out(&text);
+    Ok(Exit::Done)
+}

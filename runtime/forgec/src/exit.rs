@@ -1,0 +1,94 @@
+//! Exit codes, decided once, by kind.
+
+use std::process::ExitCode;
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// Findings: spec errors, failed steps, failed controls that block.
+    Findings,
+    /// The command line is wrong.
+    Usage,
+    /// The host or the environment is in the way.
+    Environment,
+    /// `plan --exit-code`: something would be rebuilt.
+    Changes,
+    /// A bug in forge.
+    Bug,
+    /// Ended by a signal: 128 and its number.
+    Signal(u8),
+    /// Whatever the program that ran inside gave.
+    Passed(u8),
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Findings => 1,
+            Self::Usage => 2,
+            Self::Environment => 3,
+            Self::Changes => 10,
+            Self::Bug => 70,
+            Self::Signal(number) => 128 + number,
+            Self::Passed(code) => code,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Why a command could not do its work: the message, how to mend it, and whose turn it is.
+#[derive(Debug)]
+pub struct CmdError {
+    /// The exit code's kind.
+    pub exit: Exit,
+    /// What is wrong, literals in backticks.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+impl CmdError {
+    /// The user's input is at fault.
+    pub fn user(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Findings, message: message.into(), help: None }
+    }
+
+    /// The command line is at fault.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into(), help: None }
+    }
+
+    /// The host or the environment is at fault.
+    pub fn environment(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Environment, message: message.into(), help: None }
+    }
+
+    /// forge is at fault.
+    pub fn bug(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Bug, message: message.into(), help: None }
+    }
+
+    /// Adds how to mend it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl std::fmt::Display for CmdError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for CmdError {}
