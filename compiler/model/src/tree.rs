@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use rpds::RedBlackTreeMapSync;
 
 use crate::{Entry, EntryKind, ImagePath, Manifest};
 
@@ -17,7 +17,7 @@ pub struct TreeEntry {
 /// directory merges, everything else replaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
-    entries: BTreeMap<ImagePath, TreeEntry>,
+    entries: RedBlackTreeMapSync<ImagePath, TreeEntry>,
     layers: usize,
 }
 
@@ -46,7 +46,7 @@ impl Tree {
         for (path, entry) in &manifest.entries {
             match &entry.kind {
                 EntryKind::Whiteout => {
-                    self.entries.remove(path);
+                    self.entries.remove_mut(path);
                     self.clear_below(path);
                     continue;
                 }
@@ -65,7 +65,7 @@ impl Tree {
             if let EntryKind::Directory { opaque } = &mut entry.kind {
                 *opaque = false;
             }
-            self.entries.insert(path.clone(), TreeEntry { entry, layer });
+            self.entries.insert_mut(path.clone(), TreeEntry { entry, layer });
         }
     }
 
@@ -86,7 +86,7 @@ impl Tree {
 
     /// Number of paths.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.size()
     }
 
     /// True without any path.
@@ -144,7 +144,7 @@ impl Tree {
         let (first, end) = path.below();
         let gone: Vec<_> = self.entries.range(first..end).map(|(path, _)| path.clone()).collect();
         for path in gone {
-            self.entries.remove(&path);
+            self.entries.remove_mut(&path);
         }
     }
 }
