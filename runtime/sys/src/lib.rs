@@ -1,1 +1,8 @@
-//! The only crate that mounts, spawns, and walks trees: namespaces, overlayfs, nspawn, sources on disk and in git.
+//! The only crate that mounts, spawns, and walks trees: namespaces, overlayfs, nspawn, sources on
+//! disk and in git. It knows no spec and no plan.
+
+mod cgroup;
+pub mod nspawn;
+pub mod overlay;
+pub mod process;
+pub mod sandbox;

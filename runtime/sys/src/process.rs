@@ -1,0 +1,870 @@
+//! Child processes.
+//!
+//! A child sees exactly the environment that it was given, stands in a process group of its own,
+//! and dies with the thread that waits for it. Its output goes, line by line, through a filter
+//! (which masks secrets) into a log file, and, bounded, into memory.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+/// Takes a line of output without its end, gives back what goes into the log. Called from the
+/// thread that runs the child.
+pub type LineFilter = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
+/// The search path of children, unless said otherwise.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Lines kept of the end of a child's output.
+const TAIL_LINES: usize = 40;
+/// Bytes of a stream kept in memory unless said otherwise.
+const DEFAULT_LIMIT: usize = 1 << 20;
+/// Bytes after which a line without an end is passed on.
+const LONGEST_LINE: usize = 64 << 10;
+/// Time between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Why a child could not be run to its end. A status other than zero is no error here.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The program is not installed.
+    #[error("`{program}` is not installed")]
+    NotInstalled {
+        /// The program.
+        program: String,
+    },
+    /// The child could not be started.
+    #[error("`{program}` could not be started: {source}")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The child ran longer than it may and was killed.
+    #[error("`{program}` was stopped after {} s", after.as_secs())]
+    TimedOut {
+        /// The program.
+        program: String,
+        /// The limit.
+        after: Duration,
+        /// The end of its output.
+        tail: Vec<String>,
+    },
+    /// The child was stopped because the run was.
+    #[error("`{program}` was interrupted")]
+    Cancelled {
+        /// The program.
+        program: String,
+    },
+    /// The log could not be written.
+    #[error("log `{}` could not be written: {source}", path.display())]
+    Log {
+        /// The log.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The child could not be watched.
+    #[error("`{program}` could not be watched: {source}")]
+    Watch {
+        /// The program.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Stops all children that were started with it.
+#[derive(Clone, Debug)]
+pub struct Cancel(Arc<OwnedFd>);
+
+impl Cancel {
+    /// A token that is not yet cancelled.
+    pub fn new() -> Result<Self, std::io::Error> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        Ok(Self(Arc::new(rustix::event::eventfd(0, flags)?)))
+    }
+
+    /// Stops them: SIGTERM, then SIGKILL.
+    pub fn cancel(&self) {
+        // The only failure is a full counter, which is cancelled too.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// True after [`Cancel::cancel`].
+    pub fn is_cancelled(&self) -> bool {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        matches!(
+            rustix::event::poll(&mut fds, Some(&Timespec::default())),
+            Ok(1)
+        )
+    }
+}
+
+/// What a child may share with its parent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// Everything of the machine.
+    #[default]
+    Shared,
+    /// Own mounts and processes; what it leaves running dies with it.
+    Private,
+    /// As [`Isolation::Private`], and no network at all.
+    Offline,
+}
+
+impl Isolation {
+    /// The words to put before a command line.
+    fn prefix(self) -> &'static [&'static str] {
+        match self {
+            Self::Shared => &[],
+            Self::Private => &[
+                "unshare",
+                "-m",
+                "-p",
+                "--fork",
+                "--kill-child=SIGKILL",
+                "--mount-proc",
+                "--",
+            ],
+            Self::Offline => &[
+                "unshare",
+                "-m",
+                "-p",
+                "-n",
+                "--fork",
+                "--kill-child=SIGKILL",
+                "--mount-proc",
+                "--",
+            ],
+        }
+    }
+}
+
+/// What a child left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Exit status; 128 and the signal's number when it was killed.
+    pub status: i32,
+    /// Standard output, up to the limit. Not filtered.
+    pub stdout: Vec<u8>,
+    /// Standard error, up to the limit. Not filtered.
+    pub stderr: Vec<u8>,
+    /// Some output went over the limit and is in the log alone.
+    pub truncated: bool,
+    /// The last lines of both streams, filtered.
+    pub tail: Vec<String>,
+}
+
+impl Output {
+    /// True for status 0.
+    pub fn success(&self) -> bool {
+        self.status == 0
+    }
+
+    /// Standard output as text, without spaces at its end.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim_end().to_owned()
+    }
+}
+
+/// A child to be started.
+#[derive(Clone)]
+#[must_use]
+pub struct Command {
+    program: OsString,
+    arguments: Vec<OsString>,
+    environment: BTreeMap<OsString, OsString>,
+    directory: Option<PathBuf>,
+    input: Vec<u8>,
+    log: Option<PathBuf>,
+    filter: Option<LineFilter>,
+    timeout: Option<Duration>,
+    limit: usize,
+    isolation: Isolation,
+    terminal: bool,
+    cancel: Option<Cancel>,
+    pub(crate) cgroups: Vec<PathBuf>,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Command")
+            .field("line", &self.line())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Command {
+    /// A child with nothing in its environment but `PATH` and `LC_ALL=C.UTF-8`, no input, in `/`.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        let fixed = [("PATH", PATH), ("LC_ALL", "C.UTF-8")];
+        Self {
+            program: program.as_ref().to_owned(),
+            arguments: Vec::new(),
+            environment: fixed
+                .map(|(name, value)| (name.into(), value.into()))
+                .into(),
+            directory: None,
+            input: Vec::new(),
+            log: None,
+            filter: None,
+            timeout: None,
+            limit: DEFAULT_LIMIT,
+            isolation: Isolation::default(),
+            terminal: false,
+            cancel: None,
+            cgroups: Vec::new(),
+        }
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.arguments.extend(
+            arguments
+                .into_iter()
+                .map(|argument| argument.as_ref().to_owned()),
+        );
+        self
+    }
+
+    /// Sets a variable of the child's environment.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment
+            .insert(name.as_ref().to_owned(), value.as_ref().to_owned());
+        self
+    }
+
+    /// Passes variables of this process on, those that are set.
+    pub fn inherit_env(mut self, names: &[&str]) -> Self {
+        for name in names {
+            if let Some(value) = std::env::var_os(name) {
+                self.environment.insert((*name).into(), value);
+            }
+        }
+        self
+    }
+
+    /// Sets the working directory.
+    pub fn current_dir(mut self, directory: impl AsRef<Path>) -> Self {
+        self.directory = Some(directory.as_ref().to_owned());
+        self
+    }
+
+    /// Feeds bytes to standard input, which is empty otherwise.
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = bytes.into();
+        self
+    }
+
+    /// Appends both streams to a file, through the filter.
+    pub fn log(mut self, path: impl AsRef<Path>) -> Self {
+        self.log = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Sees each line of output, and says what the log gets.
+    pub fn filter(mut self, filter: LineFilter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// Kills the child when it takes longer.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Bytes of each stream that are kept in memory; 1 MiB unless set.
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// What the child shares with this process.
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// Hands the terminal to the child: nothing is captured or logged.
+    pub fn terminal(mut self) -> Self {
+        self.terminal = true;
+        self
+    }
+
+    /// Stops the child when the token is cancelled.
+    pub fn cancel(mut self, cancel: &Cancel) -> Self {
+        self.cancel = Some(cancel.clone());
+        self
+    }
+
+    /// The command line as a shell would take it, for messages.
+    pub fn line(&self) -> String {
+        let words = std::iter::once(&self.program).chain(&self.arguments);
+        words
+            .map(|word| quote(&word.to_string_lossy()))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// Runs the child to its end.
+    pub fn run(&self) -> Result<Output, ProcessError> {
+        let mut child = self.start()?;
+        if self.terminal {
+            let ended = child.0.wait().map_err(|source| self.watch_error(source))?;
+            return Ok(Output {
+                status: status_of(ended),
+                ..Output::default()
+            });
+        }
+        Watcher::new(self, &mut child.0)?.watch(&mut child)
+    }
+
+    /// Starts the child and gives it over to the caller, who reaps it. It is killed when the
+    /// returned value is dropped, and when the calling thread ends.
+    pub(crate) fn start(&self) -> Result<Running, ProcessError> {
+        let mut command = self.prepare();
+        match command.spawn() {
+            Ok(child) => Ok(Running(child)),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+                let program = command.get_program().to_string_lossy().into_owned();
+                Err(ProcessError::NotInstalled { program })
+            }
+            Err(source) => Err(ProcessError::Start {
+                program: self.name(),
+                source,
+            }),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this module is the wrapper")]
+    fn prepare(&self) -> std::process::Command {
+        let words: Vec<&OsStr> = self
+            .isolation
+            .prefix()
+            .iter()
+            .map(OsStr::new)
+            .chain([self.program.as_os_str()])
+            .chain(self.arguments.iter().map(OsString::as_os_str))
+            .collect();
+        let mut command = std::process::Command::new(words[0]);
+        command
+            .args(&words[1..])
+            .env_clear()
+            .envs(&self.environment);
+        command.current_dir(self.directory.as_deref().unwrap_or(Path::new("/")));
+        if self.terminal {
+            command
+                .stdin(Stdio::inherit())
+                .stdout(Stdio::inherit())
+                .stderr(Stdio::inherit());
+        } else {
+            let stdin = if self.input.is_empty() {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            };
+            command
+                .stdin(stdin)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .process_group(0);
+        }
+        let cgroups: Vec<PathBuf> = self
+            .cgroups
+            .iter()
+            .map(|directory| directory.join("cgroup.procs"))
+            .collect();
+        let parent = rustix::process::getpid();
+        let prepare_child = move || {
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            // The parent may have gone before the call above; 0 stands for a parent that this
+            // PID namespace cannot see.
+            if rustix::process::getppid().is_some_and(|now| now != parent) {
+                return Err(std::io::Error::from_raw_os_error(
+                    rustix::io::Errno::SRCH.raw_os_error(),
+                ));
+            }
+            for procs in &cgroups {
+                let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC;
+                let procs = rustix::fs::open(procs, flags, rustix::fs::Mode::empty())?;
+                rustix::io::write(&procs, b"0")?;
+            }
+            Ok(())
+        };
+        // SAFETY: between fork and exec the closure makes system calls alone; the paths were
+        // allocated before and fit the stack buffer that `open` copies them to.
+        #[expect(unsafe_code, reason = "pre_exec is the only way to set PDEATHSIG")]
+        unsafe {
+            command.pre_exec(prepare_child);
+        }
+        command
+    }
+
+    fn name(&self) -> String {
+        self.program.to_string_lossy().into_owned()
+    }
+
+    fn watch_error(&self, source: std::io::Error) -> ProcessError {
+        ProcessError::Watch {
+            program: self.name(),
+            source,
+        }
+    }
+}
+
+/// A started child, killed with its process group when dropped before its end.
+#[derive(Debug)]
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+
+    /// Kills the child and its process group, and reaps it.
+    pub(crate) fn kill(&mut self) {
+        // Both fail when it is gone already, which is what is wanted.
+        let _ = rustix::process::kill_process_group(self.pid(), Signal::KILL);
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            self.kill();
+        }
+    }
+}
+
+fn status_of(status: std::process::ExitStatus) -> i32 {
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}
+
+/// A word as a POSIX shell takes it.
+fn quote(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-+=./:,@%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// One of a child's two streams.
+struct Stream {
+    pipe: Option<OwnedFd>,
+    kept: Vec<u8>,
+    line: Vec<u8>,
+}
+
+impl Stream {
+    fn new(pipe: Option<OwnedFd>) -> std::io::Result<Self> {
+        if let Some(pipe) = &pipe {
+            rustix::io::ioctl_fionbio(pipe, true)?;
+        }
+        Ok(Self {
+            pipe,
+            kept: Vec::new(),
+            line: Vec::new(),
+        })
+    }
+}
+
+/// Where filtered lines go.
+struct Sink {
+    log: Option<(PathBuf, File)>,
+    filter: Option<LineFilter>,
+    tail: VecDeque<String>,
+    limit: usize,
+    truncated: bool,
+}
+
+impl Sink {
+    fn line(&mut self, line: &[u8]) -> Result<(), ProcessError> {
+        let filtered = self
+            .filter
+            .as_ref()
+            .map_or_else(|| line.to_vec(), |filter| filter(line));
+        if self.tail.len() == TAIL_LINES {
+            self.tail.pop_front();
+        }
+        self.tail
+            .push_back(String::from_utf8_lossy(&filtered).into_owned());
+        if let Some((path, log)) = &mut self.log {
+            let mut bytes = filtered;
+            bytes.push(b'\n');
+            log.write_all(&bytes).map_err(|source| ProcessError::Log {
+                path: path.clone(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads what is there; closes the stream at its end.
+    fn pump(&mut self, stream: &mut Stream) -> Result<(), ProcessError> {
+        let mut buffer = [0_u8; 16 << 10];
+        while let Some(pipe) = &stream.pipe {
+            let read = match rustix::io::read(pipe, &mut buffer) {
+                Ok(0) => {
+                    stream.pipe = None;
+                    return self.flush(stream);
+                }
+                Ok(read) => read,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(rustix::io::Errno::AGAIN) => return Ok(()),
+                Err(_) => {
+                    stream.pipe = None;
+                    return self.flush(stream);
+                }
+            };
+            let room = self.limit.saturating_sub(stream.kept.len());
+            stream.kept.extend_from_slice(&buffer[..read.min(room)]);
+            self.truncated |= read > room;
+            for piece in buffer[..read].split_inclusive(|byte| *byte == b'\n') {
+                stream.line.extend_from_slice(piece);
+                if piece.ends_with(b"\n") || stream.line.len() > LONGEST_LINE {
+                    self.flush(stream)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, stream: &mut Stream) -> Result<(), ProcessError> {
+        if stream.line.is_empty() {
+            return Ok(());
+        }
+        let mut line = std::mem::take(&mut stream.line);
+        while line.last().is_some_and(|byte| b"\r\n".contains(byte)) {
+            line.pop();
+        }
+        self.line(&line)
+    }
+}
+
+/// Feeds a child and reads from it until it ends.
+struct Watcher<'a> {
+    command: &'a Command,
+    ended: OwnedFd,
+    stdin: Option<ChildStdin>,
+    fed: usize,
+    streams: [Stream; 2],
+    sink: Sink,
+}
+
+/// Why the watching stopped.
+#[derive(Clone, Copy, PartialEq)]
+enum Stop {
+    Ended,
+    TimedOut,
+    Cancelled,
+}
+
+impl<'a> Watcher<'a> {
+    fn new(command: &'a Command, child: &mut Child) -> Result<Self, ProcessError> {
+        let failed = |source: std::io::Error| command.watch_error(source);
+        let log = match &command.log {
+            Some(path) => {
+                let opened = OpenOptions::new().create(true).append(true).open(path);
+                let opened = opened.map_err(|source| ProcessError::Log {
+                    path: path.clone(),
+                    source,
+                })?;
+                Some((path.clone(), opened))
+            }
+            None => None,
+        };
+        let ended = rustix::process::pidfd_open(Pid::from_child(child), PidfdFlags::empty())
+            .map_err(|errno| failed(errno.into()))?;
+        let stdin = child.stdin.take();
+        if let Some(stdin) = &stdin {
+            rustix::io::ioctl_fionbio(stdin, true).map_err(|errno| failed(errno.into()))?;
+        }
+        let stdout = Stream::new(child.stdout.take().map(OwnedFd::from)).map_err(failed)?;
+        let stderr = Stream::new(child.stderr.take().map(OwnedFd::from)).map_err(failed)?;
+        let sink = Sink {
+            log,
+            filter: command.filter.clone(),
+            tail: VecDeque::new(),
+            limit: command.limit,
+            truncated: false,
+        };
+        Ok(Self {
+            command,
+            ended,
+            stdin,
+            fed: 0,
+            streams: [stdout, stderr],
+            sink,
+        })
+    }
+
+    fn watch(mut self, child: &mut Running) -> Result<Output, ProcessError> {
+        let started = Instant::now();
+        let mut deadline = self.command.timeout.map(|limit| started + limit);
+        let mut stopping = None;
+        loop {
+            let stop = self.wait(deadline, stopping.is_none())?;
+            match (stop, stopping) {
+                (Some(Stop::Ended), _) => break,
+                (Some(why), None) => {
+                    stopping = Some(why);
+                    deadline = Some(Instant::now() + GRACE);
+                    // It fails when the group is gone; then the end is seen next.
+                    let _ = rustix::process::kill_process_group(child.pid(), Signal::TERM);
+                }
+                (Some(_), Some(_)) => {
+                    child.kill();
+                    break;
+                }
+                (None, _) => {}
+            }
+        }
+        let ended = child
+            .0
+            .wait()
+            .map_err(|source| self.command.watch_error(source))?;
+        // What the child left running would hold the pipes open for ever.
+        let _ = rustix::process::kill_process_group(child.pid(), Signal::KILL);
+        for stream in &mut self.streams {
+            self.sink.pump(stream)?;
+            self.sink.flush(stream)?;
+        }
+        let program = self.command.name();
+        let tail: Vec<String> = self.sink.tail.into();
+        match stopping {
+            Some(Stop::TimedOut) => {
+                let after = started.elapsed();
+                return Err(ProcessError::TimedOut {
+                    program,
+                    after,
+                    tail,
+                });
+            }
+            Some(_) => return Err(ProcessError::Cancelled { program }),
+            None => {}
+        }
+        let [stdout, stderr] = self.streams;
+        Ok(Output {
+            status: status_of(ended),
+            stdout: stdout.kept,
+            stderr: stderr.kept,
+            truncated: self.sink.truncated,
+            tail,
+        })
+    }
+
+    /// Waits for the next thing to happen and deals with input and output.
+    fn wait(
+        &mut self,
+        deadline: Option<Instant>,
+        cancellable: bool,
+    ) -> Result<Option<Stop>, ProcessError> {
+        let rest = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let timeout = rest.and_then(|rest| Timespec::try_from(rest).ok());
+        let cancel = self.command.cancel.as_ref().filter(|_| cancellable);
+        let [stdout, stderr] = &self.streams;
+        let watched = [
+            (Some(self.ended.as_fd()), PollFlags::IN),
+            (cancel.map(|cancel| cancel.0.as_fd()), PollFlags::IN),
+            (stdout.pipe.as_ref().map(AsFd::as_fd), PollFlags::IN),
+            (stderr.pipe.as_ref().map(AsFd::as_fd), PollFlags::IN),
+            (self.stdin.as_ref().map(AsFd::as_fd), PollFlags::OUT),
+        ];
+        let mut fds = Vec::with_capacity(watched.len());
+        let mut names = Vec::with_capacity(watched.len());
+        for (name, (fd, flags)) in watched.into_iter().enumerate() {
+            if let Some(fd) = fd {
+                fds.push(PollFd::from_borrowed_fd(fd, flags));
+                names.push(name);
+            }
+        }
+        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(0) => return Ok(Some(Stop::TimedOut)),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(None),
+            Err(errno) => return Err(self.command.watch_error(errno.into())),
+        }
+        let mut ready = [false; 5];
+        for (fd, name) in fds.iter().zip(names) {
+            ready[name] = !fd.revents().is_empty();
+        }
+        let [ended, cancelled, out, err, input] = ready;
+        for (at, ready) in [out, err].into_iter().enumerate() {
+            if ready {
+                self.sink.pump(&mut self.streams[at])?;
+            }
+        }
+        if input {
+            self.feed();
+        }
+        Ok(match (ended, cancelled) {
+            (true, _) => Some(Stop::Ended),
+            (false, true) => Some(Stop::Cancelled),
+            (false, false) => None,
+        })
+    }
+
+    /// Writes what the pipe takes; closes it at the end, and when the child does not read.
+    fn feed(&mut self) {
+        let Some(stdin) = &self.stdin else { return };
+        match rustix::io::write(stdin, &self.command.input[self.fed..]) {
+            Ok(written) => self.fed += written,
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return,
+            Err(_) => self.fed = self.command.input.len(),
+        }
+        if self.fed == self.command.input.len() {
+            self.stdin = None;
+        }
+    }
+}
+
+/// True when a program is found on [`PATH`].
+pub fn is_installed(program: &str) -> bool {
+    PATH.split(':')
+        .any(|directory| Path::new(directory).join(program).is_file())
+}
+
+/// Reads at most `limit` bytes of the end of a log.
+pub fn log_tail(path: &Path, limit: u64) -> std::io::Result<Vec<String>> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    std::io::Seek::seek(
+        &mut file,
+        std::io::SeekFrom::Start(size.saturating_sub(limit)),
+    )?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let cut = usize::from(size > limit);
+    Ok(text.lines().skip(cut).map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        Command::new("sh").args(["-c", script])
+    }
+
+    #[test]
+    fn status_and_streams_come_back() {
+        let cases = [
+            ("echo out; echo err >&2; exit 3", 3, "out\n", "err\n"),
+            ("kill -9 $$", 137, "", ""),
+            (
+                "env",
+                0,
+                "LC_ALL=C.UTF-8\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nPWD=/\n",
+                "",
+            ),
+        ];
+        for (script, status, stdout, stderr) in cases {
+            let script = format!("{script} | LC_ALL=C sort");
+            let script = if script.starts_with("env") {
+                script
+            } else {
+                script.replace(" | LC_ALL=C sort", "")
+            };
+            let output = shell(&script).run().unwrap();
+            let got = (output.status, output.stdout, output.stderr);
+            assert_eq!(got, (status, stdout.into(), stderr.into()), "{script}");
+        }
+    }
+
+    #[test]
+    fn input_larger_than_a_pipe_is_fed() {
+        let input = vec![b'x'; 300_000];
+        let output = Command::new("cat").input(input.clone()).run().unwrap();
+        assert_eq!(output.stdout, input);
+        assert!(Command::new("true").input(input).run().unwrap().success());
+    }
+
+    #[test]
+    fn a_log_gets_filtered_lines_and_memory_a_bounded_part() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        let filter: LineFilter = Arc::new(|line| {
+            if line == b"secret" {
+                b"***".to_vec()
+            } else {
+                line.to_vec()
+            }
+        });
+        let command = shell("echo a; echo secret; printf last");
+        let output = command.log(&log).filter(filter).limit(4).run().unwrap();
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "a\n***\nlast\n");
+        assert_eq!(output.tail, ["a", "***", "last"]);
+        assert_eq!(
+            (output.stdout.as_slice(), output.truncated),
+            (&b"a\nse"[..], true)
+        );
+    }
+
+    #[test]
+    fn a_child_is_stopped_with_what_it_started() {
+        let started = Instant::now();
+        let slow = shell("sleep 60 & sleep 60");
+        let timed = slow.clone().timeout(Duration::from_millis(50)).run();
+        assert!(
+            matches!(timed, Err(ProcessError::TimedOut { .. })),
+            "{timed:?}"
+        );
+        let cancel = Cancel::new().unwrap();
+        cancel.cancel();
+        let cancelled = slow.cancel(&cancel).run();
+        assert!(
+            matches!(cancelled, Err(ProcessError::Cancelled { .. })),
+            "{cancelled:?}"
+        );
+        assert!(started.elapsed() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_daemon_that_holds_the_pipe_does_not_hold_the_step() {
+        let started = Instant::now();
+        let output = shell("sleep 60 & echo done").run().unwrap();
+        assert_eq!(output.text(), "done");
+        assert!(started.elapsed() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let missing = Command::new("no-such-program").run();
+        assert_eq!(
+            missing.unwrap_err().to_string(),
+            "`no-such-program` is not installed"
+        );
+    }
+
+    #[test]
+    fn lines_can_be_pasted_into_a_shell() {
+        let command = Command::new("a").args(["b c", "d'e", "", "--x=/y"]);
+        assert_eq!(command.line(), r"a 'b c' 'd'\''e' '' --x=/y");
+    }
+}
