@@ -408,6 +408,28 @@ pub enum Operator {
     },
 }
 
+impl Operator {
+    /// True when it fits the property's values. A demand with another could never be judged, so
+    /// it is a mistake when a control is compiled.
+    pub fn fits(&self, property: Property) -> bool {
+        use ValueKind as K;
+        let kind = property.value_kind();
+        // A kernel parameter's value is text that is often a number.
+        let value = property == Property::Value;
+        match self {
+            Self::IsTrue => kind == K::Flag,
+            Self::OneOf(_) => !matches!(kind, K::Flag | K::List | K::Setting),
+            Self::Includes(_) => matches!(kind, K::Text | K::List),
+            Self::Matches(_) => matches!(kind, K::Text | K::List | K::Version),
+            Self::Min(_) | Self::Max(_) => {
+                value || matches!(kind, K::Number | K::Mode | K::Version)
+            }
+            Self::Above(_) | Self::Below(_) => value || matches!(kind, K::Number | K::Version),
+            Self::Setting { .. } => kind == K::Setting,
+        }
+    }
+}
+
 /// A literal in an expectation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Scalar {

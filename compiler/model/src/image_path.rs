@@ -121,50 +121,9 @@ impl<'de> Deserialize<'de> for ImagePath {
     }
 }
 
-/// The name of the unit for a mount point, as `systemd-escape --path --suffix` gives it
-/// (systemd.unit(5), "String escaping for inclusion in unit names"): slashes become `-`, other
-/// bytes outside of `[A-Za-z0-9:_.]` and a leading dot become `\xNN`, the root is `-`.
-pub fn unit_name_for_path(path: &str, suffix: &str) -> String {
-    use std::fmt::Write as _;
-    let path = ImagePath::new(path).unwrap_or(ImagePath::ROOT);
-    let mut name = String::new();
-    for (index, byte) in path.as_bytes().iter().enumerate() {
-        match byte {
-            b'/' => name.push('-'),
-            b'.' if index == 0 => name.push_str("\\x2e"),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' | b'.' => {
-                name.push(char::from(*byte));
-            }
-            _ => {
-                // Writing to a String cannot fail.
-                let _ = write!(name, "\\x{byte:02x}");
-            }
-        }
-    }
-    if name.is_empty() {
-        name.push('-');
-    }
-    name + suffix
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mount_points_become_unit_names() {
-        // Each as printed by `systemd-escape --path --suffix=mount`.
-        let cases = [
-            ("/", "-.mount"),
-            ("/scratch", "scratch.mount"),
-            ("/beegfs/pl-active", "beegfs-pl\\x2dactive.mount"),
-            ("/.snap/a b", "\\x2esnap-a\\x20b.mount"),
-            ("/a/.b", "a-.b.mount"),
-        ];
-        for (path, want) in cases {
-            assert_eq!(unit_name_for_path(path, ".mount"), want);
-        }
-    }
 
     #[test]
     fn paths_never_leave_the_image() {

@@ -3,6 +3,10 @@ use std::fmt::Write as _;
 
 use crate::{Digest, ImagePath};
 
+/// The time that everything made by a build carries: 2025-01-01 00:00:00 UTC, in seconds since
+/// 1970. It is what steps see as `SOURCE_DATE_EPOCH`.
+pub const BUILD_EPOCH: i64 = 1_735_689_600;
+
 /// Extended attributes: name to value.
 pub type Xattrs = BTreeMap<String, Vec<u8>>;
 

@@ -22,6 +22,7 @@ mod plan;
 mod sources;
 mod target;
 mod tree;
+mod unit_name;
 mod verdict;
 
 pub use action::*;
@@ -38,4 +39,5 @@ pub use plan::*;
 pub use sources::*;
 pub use target::*;
 pub use tree::*;
+pub use unit_name::*;
 pub use verdict::*;

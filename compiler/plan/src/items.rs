@@ -153,7 +153,7 @@ struct MountUnit<'a> {
 /// to be edited and two roles cannot overwrite each other's.
 fn mount_units(origin: &Origin, mount: &MountUnit<'_>) -> Vec<Change> {
     let place = mount.path.to_string();
-    let name = forge_model::unit_name_for_path(&place, ".mount");
+    let name = forge_model::unit_name_for_path(mount.path, ".mount");
     let mut text = format!("[Unit]\nDescription=Mount of {place}\n");
     if is_remote(mount.filesystem) {
         text.push_str("Wants=network-online.target\nAfter=network-online.target\n");
@@ -172,7 +172,7 @@ fn mount_units(origin: &Origin, mount: &MountUnit<'_>) -> Vec<Change> {
     }
     let mut changes = vec![change(origin, root_file(unit_path(&name), Content::Text(text)))];
     let enabled = if mount.automount {
-        let name = forge_model::unit_name_for_path(&place, ".automount");
+        let name = forge_model::unit_name_for_path(mount.path, ".automount");
         let text = format!(
             "[Unit]\nDescription=Automount of {place}\n\n[Automount]\nWhere={place}\n\n\
              [Install]\nWantedBy={target}\n"
