@@ -1,1 +1,22 @@
 //! KDL text to located nodes: guard, parser, cursor, suggestions.
+//!
+//! ```text
+//! bytes --guard--> text that is safe to parse --kdl--> Node --Cursor--> whatever a caller decodes
+//! ```
+//!
+//! Nobody else knows the `kdl` crate. What a node means is the caller's business.
+
+mod cursor;
+mod from_value;
+mod guard;
+mod node;
+mod parse;
+pub mod reference;
+mod suggest;
+
+pub use cursor::Cursor;
+pub use from_value::{FromValue, Mistake};
+pub use guard::load;
+pub use node::{Entry, Node, Text, Value};
+pub use parse::parse;
+pub use suggest::{closest, did_you_mean};

@@ -1,0 +1,101 @@
+//! A linear pass before the parser.
+//!
+//! kdl 6.7.1 overflows the stack (an abort, not an error) at some 64 nested braces in a debug
+//! build on a 2 MiB thread, and takes time exponential in nested `/-{`. Both are refused here with
+//! an ordinary error, as are texts that nobody writes by hand. The same pass knows the traps of
+//! KDL for a reader of configuration files (`release 479e3a25`, `10.0.0.1`, `true`, `${x}` outside
+//! of quotes): it reports each with the corrected text and hands the parser harmless words of the
+//! same length in their place, so that the rest of the file is still read.
+
+mod scan;
+mod word;
+
+use std::collections::BTreeMap;
+
+use forge_diag::{Diagnostic, FileId, Sink, SourceMap, Span, codes};
+
+/// Bytes of a spec file: far more than any site writes.
+const MAX_SIZE: usize = 4 << 20;
+
+/// A text that is safe to parse.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    /// The text, with reported words made harmless.
+    pub(crate) text: String,
+    /// Reported words: first byte to what was written.
+    pub(crate) reported: BTreeMap<usize, String>,
+}
+
+/// Adds a file to the map, if it is text of a bearable size.
+pub fn load(path: &str, bytes: &[u8], map: &mut SourceMap, sink: &mut Sink) -> Option<FileId> {
+    if bytes.len() > MAX_SIZE {
+        let file = map.add(path, "");
+        sink.push(
+            Diagnostic::error(
+                codes::SYNTAX_LIMIT,
+                format!("`{path}` is larger than {} MiB", MAX_SIZE >> 20),
+            )
+            .at(Span::new(file, 0, 0), ""),
+        );
+        return None;
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => {
+            let file = map.add(path, text);
+            (!report_characters(file, text, sink)).then_some(file)
+        }
+        Err(wrong) => {
+            let at = wrong.valid_up_to();
+            let file = map.add(path, String::from_utf8_lossy(bytes));
+            sink.push(
+                Diagnostic::error(codes::SYNTAX_ENCODING, format!("`{path}` is not UTF-8"))
+                    .at(
+                        Span::new(file, at, at + '\u{fffd}'.len_utf8()),
+                        "the first wrong byte",
+                    )
+                    .help("save the file as UTF-8"),
+            );
+            None
+        }
+    }
+}
+
+/// Reports characters that a reader cannot see but a parser obeys; true when there are any.
+fn report_characters(file: FileId, text: &str, sink: &mut Sink) -> bool {
+    /// One is enough to refuse the file; a binary file would have thousands.
+    const SHOWN: usize = 5;
+    let wrong = text
+        .char_indices()
+        .filter(|(at, c)| is_invisible(*c) && (*at > 0 || *c != '\u{feff}'));
+    let mut any = false;
+    for (at, c) in wrong.take(SHOWN) {
+        any = true;
+        let what = if c == '\0' {
+            "NUL"
+        } else {
+            "an invisible control character"
+        };
+        sink.push(
+            Diagnostic::error(
+                codes::SYNTAX_ENCODING,
+                format!("{what} (U+{:04X}) in the text", u32::from(c)),
+            )
+            .at(Span::new(file, at, at + c.len_utf8()), "here")
+            .help("take it out; in quotes, write it as `\\u{…}`"),
+        );
+    }
+    any
+}
+
+/// What KDL 2.0.0 bans from documents (section 3.17), beside the byte order mark.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\0'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{7f}'
+        | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        | '\u{feff}')
+}
+
+/// Scans a text; none when it must not be parsed.
+pub(crate) fn guard(file: FileId, text: &str, sink: &mut Sink) -> Option<Guarded> {
+    scan::Scanner::new(file, text).run(sink)
+}

@@ -1,0 +1,341 @@
+use std::collections::BTreeMap;
+
+use forge_diag::{Diagnostic, FileId, Sink, Span, codes};
+
+use super::Guarded;
+use super::word::{self, Trap};
+
+/// Blocks in blocks: images with roles with files need four.
+const MAX_DEPTH: usize = 32;
+/// Comments in comments.
+const MAX_COMMENTS: usize = 8;
+/// Commented-out blocks in commented-out blocks.
+const MAX_SLASHDASH: usize = 3;
+
+/// An open brace.
+struct Block {
+    at: usize,
+    indentation: usize,
+    slashdashed: bool,
+}
+
+/// A `/-` whose node or block has not ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Slashdash {
+    None,
+    /// Nothing but blanks since.
+    Fresh,
+    /// Words since: the next line ends it.
+    Begun,
+}
+
+pub(super) struct Scanner<'a> {
+    file: FileId,
+    text: &'a str,
+    at: usize,
+    blocks: Vec<Block>,
+    slashdash: Slashdash,
+    /// A `\` outside of text: the node goes on in the next line.
+    continued: bool,
+    /// Where the line begins that holds `at`.
+    line: usize,
+    /// A block whose closing brace stands under another column than its opening line.
+    askew: Option<usize>,
+    traps: Vec<(usize, usize, Trap)>,
+    fatal: Vec<Diagnostic>,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(file: FileId, text: &'a str) -> Self {
+        Self {
+            file,
+            text,
+            at: 0,
+            blocks: Vec::new(),
+            slashdash: Slashdash::None,
+            continued: false,
+            line: 0,
+            askew: None,
+            traps: Vec::new(),
+            fatal: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(mut self, sink: &mut Sink) -> Option<Guarded> {
+        while self.fatal.is_empty() && self.at < self.text.len() {
+            self.step();
+        }
+        if self.fatal.is_empty() {
+            self.report_unclosed();
+        }
+        let (mut patched, mut reported) = (self.text.as_bytes().to_vec(), BTreeMap::new());
+        for (start, end, trap) in &self.traps {
+            let written = self.text.get(*start..*end).unwrap_or_default();
+            sink.push(
+                trap.diagnostic(written)
+                    .at(self.span(*start, *end), trap.label()),
+            );
+            if let Some(bytes) = patched.get_mut(*start..*end) {
+                bytes.fill(b'_');
+            }
+            reported.insert(*start, written.to_owned());
+        }
+        if !self.fatal.is_empty() {
+            sink.extend(self.fatal);
+            return None;
+        }
+        // Whole words are replaced by ASCII, so the text stays UTF-8.
+        String::from_utf8(patched)
+            .ok()
+            .map(|text| Guarded { text, reported })
+    }
+
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span::new(self.file, start, end)
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn fail(&mut self, diagnostic: Diagnostic) {
+        self.fatal.push(diagnostic);
+        self.at = self.text.len();
+    }
+
+    fn step(&mut self) {
+        let rest = self.rest();
+        let Some(c) = rest.chars().next() else { return };
+        match c {
+            '\n' => self.newline(),
+            _ if c.is_whitespace() => self.at += c.len_utf8(),
+            '{' => self.open(),
+            '}' => self.close(),
+            ';' => {
+                self.slashdash = Slashdash::None;
+                self.at += 1;
+            }
+            '"' => self.string(),
+            '#' if rest.trim_start_matches('#').starts_with('"') => self.raw_string(),
+            _ if rest.starts_with("//") => self.at += rest.find('\n').unwrap_or(rest.len()),
+            _ if rest.starts_with("/*") => self.comment(),
+            _ if rest.starts_with("/-") => {
+                self.slashdash = Slashdash::Fresh;
+                self.at += 2;
+            }
+            '\\' => {
+                self.continued = true;
+                self.at += 1;
+            }
+            '(' | ')' | '=' => self.at += 1,
+            _ => self.word(),
+        }
+    }
+
+    fn newline(&mut self) {
+        self.at += 1;
+        self.line = self.at;
+        if self.slashdash == Slashdash::Begun && !self.continued {
+            self.slashdash = Slashdash::None;
+        }
+        self.continued = false;
+    }
+
+    fn indentation(&self) -> usize {
+        let line = self.text.get(self.line..).unwrap_or_default();
+        line.len() - line.trim_start_matches([' ', '\t']).len()
+    }
+
+    fn open(&mut self) {
+        let slashdashed =
+            std::mem::replace(&mut self.slashdash, Slashdash::None) != Slashdash::None;
+        self.blocks.push(Block {
+            at: self.at,
+            indentation: self.indentation(),
+            slashdashed,
+        });
+        let (here, limit) = (self.span(self.at, self.at + 1), codes::SYNTAX_LIMIT);
+        self.at += 1;
+        if self.blocks.len() > MAX_DEPTH {
+            self.fail(
+                Diagnostic::error(limit, format!("blocks are nested deeper than {MAX_DEPTH}"))
+                    .at(here, "one too deep"),
+            );
+        } else if self.blocks.iter().filter(|block| block.slashdashed).count() > MAX_SLASHDASH {
+            let text =
+                format!("blocks commented out with `/-` are nested deeper than {MAX_SLASHDASH}");
+            self.fail(Diagnostic::error(limit, text).at(here, "one too deep"));
+        }
+    }
+
+    fn close(&mut self) {
+        self.slashdash = Slashdash::None;
+        let Some(block) = self.blocks.pop() else {
+            let here = self.span(self.at, self.at + 1);
+            self.fail(
+                Diagnostic::error(codes::SYNTAX_KDL, "`}` closes nothing")
+                    .at(here, "no block is open here"),
+            );
+            return;
+        };
+        let first = self
+            .text
+            .get(self.line..self.at)
+            .is_some_and(|text| text.trim().is_empty());
+        if first && self.at - self.line != block.indentation && self.askew.is_none() {
+            self.askew = Some(block.at);
+        }
+        self.at += 1;
+    }
+
+    fn report_unclosed(&mut self) {
+        let Some(block) = self.blocks.first() else {
+            return;
+        };
+        let mut found = Diagnostic::error(codes::SYNTAX_KDL, "`{` is never closed")
+            .at(self.span(block.at, block.at + 1), "this block has no end");
+        if let Some(at) = self.askew {
+            let text = "by its indentation, this is the block that lacks its `}`";
+            found = found.and(self.span(at, at + 1), text);
+        }
+        self.fatal.push(found);
+    }
+
+    fn comment(&mut self) {
+        let (start, mut depth) = (self.at, 0_usize);
+        loop {
+            let rest = self.rest();
+            let Some(c) = rest.chars().next() else {
+                let here = self.span(start, start + 2);
+                return self.fail(
+                    Diagnostic::error(codes::SYNTAX_KDL, "`/*` is never closed")
+                        .at(here, "this comment has no end"),
+                );
+            };
+            if rest.starts_with("/*") {
+                depth += 1;
+                self.at += 2;
+                if depth > MAX_COMMENTS {
+                    let here = self.span(self.at - 2, self.at);
+                    let text = format!("comments are nested deeper than {MAX_COMMENTS}");
+                    return self.fail(
+                        Diagnostic::error(codes::SYNTAX_LIMIT, text).at(here, "one too deep"),
+                    );
+                }
+            } else if rest.starts_with("*/") {
+                depth -= 1;
+                self.at += 2;
+                if depth == 0 {
+                    return;
+                }
+            } else {
+                self.at += c.len_utf8();
+                if c == '\n' {
+                    self.line = self.at;
+                }
+            }
+        }
+    }
+
+    /// A quoted string: `"…"` on one line, or `"""` to `"""`, both with escapes.
+    fn string(&mut self) {
+        self.begin_value();
+        let start = self.at;
+        let block = self.rest().starts_with("\"\"\"");
+        let quote = if block { "\"\"\"" } else { "\"" };
+        self.at += quote.len();
+        loop {
+            let rest = self.rest();
+            if rest.starts_with(quote) {
+                self.at += quote.len();
+                return;
+            }
+            match rest.chars().next() {
+                Some('\\') => self.escape(),
+                Some('\n') if block => self.skip_newline(),
+                None | Some('\n') => return self.unclosed_string(start, block),
+                Some(c) => self.at += c.len_utf8(),
+            }
+        }
+    }
+
+    /// A backslash takes the next character, or all blanks with their line breaks.
+    fn escape(&mut self) {
+        self.at += 1;
+        let rest = self.rest();
+        let blanks = rest.len() - rest.trim_start().len();
+        if blanks > 0 {
+            if let Some(last) = rest.get(..blanks).and_then(|text| text.rfind('\n')) {
+                self.line = self.at + last + 1;
+            }
+            self.at += blanks;
+        } else {
+            self.at += rest.chars().next().map_or(0, char::len_utf8);
+        }
+    }
+
+    fn skip_newline(&mut self) {
+        self.at += 1;
+        self.line = self.at;
+    }
+
+    fn raw_string(&mut self) {
+        self.begin_value();
+        let start = self.at;
+        let hashes = self.rest().len() - self.rest().trim_start_matches('#').len();
+        self.at += hashes;
+        let block = self.rest().starts_with("\"\"\"");
+        let quote = if block { "\"\"\"" } else { "\"" };
+        let end = format!("{quote}{}", "#".repeat(hashes));
+        self.at += quote.len();
+        let rest = self.rest();
+        let found = rest
+            .find(&end)
+            .filter(|at| block || !rest[..*at].contains('\n'));
+        match found {
+            Some(length) => {
+                if let Some(last) = rest[..length].rfind('\n') {
+                    self.line = self.at + last + 1;
+                }
+                self.at += length + end.len();
+            }
+            None => self.unclosed_string(start, block),
+        }
+    }
+
+    fn unclosed_string(&mut self, start: usize, block: bool) {
+        let line = self
+            .text
+            .get(start..)
+            .and_then(|rest| rest.lines().next())
+            .unwrap_or("");
+        let here = self.span(start, start + line.len());
+        let found = if block {
+            Diagnostic::error(codes::SYNTAX_KDL, "a `\"\"\"` text is never closed")
+                .at(here, "it begins here")
+                .help("close it with `\"\"\"` on a line of its own")
+        } else {
+            Diagnostic::error(codes::SYNTAX_KDL, "a quoted text is not closed on its line")
+                .at(here, "it begins here")
+                .help("add the closing `\"`; text of several lines stands between `\"\"\"`")
+        };
+        self.fail(found);
+    }
+
+    fn begin_value(&mut self) {
+        if self.slashdash == Slashdash::Fresh {
+            self.slashdash = Slashdash::Begun;
+        }
+    }
+
+    fn word(&mut self) {
+        self.begin_value();
+        let start = self.at;
+        let length = word::length(self.rest()).max(1);
+        let written = self.rest().get(..length).unwrap_or_default();
+        self.at += length;
+        if let Some(trap) = word::trap(written) {
+            self.traps.push((start, start + length, trap));
+        }
+    }
+}
