@@ -9,6 +9,7 @@
 mod cursor;
 mod from_value;
 mod guard;
+mod interpolate;
 mod node;
 mod parse;
 pub mod reference;
@@ -17,6 +18,7 @@ mod suggest;
 pub use cursor::Cursor;
 pub use from_value::{FromValue, Mistake};
 pub use guard::load;
+pub use interpolate::{BadPiece, Piece, interpolate, pieces};
 pub use node::{Entry, Node, Text, Value};
 pub use parse::parse;
 pub use suggest::{closest, did_you_mean};
