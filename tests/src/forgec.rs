@@ -1,0 +1,129 @@
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// The `forgec` binary that stands beside the running test.
+pub fn built_binary() -> PathBuf {
+    let test = std::env::current_exe().expect("the running test has a path");
+    let directory = test.ancestors().nth(2).expect("tests run from target/PROFILE/deps");
+    let binary = directory.join("forgec");
+    assert!(
+        binary.exists(),
+        "`{}` is not built; run the tests with `cargo test --workspace`",
+        binary.display()
+    );
+    binary
+}
+
+/// A call of `forgec` with its own store and output folder.
+#[derive(Debug)]
+pub struct Forgec {
+    project: PathBuf,
+    store: PathBuf,
+    out: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Run {
+    /// Exit code; 128 and the signal's number when it was killed.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Run {
+    /// Asserts the exit code, showing the output otherwise.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        let Self { code: got, stdout, stderr } = &self;
+        assert_eq!(*got, code, "exit code\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
+        self
+    }
+}
+
+impl Forgec {
+    /// Calls for a project, with store and output folder below `scratch`.
+    pub fn new(project: &Path, scratch: &Path) -> Self {
+        Self {
+            project: project.to_owned(),
+            store: scratch.join("store"),
+            out: scratch.join("out"),
+            environment: Vec::new(),
+        }
+    }
+
+    /// Another store.
+    #[must_use]
+    pub fn store(mut self, store: &Path) -> Self {
+        self.store = store.to_owned();
+        self
+    }
+
+    /// Another output folder.
+    #[must_use]
+    pub fn out(mut self, out: &Path) -> Self {
+        self.out = out.to_owned();
+        self
+    }
+
+    /// A variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The store's directory.
+    pub fn store_dir(&self) -> &Path {
+        &self.store
+    }
+
+    /// The output folder.
+    pub fn out_dir(&self) -> &Path {
+        &self.out
+    }
+
+    /// The command, ready to be started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(built_binary());
+        command
+            .arg("-C")
+            .arg(&self.project)
+            .arg("--store")
+            .arg(&self.store)
+            .arg("--out")
+            .arg(&self.out)
+            .args(arguments)
+            .env_remove("FORGE_STORE")
+            .env_remove("FORGE_OUT")
+            .env_remove("FORGE_AGE_IDENTITY")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        use std::os::unix::process::ExitStatusExt as _;
+        let output = self.command(arguments).output().expect("forgec starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let status = output.status;
+        Run {
+            code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
+    /// Starts it with its output thrown away.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("forgec starts")
+    }
+}
