@@ -1,0 +1,375 @@
+use std::cell::OnceCell;
+
+use forge_model::{
+    Answer, CommandOutput, Expectation, FileStat, NoAnswer, Operator, Property, Resource, Target,
+    UnitState,
+};
+
+use crate::compare::Found;
+use crate::setting;
+
+/// What looking a property up gave.
+pub(crate) enum Look {
+    /// A value.
+    Value {
+        /// The value.
+        found: Found,
+        /// Where it was found.
+        evidence: Option<String>,
+    },
+    /// A comparison that was made on the way, with what stood there.
+    Compared {
+        /// It holds.
+        holds: bool,
+        /// What was found, in words.
+        message: String,
+        /// Where it was found.
+        evidence: Option<String>,
+    },
+    /// There is nothing that could have the property.
+    Absent {
+        /// In words.
+        message: String,
+    },
+}
+
+impl Look {
+    fn value(found: Found) -> Self {
+        Self::Value {
+            found,
+            evidence: None,
+        }
+    }
+
+    fn proven(found: Found, evidence: impl Into<String>) -> Self {
+        Self::Value {
+            found,
+            evidence: Some(evidence.into()),
+        }
+    }
+
+    fn absent(message: impl Into<String>) -> Self {
+        Self::Absent {
+            message: message.into(),
+        }
+    }
+}
+
+/// One resource of one target, asked for its properties.
+pub(crate) struct Lookup<'a> {
+    target: &'a dyn Target,
+    resource: &'a Resource,
+    /// A command runs once, whatever is asked of it.
+    output: OnceCell<Answer<CommandOutput>>,
+}
+
+impl<'a> Lookup<'a> {
+    pub(crate) fn new(target: &'a dyn Target, resource: &'a Resource) -> Self {
+        Self {
+            target,
+            resource,
+            output: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn look(&self, expected: &Expectation) -> Answer<Look> {
+        let property = expected.property;
+        let look = match self.resource {
+            Resource::File { path } => self.file(path, expected)?,
+            Resource::Package { name } => self.package(name, property)?,
+            Resource::User { name } => self.user(name, property)?,
+            Resource::Group { name } => self.group(name, property)?,
+            Resource::Service { name } => self.service(&unit_name(name), property)?,
+            Resource::KernelParameter { name } => match property {
+                Property::Value => self.kernel_parameter(name)?,
+                _ => None,
+            },
+            Resource::Command { line, timeout } => self.command(line, *timeout, property)?,
+        };
+        look.ok_or_else(|| {
+            NoAnswer::Failed(format!("a {} has no `{property}`", self.resource.kind()))
+        })
+    }
+
+    fn file(&self, path: &str, expected: &Expectation) -> Answer<Option<Look>> {
+        let follow = |stat: fn(FileStat) -> Answer<Found>| -> Answer<Option<Look>> {
+            Ok(Some(match self.target.stat(path, true)? {
+                Some(found) => Look::value(stat(found)?),
+                None => Look::absent(self.why_absent(path)?),
+            }))
+        };
+        match expected.property {
+            Property::Exists => self.exists(path, expected.negated).map(Some),
+            Property::Type => self.own(path, |stat| Found::Text(stat.kind)).map(Some),
+            Property::LinkTarget => self.link_target(path).map(Some),
+            Property::Owner => follow(|stat| Ok(Found::Text(stat.owner))),
+            Property::Group => follow(|stat| Ok(Found::Text(stat.group))),
+            Property::Mode => follow(|stat| Ok(Found::Mode(stat.mode))),
+            Property::Size => follow(|stat| {
+                let size = stat
+                    .size
+                    .ok_or_else(|| NoAnswer::Unknown(SIZE_UNKNOWN.to_owned()))?;
+                Ok(Found::Number(i64::try_from(size).unwrap_or(i64::MAX)))
+            }),
+            Property::Content => self.content(path, &expected.operator).map(Some),
+            Property::Setting => self.setting(path, &expected.operator),
+            _ => Ok(None),
+        }
+    }
+
+    /// A dangling link neither exists nor is it absent: either demand fails.
+    fn exists(&self, path: &str, negated: bool) -> Answer<Look> {
+        let there = self.target.stat(path, !negated)?.is_some();
+        let message = if there {
+            "it exists".to_owned()
+        } else {
+            self.why_absent(path)?
+        };
+        Ok(Look::Compared {
+            holds: there,
+            message,
+            evidence: None,
+        })
+    }
+
+    fn own(&self, path: &str, value: fn(FileStat) -> Found) -> Answer<Look> {
+        Ok(match self.target.stat(path, false)? {
+            Some(stat) => Look::value(value(stat)),
+            None => Look::absent(ABSENT),
+        })
+    }
+
+    fn link_target(&self, path: &str) -> Answer<Look> {
+        let Some(stat) = self.target.stat(path, false)? else {
+            return Ok(Look::absent(ABSENT));
+        };
+        let kind = stat.kind;
+        Ok(stat.link.map_or_else(
+            || Look::absent(format!("it is a {kind}, not a symbolic link")),
+            |target| Look::value(Found::Text(target)),
+        ))
+    }
+
+    fn why_absent(&self, path: &str) -> Answer<String> {
+        let link = self.target.stat(path, false)?.and_then(|stat| stat.link);
+        Ok(link.map_or_else(
+            || ABSENT.to_owned(),
+            |target| format!("it is a link to `{target}`, which is absent"),
+        ))
+    }
+
+    /// The file's text, or why there is none.
+    fn text(&self, path: &str) -> Answer<Result<String, Look>> {
+        if let Some(bytes) = self.target.read(path)? {
+            return Ok(Ok(String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        let message = match self.target.stat(path, true)? {
+            Some(stat) => format!("it is a {}, not a file", stat.kind),
+            None => self.why_absent(path)?,
+        };
+        Ok(Err(Look::Absent { message }))
+    }
+
+    /// A file's text is compared here, so that no message shows it: it may hold a secret.
+    fn content(&self, path: &str, operator: &Operator) -> Answer<Look> {
+        let text = match self.text(path)? {
+            Ok(text) => text,
+            Err(absent) => return Ok(absent),
+        };
+        let line = first_line(&text, operator);
+        let size = text.len();
+        let found = Found::Text(text);
+        let holds =
+            crate::compare::holds(Property::Content, operator, &found).map_err(NoAnswer::Failed)?;
+        let verb = if holds { "does" } else { "does not" };
+        let message = format!("the content, {size} bytes, {verb}");
+        let evidence = Some(line.map_or_else(|| path.to_owned(), |line| format!("{path}:{line}")));
+        Ok(Look::Compared {
+            holds,
+            message,
+            evidence,
+        })
+    }
+
+    fn setting(&self, path: &str, operator: &Operator) -> Answer<Option<Look>> {
+        let Operator::Setting {
+            key,
+            values,
+            separator,
+            section,
+        } = operator
+        else {
+            return Ok(None);
+        };
+        let text = match self.text(path)? {
+            Ok(text) => text,
+            Err(absent) => return Ok(Some(absent)),
+        };
+        let lines = setting::find(&text, key, separator, section.as_deref());
+        let wanted = |value: &str| values.iter().any(|wanted| wanted.to_string() == value);
+        let other = lines.iter().find(|set| !wanted(&set.value));
+        let Some(shown) = other.or(lines.first()) else {
+            return Ok(Some(Look::absent(format!("no line sets `{key}`"))));
+        };
+        let also = lines
+            .iter()
+            .find(|set| other.is_some() && wanted(&set.value));
+        let mut message = format!("line {} sets it to \"{}\"", shown.line, shown.value);
+        if let Some(also) = also {
+            message = format!("{message}, though line {} sets it as wanted", also.line);
+        }
+        let evidence = Some(format!("{path}:{}", shown.line));
+        Ok(Some(Look::Compared {
+            holds: other.is_none(),
+            message,
+            evidence,
+        }))
+    }
+
+    fn package(&self, name: &str, property: Property) -> Answer<Option<Look>> {
+        let package = self.target.package(name)?;
+        Ok(Some(match property {
+            Property::Installed => match package {
+                Some(found) => Look::proven(Found::Flag(true), found.evidence),
+                None => Look::value(Found::Flag(false)),
+            },
+            Property::Version => match package {
+                None => Look::absent("the package is not installed"),
+                Some(found) => {
+                    let version = known(found.version, "version")?;
+                    Look::proven(Found::Version(version), found.evidence)
+                }
+            },
+            _ => return Ok(None),
+        }))
+    }
+
+    fn user(&self, name: &str, property: Property) -> Answer<Option<Look>> {
+        let account = self.target.user(name)?;
+        if property == Property::Exists {
+            return Ok(Some(presence(account.map(|account| account.evidence))));
+        }
+        let Some(account) = account else {
+            return Ok(Some(Look::absent("there is no such user")));
+        };
+        let found = match property {
+            Property::Uid => Found::Number(known(account.uid, "uid")?.into()),
+            Property::Group => Found::Text(known(account.group, "group")?),
+            Property::Groups => Found::List(known(account.groups, "list of groups")?),
+            Property::Home => Found::Text(known(account.home, "home")?),
+            Property::Shell => Found::Text(known(account.shell, "shell")?),
+            _ => return Ok(None),
+        };
+        Ok(Some(Look::proven(found, account.evidence)))
+    }
+
+    fn group(&self, name: &str, property: Property) -> Answer<Option<Look>> {
+        let group = self.target.group(name)?;
+        Ok(Some(match (property, group) {
+            (Property::Exists, group) => presence(group.map(|group| group.evidence)),
+            (Property::Gid, None) => Look::absent("there is no such group"),
+            (Property::Gid, Some(group)) => {
+                let gid = known(group.gid, "gid")?;
+                Look::proven(Found::Number(gid.into()), group.evidence)
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn service(&self, unit: &str, property: Property) -> Answer<Option<Look>> {
+        let UnitState {
+            installed,
+            enabled,
+            masked,
+            running,
+            evidence,
+        } = self.target.unit(unit)?;
+        let (flag, name) = match property {
+            Property::Installed => (installed, "presence"),
+            Property::Masked => (masked, "mask"),
+            Property::Enabled => (enabled, "enablement"),
+            Property::Running => (running, "activity"),
+            _ => return Ok(None),
+        };
+        let needs_unit = matches!(property, Property::Enabled | Property::Running);
+        if needs_unit && installed == Some(false) && flag != Some(true) {
+            return Ok(Some(Look::absent(format!("there is no unit `{unit}`"))));
+        }
+        let found = Found::Flag(known(flag, name)?);
+        Ok(Some(Look::Value { found, evidence }))
+    }
+
+    fn kernel_parameter(&self, name: &str) -> Answer<Option<Look>> {
+        Ok(Some(match self.target.kernel_parameter(name)? {
+            Some(set) => Look::proven(Found::Text(set.value), set.evidence),
+            None => Look::absent("no configuration sets it"),
+        }))
+    }
+
+    fn command(&self, line: &str, timeout: u32, property: Property) -> Answer<Option<Look>> {
+        let output = self
+            .output
+            .get_or_init(|| self.target.command(line, timeout));
+        let CommandOutput {
+            status,
+            stdout,
+            stderr,
+        } = output.as_ref().map_err(Clone::clone)?;
+        Ok(Some(Look::value(match property {
+            Property::ExitStatus => Found::Number((*status).into()),
+            Property::Stdout => Found::Text(stdout.clone()),
+            Property::Stderr => Found::Text(stderr.clone()),
+            _ => return Ok(None),
+        })))
+    }
+}
+
+const ABSENT: &str = "the path is absent";
+const SIZE_UNKNOWN: &str = "the size of this file is not known";
+
+fn presence(evidence: Option<String>) -> Look {
+    let there = evidence.is_some();
+    Look::Value {
+        found: Found::Flag(there),
+        evidence,
+    }
+}
+
+fn known<T>(value: Option<T>, what: &str) -> Answer<T> {
+    value.ok_or_else(|| NoAnswer::Unknown(format!("its {what} is not known here")))
+}
+
+/// The full name of a unit: `.service` unless the name has a unit's ending.
+fn unit_name(name: &str) -> String {
+    const ENDINGS: [&str; 11] = [
+        ".service",
+        ".socket",
+        ".device",
+        ".mount",
+        ".automount",
+        ".swap",
+        ".target",
+        ".path",
+        ".timer",
+        ".slice",
+        ".scope",
+    ];
+    if ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+        name.to_owned()
+    } else {
+        format!("{name}.service")
+    }
+}
+
+/// The line on which the text that was asked for begins.
+fn first_line(text: &str, operator: &Operator) -> Option<usize> {
+    let start = match operator {
+        Operator::Includes(wanted) => text.find(&wanted.to_string()),
+        Operator::Matches(pattern) => crate::compare::regex(pattern)
+            .ok()?
+            .find(text)
+            .map(|found| found.start()),
+        _ => None,
+    }?;
+    Some(text[..start].matches('\n').count() + 1)
+}
