@@ -15,8 +15,10 @@ pub fn unit_name_for_path(path: &ImagePath, suffix: &str) -> String {
             b'/' => out.push('-'),
             b'.' if at > 0 => out.push('.'),
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' => out.push(char::from(*byte)),
-            // Writing to a String cannot fail.
-            _ => drop(write!(out, "\\x{byte:02x}")),
+            _ => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\x{byte:02x}");
+            }
         }
     }
     out.push_str(suffix);
