@@ -5,4 +5,7 @@ mod cgroup;
 pub mod nspawn;
 pub mod overlay;
 pub mod process;
+pub mod root;
 pub mod sandbox;
+pub mod tree;
+mod write;
