@@ -130,6 +130,7 @@ impl<'a> Cursor<'a> {
             Ok(value) => Some(Spanned::new(value, entry.span)),
             Err(_) if entry.reported => None,
             Err(mistake) => {
+                let code = mistake.code.unwrap_or(codes::SYNTAX_TYPE);
                 self.report(
                     Diagnostic::error(
                         codes::SYNTAX_TYPE,

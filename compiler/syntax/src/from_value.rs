@@ -1,3 +1,5 @@
+use forge_diag::Code;
+
 use crate::{Entry, Text, Value};
 
 /// Why a value does not fit.
@@ -5,6 +7,25 @@ use crate::{Entry, Text, Value};
 pub struct Mistake {
     /// What to write instead.
     pub help: Option<String>,
+    /// A code of its own; `forge::syntax::type` without.
+    pub code: Option<Code>,
+}
+
+impl Mistake {
+    /// With what to write instead.
+    pub fn help(text: impl Into<String>) -> Self {
+        Self {
+            help: Some(text.into()),
+            code: None,
+        }
+    }
+
+    /// With a code of its own.
+    #[must_use]
+    pub fn code(mut self, code: Code) -> Self {
+        self.code = Some(code);
+        self
+    }
 }
 
 /// A type that a value can be read as.
@@ -28,7 +49,7 @@ impl FromValue for Text {
             Value::Bool(value) => format!("truth values are not text: write \"{value}\""),
             Value::Null => "leave it out".to_owned(),
         };
-        Err(Mistake { help: Some(help) })
+        Err(Mistake::help(help))
     }
 }
 
@@ -80,7 +101,7 @@ impl FromValue for i128 {
             }
             _ => None,
         };
-        Err(Mistake { help })
+        Err(Mistake { help, code: None })
     }
 }
 
@@ -90,9 +111,7 @@ macro_rules! bounded {
             const EXPECTED: &'static str = $expected;
 
             fn from_value(entry: &Entry) -> Result<Self, Mistake> {
-                let range = || Mistake {
-                    help: Some(format!("it lies between {} and {}", Self::MIN, Self::MAX)),
-                };
+                let range = || Mistake::help(format!("it lies between {} and {}", Self::MIN, Self::MAX));
                 i128::from_value(entry)?.try_into().map_err(|_| range())
             }
         })*
