@@ -132,12 +132,9 @@ impl<'a> Cursor<'a> {
             Err(mistake) => {
                 let code = mistake.code.unwrap_or(codes::SYNTAX_TYPE);
                 self.report(
-                    Diagnostic::error(
-                        codes::SYNTAX_TYPE,
-                        format!("{name} must be {}", T::EXPECTED),
-                    )
-                    .at(entry.span, format!("this is {}", entry.value.what()))
-                    .maybe_help(mistake.help),
+                    Diagnostic::error(code, format!("{name} must be {}", T::EXPECTED))
+                        .at(entry.span, format!("this is {}", entry.value.what()))
+                        .maybe_help(mistake.help),
                 );
                 None
             }

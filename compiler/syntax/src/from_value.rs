@@ -73,6 +73,7 @@ impl FromValue for bool {
                     (Some(value), true) => Ok(value),
                     (value, _) => Err(Mistake {
                         help: value.map(|value| format!("write `#{value}`")),
+                        code: None,
                     }),
                 }
             }
@@ -134,9 +135,10 @@ impl FromValue for f64 {
             // Whole numbers stand in the text of a spec; those beyond 2^53 name nothing there.
             #[expect(clippy::cast_precision_loss, reason = "a number written by a person")]
             Value::Integer { value, .. } => Ok(*value as Self),
-            Value::Text(text) if text.value.parse::<Self>().is_ok() => Err(Mistake {
-                help: Some(format!("write `{}` without quotes", text.value)),
-            }),
+            Value::Text(text) if text.value.parse::<Self>().is_ok() => Err(Mistake::help(format!(
+                "write `{}` without quotes",
+                text.value
+            ))),
             Value::Text(_) | Value::Bool(_) | Value::Null => Err(Mistake::default()),
         }
     }
