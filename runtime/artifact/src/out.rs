@@ -122,15 +122,14 @@ impl Out {
                 Ok(file) => {
                     // Without locks nothing is swept, and none is needed.
                     drop(file.lock());
-                    let made = Temporary {
+                    let temporary = Temporary {
                         file,
                         path,
                         kept: false,
                     };
-                    let mode = Permissions::from_mode(mode);
-                    let set = made.file.set_permissions(mode);
-                    set.map_err(PackError::io("set the mode of", &made.path))?;
-                    return Ok(made);
+                    let set = temporary.file.set_permissions(Permissions::from_mode(mode));
+                    set.map_err(PackError::io("set the mode of", &temporary.path))?;
+                    return Ok(temporary);
                 }
             }
         }

@@ -76,13 +76,7 @@ pub fn refresh(wanted: &Wanted<'_>) -> Result<bool, PackError> {
     };
     if !manifest.lists(wanted.revision) {
         manifest.add_revision(wanted.revision);
-        let mut file = out.temporary(&names.manifest(&short), 0o644)?;
-        let text = manifest.text();
-        file.file
-            .write_all(text.as_bytes())
-            .map_err(PackError::io("write", &file.path))?;
-        file.sync()?;
-        file.rename(&path)?;
+        out.write_manifest(&names.manifest(&short), &manifest)?;
     }
     out.move_latest(&names, &short)?;
     out.sync()?;

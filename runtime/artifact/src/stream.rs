@@ -156,10 +156,7 @@ fn write_all(
     for bytes in batches.iter().flatten() {
         size += bytes.len() as u64;
         if size > SIZE_LIMIT {
-            return Err(PackError::TooLarge {
-                size,
-                limit: SIZE_LIMIT,
-            });
+            return Err(PackError::TooLarge { limit: SIZE_LIMIT });
         }
         out.write_all(&bytes)
             .map_err(PackError::io("write", path))?;
