@@ -1,1 +1,157 @@
-//! The store: layers, blobs, records, transactions, locks, garbage collection.
+//! The store: layers, blobs, records, transactions, locks.
+//!
+//! ```text
+//! DIR/                       /var/lib/forge unless said otherwise; readable for all
+//!   version                  the format of this tree
+//!   lock                     flock: builds share it, garbage collection takes it alone
+//!   layers/DIGEST/           a finished layer, read-only for ever
+//!     manifest               its entries; BLAKE3 of this file is DIGEST
+//!     tree/                  its bytes, with real owners and modes: an overlayfs lower
+//!   blobs/AA/DIGEST          package lists, verdicts, packed segments; BLAKE3 of the content
+//!   records/KIND/AA/KEY      JSON: what an action key gave; no record, no hit
+//!   plans/AA/KEY             JSON: the latest action keys of a plan key
+//!   refs/KIND/NAME           JSON: what a name stands for now; the roots of garbage collection
+//!   debs/SHA256              fetched packages
+//!   apt/                     package indexes
+//!   logs/                    output of steps
+//!   locks/KEY                flock: one builder for each key
+//!   tx/ID/                   transactions under way; the lock of a dead one is free
+//!   work/                    mount point of the tmpfs of a run
+//!   private/                 0700: layers that hold secrets, the MAC key, known MACs
+//! ```
+//!
+//! Killing any process at any moment, or a full disk, leaves a store that the next run uses
+//! without repair. What enters is written in a transaction's directory, made durable, renamed
+//! into place, the directories synced, and only then is its record renamed into place. A layer or
+//! blob that is found without a record that vouches for it is hashed again before it counts.
+
+mod blobs;
+mod durable;
+mod error;
+mod gc;
+mod layers;
+mod locks;
+mod macs;
+mod records;
+mod transaction;
+
+use std::path::{Path, PathBuf};
+
+pub use error::StoreError;
+pub use gc::{Collected, GcOptions};
+pub use layers::{Layer, LayerContent};
+pub use locks::{KeyLock, StoreLock};
+pub use records::{OutputKind, Record};
+pub use transaction::Transaction;
+
+/// The format of the tree; another one is refused.
+const VERSION: &str = "forge-store 1\n";
+
+/// Directories of the store, with their modes.
+const DIRECTORIES: &[(&str, u32)] = &[
+    ("layers", 0o755),
+    ("blobs", 0o755),
+    ("records", 0o755),
+    ("plans", 0o755),
+    ("refs", 0o755),
+    ("debs", 0o755),
+    ("apt", 0o755),
+    ("logs", 0o755),
+    ("locks", 0o755),
+    ("tx", 0o700),
+    ("work", 0o700),
+    ("private", 0o700),
+    ("private/layers", 0o700),
+    ("private/macs", 0o700),
+];
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    directory: PathBuf,
+    layers: layers::Cache,
+}
+
+impl Store {
+    /// Opens a store for writing; makes it when the directory is absent or empty, and sweeps what
+    /// dead runs left.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        let at = |source| StoreError::io("made", directory, source);
+        durable::create_directories(directory, 0o755).map_err(at)?;
+        let version = directory.join("version");
+        match std::fs::read_to_string(&version) {
+            Ok(text) if text == VERSION => {}
+            Ok(text) => {
+                let found = text.trim().to_owned();
+                return Err(StoreError::Format { directory: directory.to_owned(), found });
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut entries = std::fs::read_dir(directory).map_err(at)?;
+                if entries.next().is_some() {
+                    let found = "other files".to_owned();
+                    return Err(StoreError::Format { directory: directory.to_owned(), found });
+                }
+                Self::make_directories(directory)?;
+                durable::write(&version, VERSION.as_bytes(), 0o644)
+                    .map_err(|source| StoreError::io("written", &version, source))?;
+            }
+            Err(source) => return Err(StoreError::io("read", &version, source)),
+        }
+        Self::make_directories(directory)?;
+        let store = Self::at(directory);
+        store.sweep_transactions();
+        Ok(store)
+    }
+
+    /// Opens a store for reading; an absent one is an empty one.
+    pub fn open_read(directory: &Path) -> Result<Self, StoreError> {
+        let version = directory.join("version");
+        match std::fs::read_to_string(&version) {
+            Ok(text) if text != VERSION => {
+                let found = text.trim().to_owned();
+                Err(StoreError::Format { directory: directory.to_owned(), found })
+            }
+            Ok(_) => Ok(Self::at(directory)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::at(directory)),
+            Err(source) => Err(StoreError::io("read", &version, source)),
+        }
+    }
+
+    fn at(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), layers: layers::Cache::default() }
+    }
+
+    fn make_directories(directory: &Path) -> Result<(), StoreError> {
+        for (name, mode) in DIRECTORIES {
+            let path = directory.join(name);
+            durable::create_directories(&path, *mode)
+                .map_err(|source| StoreError::io("made", &path, source))?;
+        }
+        Ok(())
+    }
+
+    /// The store's directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where the tmpfs of a run is mounted.
+    pub fn work_directory(&self) -> PathBuf {
+        self.directory.join("work")
+    }
+
+    /// Fetched packages.
+    pub fn debs_directory(&self) -> PathBuf {
+        self.directory.join("debs")
+    }
+
+    /// Package indexes.
+    pub fn apt_directory(&self) -> PathBuf {
+        self.directory.join("apt")
+    }
+
+    /// Where the output of a step goes.
+    pub fn log_path(&self, kind: &str, key: &forge_model::Digest) -> PathBuf {
+        self.directory.join("logs").join(format!("{kind}-{}.log", &key.to_hex()[..16]))
+    }
+}

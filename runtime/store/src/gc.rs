@@ -1,0 +1,157 @@
+//! Garbage collection: what no root needs goes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use forge_model::Digest;
+
+use crate::{OutputKind, Record, Store, StoreError, durable};
+
+/// What garbage collection keeps.
+#[derive(Clone, Debug, Default)]
+pub struct GcOptions {
+    /// Kind and action key of the records to keep.
+    pub records: BTreeSet<(String, Digest)>,
+    /// Blobs to keep beside those that kept records name.
+    pub blobs: BTreeSet<Digest>,
+    /// SHA-256 of the packages to keep.
+    pub debs: BTreeSet<String>,
+    /// Only say what would go.
+    pub dry_run: bool,
+}
+
+/// What went, or would go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Records.
+    pub records: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Blobs.
+    pub blobs: usize,
+    /// Packages.
+    pub debs: usize,
+    /// Bytes, as files have them.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Marks from the kept records, then sweeps: records first, made durable, then what they
+    /// named, so that no record ever names what is gone. The caller holds the exclusive lock.
+    pub fn collect(&self, options: &GcOptions) -> Result<Collected, StoreError> {
+        let mut collected = Collected::default();
+        let (mut layers, mut blobs) = (BTreeSet::new(), options.blobs.clone());
+        let mut gone = Vec::new();
+        for (kind, key, path) in self.all_records() {
+            let record = self.record(&kind, &key);
+            let kept = record.as_ref().filter(|record| {
+                options.records.contains(&(kind.clone(), record.key.digest))
+            });
+            match kept {
+                Some(Record { output, output_kind: OutputKind::Blob, .. }) => {
+                    blobs.insert(*output);
+                }
+                Some(record) => {
+                    layers.insert(record.output);
+                }
+                None => gone.push(path),
+            }
+        }
+        collected.records = gone.len();
+        if !options.dry_run {
+            for path in &gone {
+                fs::remove_file(path).ok();
+                durable::sync_parent(path).ok();
+            }
+        }
+        for parent in ["layers", "private/layers"] {
+            for path in entries(&self.directory.join(parent)) {
+                if name_digest(&path).is_some_and(|digest| layers.contains(&digest)) {
+                    continue;
+                }
+                collected.layers += 1;
+                collected.bytes += size_of(&path);
+                self.remove(&path, options.dry_run)?;
+            }
+        }
+        self.collect_blobs(&blobs, options, &mut collected)?;
+        for path in entries(&self.directory.join("debs")) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if !options.debs.contains(name.trim_end_matches(".deb")) {
+                collected.debs += 1;
+                collected.bytes += size_of(&path);
+                self.remove(&path, options.dry_run)?;
+            }
+        }
+        Ok(collected)
+    }
+
+    fn collect_blobs(
+        &self,
+        kept: &BTreeSet<Digest>,
+        options: &GcOptions,
+        collected: &mut Collected,
+    ) -> Result<(), StoreError> {
+        for directory in entries(&self.directory.join("blobs")) {
+            for path in entries(&directory) {
+                if name_digest(&path).is_some_and(|digest| kept.contains(&digest)) {
+                    continue;
+                }
+                collected.blobs += 1;
+                collected.bytes += size_of(&path);
+                self.remove(&path, options.dry_run)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All records with kind, key and path, aliases too.
+    fn all_records(&self) -> Vec<(String, Digest, PathBuf)> {
+        let mut found = Vec::new();
+        for kind_directory in entries(&self.directory.join("records")) {
+            let kind = kind_directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            for part in entries(&kind_directory) {
+                for path in entries(&part) {
+                    if let Some(key) = name_digest(&path) {
+                        found.push((kind.clone(), key, path));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Moves a thing out of sight, then removes it: a reader sees it whole or not at all.
+    fn remove(&self, path: &Path, dry_run: bool) -> Result<(), StoreError> {
+        if dry_run {
+            return Ok(());
+        }
+        let at = |source| StoreError::io("removed", path, source);
+        if path.is_dir() {
+            let transaction = self.begin()?;
+            fs::rename(path, transaction.directory().join("gone")).map_err(at)?;
+            return Ok(());
+        }
+        fs::remove_file(path).map_err(at)
+    }
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let Ok(read) = fs::read_dir(directory) else { return Vec::new() };
+    let mut found: Vec<_> = read.flatten().map(|entry| entry.path()).collect();
+    found.sort_unstable();
+    found
+}
+
+fn name_digest(path: &Path) -> Option<Digest> {
+    path.file_name()?.to_str()?.parse().ok()
+}
+
+fn size_of(path: &Path) -> u64 {
+    let Ok(meta) = path.symlink_metadata() else { return 0 };
+    if meta.is_dir() {
+        return entries(path).iter().map(|entry| size_of(entry)).sum();
+    }
+    meta.len()
+}

@@ -1,0 +1,215 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use forge_model::{Digest, EntryKind, ImagePath, Manifest};
+use forge_sys::tree::{Content, Durability, write_tree};
+
+use crate::{Store, StoreError, Transaction, durable};
+
+/// Layers up to this many entries are synced file by file: a `syncfs` beside a busy neighbour
+/// costs more than they are worth.
+const SMALL: usize = 200;
+
+/// Manifests that were read, by layer.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    known: Mutex<BTreeMap<Digest, Arc<Layer>>>,
+}
+
+/// A finished layer of the store.
+#[derive(Debug)]
+pub struct Layer {
+    digest: Digest,
+    manifest: Manifest,
+    directory: PathBuf,
+}
+
+impl Layer {
+    /// Its identity.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Its entries.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Its bytes: usable as a lower directory of overlayfs.
+    pub fn tree(&self) -> PathBuf {
+        self.directory.join("tree")
+    }
+
+    /// True when its whiteouts and opaque marks stand in the tree too. On a store that lies on
+    /// overlayfs they cannot, and a mount adds them.
+    pub fn has_marks(&self) -> bool {
+        !self.directory.join("no-marks").exists()
+    }
+
+    /// The whole content of one of its regular files.
+    pub fn read(&self, path: &ImagePath) -> std::io::Result<Vec<u8>> {
+        forge_sys::root::Root::open(&self.tree())?.read_exact(path)
+    }
+
+    /// True when whiteouts or opaque marks are part of it.
+    pub fn hides_something(&self) -> bool {
+        self.manifest.entries.values().any(|entry| {
+            matches!(entry.kind, EntryKind::Whiteout | EntryKind::Directory { opaque: true })
+        })
+    }
+}
+
+/// Where the bytes of a new layer come from.
+#[derive(Debug)]
+pub enum LayerContent<'a> {
+    /// A directory with each file at its own path, such as the upper of an overlay.
+    Directory(&'a Path),
+    /// Bytes by path, for small layers.
+    Bytes(&'a BTreeMap<ImagePath, Vec<u8>>),
+}
+
+impl Store {
+    fn layer_path(&self, digest: &Digest, private: bool) -> PathBuf {
+        let parent = if private { "private/layers" } else { "layers" };
+        self.directory.join(parent).join(digest.to_hex())
+    }
+
+    /// A layer by its digest, wherever it is kept.
+    pub fn layer(&self, digest: &Digest) -> Result<Arc<Layer>, StoreError> {
+        let mut known = self.layers.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(layer) = known.get(digest) {
+            return Ok(layer.clone());
+        }
+        let layer = Arc::new(self.load(digest)?);
+        known.insert(*digest, layer.clone());
+        Ok(layer)
+    }
+
+    fn load(&self, digest: &Digest) -> Result<Layer, StoreError> {
+        for private in [false, true] {
+            let directory = self.layer_path(digest, private);
+            let path = directory.join("manifest");
+            let text = match fs::read_to_string(&path) {
+                Ok(text) => text,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(source) => return Err(StoreError::io("read", &path, source)),
+            };
+            if Digest::of(text.as_bytes()) != *digest {
+                let why = "its manifest has another digest".to_owned();
+                return Err(StoreError::Damaged { path, why });
+            }
+            let manifest = Manifest::decode(&text)
+                .map_err(|error| StoreError::Damaged { path, why: error.to_string() })?;
+            return Ok(Layer { digest: *digest, manifest, directory });
+        }
+        Err(StoreError::Missing { what: format!("layer {}", digest.short()) })
+    }
+
+    /// True when the layer is there.
+    pub fn has_layer(&self, digest: &Digest) -> bool {
+        [false, true].iter().any(|private| self.layer_path(digest, *private).is_dir())
+    }
+
+    /// Brings a layer into the store, whole and durable; the caller commits the record then.
+    /// A layer of the same digest that is there already is checked and kept.
+    pub fn commit_layer(
+        &self,
+        transaction: &Transaction,
+        manifest: &Manifest,
+        content: LayerContent<'_>,
+        private: bool,
+    ) -> Result<Digest, StoreError> {
+        let text = manifest.encode();
+        let digest = Digest::of(text.as_bytes());
+        let target = self.layer_path(&digest, private);
+        if target.is_dir() {
+            // Perhaps left by a run that died before its record: hashed before it counts.
+            if self.verify_layer(&digest).is_ok_and(|damage| damage.is_empty()) {
+                return Ok(digest);
+            }
+            let aside = transaction.directory().join(format!("damaged-{}", digest.short()));
+            fs::rename(&target, &aside)
+                .map_err(|source| StoreError::io("moved aside", &target, source))?;
+        }
+        let staging = transaction.directory().join(format!("layer-{}", digest.to_hex()));
+        let at = |source| StoreError::io("written", &staging, source);
+        let tree = staging.join("tree");
+        durable::create_directories(&staging, 0o755).map_err(at)?;
+        durable::create_directories(&tree, 0o755).map_err(at)?;
+        let marks = forge_sys::overlay::probe(&staging);
+        let small = manifest.entries.len() <= SMALL;
+        let durability = if small { Durability::Now } else { Durability::Later };
+        write_content(manifest, content, &tree, marks, durability)?;
+        durable::write_new(&staging.join("manifest"), text.as_bytes(), 0o644).map_err(at)?;
+        if !marks {
+            durable::write_new(&staging.join("no-marks"), b"", 0o644).map_err(at)?;
+        }
+        if !small {
+            let directory = fs::File::open(&staging).map_err(at)?;
+            rustix::fs::syncfs(&directory).map_err(|errno| at(errno.into()))?;
+        }
+        match fs::rename(&staging, &target) {
+            Ok(()) => {}
+            // Another builder was first with the same bytes.
+            Err(_) if target.is_dir() => return Ok(digest),
+            Err(source) => return Err(StoreError::io("written", &target, source)),
+        }
+        durable::sync_parent(&target).map_err(at)?;
+        Ok(digest)
+    }
+
+    /// Hashes a layer's files again; gives the paths that are not what the manifest says.
+    pub fn verify_layer(&self, digest: &Digest) -> Result<Vec<ImagePath>, StoreError> {
+        let layer = self.load(digest)?;
+        let private = layer.directory.starts_with(self.directory.join("private"));
+        let root = forge_sys::root::Root::open(&layer.tree())
+            .map_err(|source| StoreError::io("read", &layer.directory, source))?;
+        let mut damaged = Vec::new();
+        for (path, entry) in &layer.manifest.entries {
+            let whole = match &entry.kind {
+                EntryKind::File { digest, size, .. } => root.read_exact(path).is_ok_and(|bytes| {
+                    // A secret's digest is its MAC, which the layer alone cannot check.
+                    bytes.len() as u64 == *size && (private || Digest::of(&bytes) == *digest)
+                }),
+                EntryKind::Whiteout => true,
+                EntryKind::Directory { .. }
+                | EntryKind::Symlink { .. }
+                | EntryKind::CharDevice { .. }
+                | EntryKind::BlockDevice { .. }
+                | EntryKind::Fifo => root.stat(path, false).is_ok(),
+            };
+            if !whole {
+                damaged.push(path.clone());
+            }
+        }
+        Ok(damaged)
+    }
+}
+
+fn write_content(
+    manifest: &Manifest,
+    content: LayerContent<'_>,
+    tree: &Path,
+    marks: bool,
+    durability: Durability,
+) -> Result<(), StoreError> {
+    let written = match content {
+        LayerContent::Directory(from) => {
+            write_tree(manifest, Content::Directory(from), tree, marks, durability)
+        }
+        LayerContent::Bytes(bytes) => {
+            let mut read = |path: &ImagePath| {
+                bytes.get(path).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into())
+            };
+            write_tree(manifest, Content::Bytes(&mut read), tree, marks, durability)
+        }
+    };
+    written.map_err(|error| {
+        if error.is_full() {
+            return StoreError::Full { path: tree.to_owned() };
+        }
+        StoreError::Tree(error.to_string())
+    })
+}
