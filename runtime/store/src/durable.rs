@@ -1,54 +1,60 @@
-//! Writes that survive a power cut.
+//! Files that are whole under their final name, or not there.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::StoreError;
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
-const WRITE: &str = "could not be written";
-
-pub(crate) fn create_dir_all(path: &Path, mode: u32) -> Result<(), StoreError> {
-    let made = DirBuilder::new().recursive(true).mode(mode).create(path);
-    made.map_err(|source| StoreError::io("could not be made", path, source))
+/// A name beside `path` that no other writer uses.
+pub(crate) fn temporary(path: &Path) -> PathBuf {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.{number}", std::process::id()))
 }
 
-pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<(), StoreError> {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-        .map_err(|source| StoreError::io(WRITE, path, source))
+/// Writes a whole file: temporary name, fsync, rename, fsync of the directory.
+pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = temporary(path);
+    let result = write_new(&temporary, bytes, mode)
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| sync_parent(path));
+    if result.is_err() {
+        fs::remove_file(&temporary).ok();
+    }
+    result
 }
 
-/// Writes a new file and makes its bytes durable, not its name.
-pub(crate) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
-    let write = || {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(mode)
-            .open(path)?;
-        file.write_all(bytes)?;
-        file.sync_data()
-    };
-    write().map_err(|source| StoreError::io(WRITE, path, source))
+/// Writes a new file and syncs it.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    // The umask of whoever starts a build decides nothing here.
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
-/// Makes the names in a directory durable.
-pub(crate) fn sync_dir(path: &Path) -> Result<(), StoreError> {
-    File::open(path)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|source| StoreError::io(WRITE, path, source))
+/// Syncs the directory that holds `path`.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
-/// Makes everything of the file system that holds `path` durable.
-pub(crate) fn sync_file_system(path: &Path) -> Result<(), StoreError> {
-    File::open(path)
-        .and_then(|directory| Ok(rustix::fs::syncfs(&directory)?))
-        .map_err(|source| StoreError::io(WRITE, path, source))
-}
-
-pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    std::fs::rename(from, to).map_err(|source| StoreError::io(WRITE, to, source))
+/// Makes a directory and its parents; sets the mode of what it makes.
+pub(crate) fn create_directories(path: &Path, mode: u32) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        create_directories(parent, 0o755)?;
+    }
+    match DirBuilder::new().mode(mode).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(mode)),
+    }
 }

@@ -1,31 +1,33 @@
 use std::path::{Path, PathBuf};
 
-use forge_sys::tree::TreeError;
-
-/// Why the store could not do what was asked. What it held before is whole in every case.
+/// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no store.
-    #[error("there is no store at `{}`", path.display())]
-    Absent {
-        /// Where one was looked for.
-        path: PathBuf,
-    },
-    /// The caller may not do this.
-    #[error("`{}` {what}: permission denied", path.display())]
-    Denied {
-        /// `could not be written`, …
-        what: &'static str,
+    /// A file or directory of the store could not be used.
+    #[error("`{}` could not be {action}: {source}", path.display())]
+    Io {
+        /// `read`, `written`, `made`, …
+        action: &'static str,
         /// The path.
         path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
-    /// The file system is full; what was finished before is kept.
-    #[error("no space left for the store at `{}`; `forgec gc` makes room", path.display())]
+    /// No room is left.
+    #[error("no space is left for `{}`", path.display())]
     Full {
         /// What was being written.
         path: PathBuf,
     },
-    /// Something is not what its name says.
+    /// The directory holds something else, or another version's store.
+    #[error("`{}` is no store of this version: it holds {found}", directory.display())]
+    Format {
+        /// The directory.
+        directory: PathBuf,
+        /// What stands there.
+        found: String,
+    },
+    /// Something in the store is not what its name says.
     #[error("`{}` is damaged: {why}", path.display())]
     Damaged {
         /// The path.
@@ -33,51 +35,24 @@ pub enum StoreError {
         /// What is wrong.
         why: String,
     },
-    /// There is no such layer or blob.
-    #[error("`{}` is not in the store", path.display())]
+    /// Something that a record names is not there.
+    #[error("`{what}` is not in the store")]
     Missing {
-        /// Where it would be.
-        path: PathBuf,
+        /// What.
+        what: String,
     },
-    /// The run was cancelled while it waited for another builder.
-    #[error("interrupted while waiting for another builder")]
-    Cancelled,
-    /// Any other failure of the file system.
-    #[error("`{}` {what}: {source}", path.display())]
-    Io {
-        /// `could not be written`, …
-        what: &'static str,
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// An image path that cannot be read or written.
-    #[error(transparent)]
-    Tree(TreeError),
+    /// A tree could not be copied or scanned.
+    #[error("{0}")]
+    Tree(String),
 }
 
 impl StoreError {
-    pub(crate) fn io(what: &'static str, path: &Path, source: std::io::Error) -> Self {
-        use std::io::ErrorKind;
-        let path = path.to_owned();
-        match source.kind() {
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                Self::Denied { what, path }
-            }
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full { path },
-            _ => Self::Io { what, path, source },
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::StorageFull
+            || source.kind() == std::io::ErrorKind::QuotaExceeded
+        {
+            return Self::Full { path: path.to_owned() };
         }
-    }
-}
-
-impl From<TreeError> for StoreError {
-    fn from(error: TreeError) -> Self {
-        match error {
-            TreeError::Write { ref path, .. } if error.is_full() => {
-                Self::Full { path: path.clone() }
-            }
-            other => Self::Tree(other),
-        }
+        Self::Io { action, path: path.to_owned(), source }
     }
 }

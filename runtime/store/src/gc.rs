@@ -1,198 +1,157 @@
-//! Garbage collection: what no kept record names goes.
+//! Garbage collection: what no root needs goes.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use forge_model::Digest;
 
-use crate::transaction::remove_tree;
-use crate::{Record, Store, StoreError, durable};
+use crate::{OutputKind, Record, Store, StoreError, durable};
 
-/// What a collection keeps.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What garbage collection keeps.
+#[derive(Clone, Debug, Default)]
 pub struct GcOptions {
-    /// Action keys, plan keys and outputs that are in use.
-    pub roots: BTreeSet<Digest>,
-    /// Packages in use, by SHA-256.
+    /// Kind and action key of the records to keep.
+    pub records: BTreeSet<(String, Digest)>,
+    /// Blobs to keep beside those that kept records name.
+    pub blobs: BTreeSet<Digest>,
+    /// SHA-256 of the packages to keep.
     pub debs: BTreeSet<String>,
-    /// Whatever is younger stays too.
-    pub keep_for: Duration,
-    /// Nothing is removed; the report says what would be.
+    /// Only say what would go.
     pub dry_run: bool,
 }
 
-/// What a collection removed, or would remove.
+/// What went, or would go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GcReport {
-    /// Labels of the removed records, with the kind.
-    pub records: Vec<String>,
+pub struct Collected {
+    /// Records.
+    pub records: usize,
     /// Layers.
-    pub layers: Vec<Digest>,
+    pub layers: usize,
     /// Blobs.
-    pub blobs: Vec<Digest>,
-    /// Packages, by SHA-256.
-    pub debs: Vec<String>,
-    /// Logs, by file name.
-    pub logs: Vec<String>,
-    /// Bytes of all of these.
+    pub blobs: usize,
+    /// Packages.
+    pub debs: usize,
+    /// Bytes, as files have them.
     pub bytes: u64,
-    /// Records that stay.
-    pub kept: usize,
 }
 
 impl Store {
-    /// Removes what is not in use. Waits for all builders to end. The order is records, then a
-    /// synchronisation, then what they named: no record ever names what is gone.
-    pub fn gc(&self, options: &GcOptions) -> Result<GcReport, StoreError> {
-        let _lock = self.lock_exclusive(None)?;
-        if !options.dry_run {
-            self.sweep()?;
-        }
-        let mut report = GcReport::default();
-        let now = SystemTime::now();
-        let oldest = now.checked_sub(options.keep_for).unwrap_or(UNIX_EPOCH);
-        let (kept, dropped): (Vec<Record>, Vec<Record>) = self
-            .records()
-            .into_iter()
-            .partition(|record| is_kept(record, options, oldest));
-        report.kept = kept.len();
-        for record in &dropped {
-            report
-                .records
-                .push(format!("{} {}", record.kind, record.label));
-            if !options.dry_run {
-                remove_file(&self.record_path(&record.kind, &record.action.digest))?;
+    /// Marks from the kept records, then sweeps: records first, made durable, then what they
+    /// named, so that no record ever names what is gone. The caller holds the exclusive lock.
+    pub fn collect(&self, options: &GcOptions) -> Result<Collected, StoreError> {
+        let mut collected = Collected::default();
+        let (mut layers, mut blobs) = (BTreeSet::new(), options.blobs.clone());
+        let mut gone = Vec::new();
+        for (kind, key, path) in self.all_records() {
+            let record = self.record(&kind, &key);
+            let kept = record.as_ref().filter(|record| {
+                options.records.contains(&(kind.clone(), record.key.digest))
+            });
+            match kept {
+                Some(Record { output, output_kind: OutputKind::Blob, .. }) => {
+                    blobs.insert(*output);
+                }
+                Some(record) => {
+                    layers.insert(record.output);
+                }
+                None => gone.push(path),
             }
         }
+        collected.records = gone.len();
         if !options.dry_run {
-            durable::sync_file_system(self.directory())?;
+            for path in &gone {
+                fs::remove_file(path).ok();
+                durable::sync_parent(path).ok();
+            }
         }
-        let mut live = options.roots.clone();
-        for record in &kept {
-            live.insert(record.output);
-            live.extend(record.references.iter().copied());
+        for parent in ["layers", "private/layers"] {
+            for path in entries(&self.directory.join(parent)) {
+                if name_digest(&path).is_some_and(|digest| layers.contains(&digest)) {
+                    continue;
+                }
+                collected.layers += 1;
+                collected.bytes += size_of(&path);
+                self.remove(&path, options.dry_run)?;
+            }
         }
-        let logs: BTreeSet<&str> = kept
-            .iter()
-            .filter_map(|record| record.log.as_deref())
-            .collect();
-        for kind in ["layers", "secret/layers"] {
-            self.collect(kind, options.dry_run, &mut report.bytes, |name, _| {
-                let digest = name.parse().ok()?;
-                (!live.contains(&digest)).then(|| report.layers.push(digest))
-            })?;
+        self.collect_blobs(&blobs, options, &mut collected)?;
+        for path in entries(&self.directory.join("debs")) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if !options.debs.contains(name.trim_end_matches(".deb")) {
+                collected.debs += 1;
+                collected.bytes += size_of(&path);
+                self.remove(&path, options.dry_run)?;
+            }
         }
-        self.collect("blobs", options.dry_run, &mut report.bytes, |name, _| {
-            let digest = name.parse().ok()?;
-            (!live.contains(&digest)).then(|| report.blobs.push(digest))
-        })?;
-        self.collect(
-            "debs",
-            options.dry_run,
-            &mut report.bytes,
-            |name, changed| {
-                (changed < oldest && !options.debs.contains(name))
-                    .then(|| report.debs.push(name.to_owned()))
-            },
-        )?;
-        self.collect(
-            "logs",
-            options.dry_run,
-            &mut report.bytes,
-            |name, changed| {
-                (changed < oldest && !logs.contains(name))
-                    .then(|| report.logs.push(name.to_owned()))
-            },
-        )?;
-        let plans: BTreeSet<Digest> = kept.iter().map(|record| record.plan).collect();
-        self.collect("plans", options.dry_run, &mut report.bytes, |name, _| {
-            name.parse()
-                .is_ok_and(|plan| !plans.contains(&plan))
-                .then_some(())
-        })?;
-        // No builder runs, so nobody holds or waits for a key.
-        self.collect("locks", options.dry_run, &mut 0, |name, _| {
-            (name != "store").then_some(())
-        })?;
-        if !options.dry_run {
-            self.manifests
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .clear();
-        }
-        Ok(report)
+        Ok(collected)
     }
 
-    /// Removes the entries of one directory for which `dead` gives something.
-    fn collect(
+    fn collect_blobs(
         &self,
-        kind: &str,
-        dry_run: bool,
-        bytes: &mut u64,
-        mut dead: impl FnMut(&str, SystemTime) -> Option<()>,
+        kept: &BTreeSet<Digest>,
+        options: &GcOptions,
+        collected: &mut Collected,
     ) -> Result<(), StoreError> {
-        let directory = self.directory().join(kind);
-        let failed = |source| StoreError::io("could not be read", &directory, source);
-        let transaction = if dry_run { None } else { Some(self.begin()?) };
-        for entry in std::fs::read_dir(&directory).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let (name, about) = (entry.file_name(), entry.metadata().map_err(failed)?);
-            let name = name.to_string_lossy();
-            if dead(&name, about.modified().unwrap_or(UNIX_EPOCH)).is_none() {
-                continue;
+        for directory in entries(&self.directory.join("blobs")) {
+            for path in entries(&directory) {
+                if name_digest(&path).is_some_and(|digest| kept.contains(&digest)) {
+                    continue;
+                }
+                collected.blobs += 1;
+                collected.bytes += size_of(&path);
+                self.remove(&path, options.dry_run)?;
             }
-            *bytes += size_of(&entry.path());
-            let Some(transaction) = &transaction else {
-                continue;
-            };
-            if about.is_dir() {
-                // First out of sight, whole, then away piece by piece.
-                let doomed = transaction.dir().join(&*name);
-                durable::rename(&entry.path(), &doomed)?;
-            } else {
-                remove_file(&entry.path())?;
-            }
-        }
-        if let Some(transaction) = &transaction {
-            durable::sync_dir(&directory)?;
-            remove_tree(transaction.dir());
         }
         Ok(())
     }
-}
 
-fn is_kept(record: &Record, options: &GcOptions, oldest: SystemTime) -> bool {
-    let named = [&record.action.digest, &record.plan, &record.output];
-    let started = UNIX_EPOCH + Duration::from_secs(record.started);
-    named
-        .into_iter()
-        .any(|digest| options.roots.contains(digest))
-        || started >= oldest
-}
-
-fn remove_file(path: &Path) -> Result<(), StoreError> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(StoreError::io("could not be removed", path, source))
+    /// All records with kind, key and path, aliases too.
+    fn all_records(&self) -> Vec<(String, Digest, PathBuf)> {
+        let mut found = Vec::new();
+        for kind_directory in entries(&self.directory.join("records")) {
+            let kind = kind_directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            for part in entries(&kind_directory) {
+                for path in entries(&part) {
+                    if let Some(key) = name_digest(&path) {
+                        found.push((kind.clone(), key, path));
+                    }
+                }
+            }
         }
-        _ => Ok(()),
+        found
+    }
+
+    /// Moves a thing out of sight, then removes it: a reader sees it whole or not at all.
+    fn remove(&self, path: &Path, dry_run: bool) -> Result<(), StoreError> {
+        if dry_run {
+            return Ok(());
+        }
+        let at = |source| StoreError::io("removed", path, source);
+        if path.is_dir() {
+            let transaction = self.begin()?;
+            fs::rename(path, transaction.directory().join("gone")).map_err(at)?;
+            return Ok(());
+        }
+        fs::remove_file(path).map_err(at)
     }
 }
 
-/// Bytes on disk of a file or a tree.
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let Ok(read) = fs::read_dir(directory) else { return Vec::new() };
+    let mut found: Vec<_> = read.flatten().map(|entry| entry.path()).collect();
+    found.sort_unstable();
+    found
+}
+
+fn name_digest(path: &Path) -> Option<Digest> {
+    path.file_name()?.to_str()?.parse().ok()
+}
+
 fn size_of(path: &Path) -> u64 {
-    let mut total = 0;
-    let mut pending: Vec<PathBuf> = vec![path.to_owned()];
-    while let Some(path) = pending.pop() {
-        let Ok(about) = std::fs::symlink_metadata(&path) else {
-            continue;
-        };
-        total += std::os::unix::fs::MetadataExt::blocks(&about) * 512;
-        if about.is_dir() {
-            let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
-            pending.extend(entries.map(|entry| entry.path()));
-        }
+    let Ok(meta) = path.symlink_metadata() else { return 0 };
+    if meta.is_dir() {
+        return entries(path).iter().map(|entry| size_of(entry)).sum();
     }
-    total
+    meta.len()
 }

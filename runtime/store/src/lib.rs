@@ -1,99 +1,133 @@
-//! The store: layers, blobs, records, transactions, locks, garbage collection.
+//! The store: layers, blobs, records, transactions, locks.
 //!
 //! ```text
-//! STORE/
-//!   CACHEDIR.TAG          tells backup programs to leave it out
-//!   format                version of this layout
-//!   layers/DIGEST/        a layer; DIGEST is that of its manifest
-//!     manifest            canonical text, readable for all
-//!     vouched             a committed record names the layer
-//!     closed/tree/        its files with real owners and modes, usable as an overlayfs layer;
-//!                         `closed` is 0700, for the tree holds set-id programs
-//!   blobs/DIGEST          package lists, verdicts, packed segments
-//!   records/KIND/KEY      what an action key gave: output, key fields, duration, log
-//!   plans/KEY             the latest action keys of a plan key
-//!   debs/SHA256           packages as fetched
-//!   logs/KIND-KEY.log     output of steps
-//!   secret/               0700
-//!     layers/DIGEST/      layers that hold secrets
-//!     mac-key             key of this store's MACs
-//!     macs/DIGEST         MAC of the secret with that ciphertext
-//!   tx/NAME, NAME.lock    transactions; without a holder of the lock they are rubbish
-//!   locks/store, KEY      flock
-//!   work/                 mount point of a run's private tmpfs
+//! DIR/                       /var/lib/forge unless said otherwise; readable for all
+//!   version                  the format of this tree
+//!   lock                     flock: builds share it, garbage collection takes it alone
+//!   layers/DIGEST/           a finished layer, read-only for ever
+//!     manifest               its entries; BLAKE3 of this file is DIGEST
+//!     tree/                  its bytes, with real owners and modes: an overlayfs lower
+//!   blobs/AA/DIGEST          package lists, verdicts, packed segments; BLAKE3 of the content
+//!   records/KIND/AA/KEY      JSON: what an action key gave; no record, no hit
+//!   plans/AA/KEY             JSON: the latest action keys of a plan key
+//!   refs/KIND/NAME           JSON: what a name stands for now; the roots of garbage collection
+//!   debs/SHA256              fetched packages
+//!   apt/                     package indexes
+//!   logs/                    output of steps
+//!   locks/KEY                flock: one builder for each key
+//!   tx/ID/                   transactions under way; the lock of a dead one is free
+//!   work/                    mount point of the tmpfs of a run
+//!   private/                 0700: layers that hold secrets, the MAC key, known MACs
 //! ```
 //!
-//! Bytes are written in a transaction's directory, made durable, and renamed into place; the
-//! record follows. So whatever stands under its final name is whole, killed at any moment, and no
-//! record means no hit. A layer that no record vouches for is hashed again before it counts.
+//! Killing any process at any moment, or a full disk, leaves a store that the next run uses
+//! without repair. What enters is written in a transaction's directory, made durable, renamed
+//! into place, the directories synced, and only then is its record renamed into place. A layer or
+//! blob that is found without a record that vouches for it is hashed again before it counts.
 
-mod blob;
+mod blobs;
 mod durable;
 mod error;
 mod gc;
-mod layer;
-mod lock;
-mod mac;
-mod record;
-mod stack;
+mod layers;
+mod locks;
+mod macs;
+mod records;
 mod transaction;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
-
-use forge_model::{Digest, Manifest};
 
 pub use error::StoreError;
-pub use gc::{GcOptions, GcReport};
-pub use layer::Layer;
-pub use lock::Lock;
-pub use record::{OutputKind, Record};
-pub use stack::{Stack, StackError};
+pub use gc::{Collected, GcOptions};
+pub use layers::{Layer, LayerContent};
+pub use locks::{KeyLock, StoreLock};
+pub use records::{OutputKind, Record};
 pub use transaction::Transaction;
 
-/// Version of the layout on disk.
-const FORMAT: &str = "forge-store 1\n";
+/// The format of the tree; another one is refused.
+const VERSION: &str = "forge-store 1\n";
 
-const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
-    # This is a cache of forge. See https://bford.info/cachedir/\n";
+/// Directories of the store, with their modes.
+const DIRECTORIES: &[(&str, u32)] = &[
+    ("layers", 0o755),
+    ("blobs", 0o755),
+    ("records", 0o755),
+    ("plans", 0o755),
+    ("refs", 0o755),
+    ("debs", 0o755),
+    ("apt", 0o755),
+    ("logs", 0o755),
+    ("locks", 0o755),
+    ("tx", 0o700),
+    ("work", 0o700),
+    ("private", 0o700),
+    ("private/layers", 0o700),
+    ("private/macs", 0o700),
+];
 
-/// One directory of layers, blobs and records. Cheap to share between threads.
+/// An open store.
 #[derive(Debug)]
 pub struct Store {
     directory: PathBuf,
-    writable: bool,
-    /// Layers that are known to be whole, by what this process wrote, hashed, or saw vouched.
-    manifests: Mutex<BTreeMap<Digest, Arc<Manifest>>>,
-    mac_key: OnceLock<[u8; 32]>,
-    marks: OnceLock<bool>,
+    layers: layers::Cache,
 }
 
 impl Store {
-    /// Opens a store for building; makes it when there is none.
+    /// Opens a store for writing; makes it when the directory is absent or empty, and sweeps what
+    /// dead runs left.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        let store = Self::new(directory, true);
-        store.create_layout()?;
-        store.check_format()?;
-        Ok(store)
-    }
-
-    /// Opens a store for looking things up; writes nothing. [`StoreError::Absent`] when there is
-    /// none yet.
-    pub fn open_read(directory: &Path) -> Result<Self, StoreError> {
-        let store = Self::new(directory, false);
-        store.check_format()?;
-        Ok(store)
-    }
-
-    fn new(directory: &Path, writable: bool) -> Self {
-        Self {
-            directory: directory.to_owned(),
-            writable,
-            manifests: Mutex::default(),
-            mac_key: OnceLock::new(),
-            marks: OnceLock::new(),
+        let at = |source| StoreError::io("made", directory, source);
+        durable::create_directories(directory, 0o755).map_err(at)?;
+        let version = directory.join("version");
+        match std::fs::read_to_string(&version) {
+            Ok(text) if text == VERSION => {}
+            Ok(text) => {
+                let found = text.trim().to_owned();
+                return Err(StoreError::Format { directory: directory.to_owned(), found });
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut entries = std::fs::read_dir(directory).map_err(at)?;
+                if entries.next().is_some() {
+                    let found = "other files".to_owned();
+                    return Err(StoreError::Format { directory: directory.to_owned(), found });
+                }
+                Self::make_directories(directory)?;
+                durable::write(&version, VERSION.as_bytes(), 0o644)
+                    .map_err(|source| StoreError::io("written", &version, source))?;
+            }
+            Err(source) => return Err(StoreError::io("read", &version, source)),
         }
+        Self::make_directories(directory)?;
+        let store = Self::at(directory);
+        store.sweep_transactions();
+        Ok(store)
+    }
+
+    /// Opens a store for reading; an absent one is an empty one.
+    pub fn open_read(directory: &Path) -> Result<Self, StoreError> {
+        let version = directory.join("version");
+        match std::fs::read_to_string(&version) {
+            Ok(text) if text != VERSION => {
+                let found = text.trim().to_owned();
+                Err(StoreError::Format { directory: directory.to_owned(), found })
+            }
+            Ok(_) => Ok(Self::at(directory)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::at(directory)),
+            Err(source) => Err(StoreError::io("read", &version, source)),
+        }
+    }
+
+    fn at(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), layers: layers::Cache::default() }
+    }
+
+    fn make_directories(directory: &Path) -> Result<(), StoreError> {
+        for (name, mode) in DIRECTORIES {
+            let path = directory.join(name);
+            durable::create_directories(&path, *mode)
+                .map_err(|source| StoreError::io("made", &path, source))?;
+        }
+        Ok(())
     }
 
     /// The store's directory.
@@ -101,71 +135,23 @@ impl Store {
         &self.directory
     }
 
-    /// Where a run mounts its private tmpfs.
-    pub fn work_dir(&self) -> PathBuf {
+    /// Where the tmpfs of a run is mounted.
+    pub fn work_directory(&self) -> PathBuf {
         self.directory.join("work")
     }
 
-    /// Where a package lies, or is to be put by a rename from a transaction.
-    pub fn deb_path(&self, sha256: &str) -> PathBuf {
-        self.directory.join("debs").join(sha256)
+    /// Fetched packages.
+    pub fn debs_directory(&self) -> PathBuf {
+        self.directory.join("debs")
     }
 
-    /// Where the log of a step goes. The directory is there.
-    pub fn log_path(&self, kind: &str, key: &Digest) -> PathBuf {
-        self.directory
-            .join("logs")
-            .join(format!("{kind}-{key}.log"))
+    /// Package indexes.
+    pub fn apt_directory(&self) -> PathBuf {
+        self.directory.join("apt")
     }
 
-    /// True when whiteouts and opaque marks can stand in layers; false on overlayfs.
-    pub fn holds_marks(&self) -> bool {
-        *self
-            .marks
-            .get_or_init(|| forge_sys::overlay::probe(&self.directory.join("tx")))
-    }
-
-    fn create_layout(&self) -> Result<(), StoreError> {
-        let format = self.directory.join("format");
-        if format.exists() {
-            return Ok(());
-        }
-        for name in [
-            "layers",
-            "blobs",
-            "records",
-            "plans",
-            "debs",
-            "logs",
-            "tx",
-            "locks",
-            "secret/layers",
-        ] {
-            durable::create_dir_all(&self.directory.join(name), 0o755)?;
-        }
-        durable::create_dir_all(&self.directory.join("secret/macs"), 0o755)?;
-        durable::set_mode(&self.directory.join("secret"), 0o700)?;
-        durable::create_dir_all(&self.work_dir(), 0o700)?;
-        durable::write_file(
-            &self.directory.join("CACHEDIR.TAG"),
-            CACHEDIR_TAG.as_bytes(),
-            0o644,
-        )?;
-        durable::write_file(&format, FORMAT.as_bytes(), 0o644)
-    }
-
-    fn check_format(&self) -> Result<(), StoreError> {
-        let format = self.directory.join("format");
-        match std::fs::read_to_string(&format) {
-            Ok(text) if text == FORMAT => Ok(()),
-            Ok(_) => Err(StoreError::Damaged {
-                path: format,
-                why: "it was made by another version of forge".to_owned(),
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(StoreError::Absent {
-                path: self.directory.clone(),
-            }),
-            Err(source) => Err(StoreError::io("could not be read", &format, source)),
-        }
+    /// Where the output of a step goes.
+    pub fn log_path(&self, kind: &str, key: &forge_model::Digest) -> PathBuf {
+        self.directory.join("logs").join(format!("{kind}-{}.log", &key.to_hex()[..16]))
     }
 }

@@ -85,7 +85,7 @@ impl Store {
     pub fn commit_record(&self, record: &Record) -> Result<(), StoreError> {
         let path = self.record_path(&record.kind, &record.key.digest);
         self.write_json(&path, record)?;
-        self.note_plan_key(&record.plan_key, &record.key.digest)
+        self.note_action_key(&record.plan_key, &record.key.digest)
     }
 
     /// Lets a second key find the record of the first.
@@ -102,9 +102,14 @@ impl Store {
         self.directory.join("plans").join(&name[..2]).join(name)
     }
 
-    fn note_plan_key(&self, plan_key: &Digest, action_key: &Digest) -> Result<(), StoreError> {
+    /// Remembers an action key as the latest of a plan key, or of any other digest that stands
+    /// for a step.
+    pub fn note_action_key(&self, plan_key: &Digest, action_key: &Digest) -> Result<(), StoreError> {
         let path = self.plan_path(plan_key);
         let mut keys = self.action_keys(plan_key);
+        if keys.first() == Some(action_key) {
+            return Ok(());
+        }
         keys.retain(|key| key != action_key);
         keys.insert(0, *action_key);
         keys.truncate(LATEST);

@@ -1,92 +1,73 @@
-//! Transactions: a directory for what is not yet finished.
-
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, flock};
 
-use crate::lock::{Lock, attempt};
-use crate::{Store, StoreError, durable};
+use crate::{Store, StoreError, durable, locks};
 
-/// A directory that is removed with everything in it when the transaction ends, or by the next
-/// run when this process is killed. Only its owner can look into it.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// A directory of its own below `tx/`. What is not committed from it is gone when it is dropped;
+/// when its process dies, the next run sweeps it, since its lock is free then.
 #[derive(Debug)]
-#[must_use]
-pub struct Transaction<'a> {
-    pub(crate) store: &'a Store,
+pub struct Transaction {
     directory: PathBuf,
-    lock: PathBuf,
-    _held: Lock,
+    _lock: File,
 }
 
-static COUNTER: AtomicU64 = AtomicU64::new(0);
-
-impl Store {
-    /// Begins a transaction.
-    pub fn begin(&self) -> Result<Transaction<'_>, StoreError> {
-        let root = self.directory().join("tx");
-        loop {
-            // Process ids repeat in private namespaces, so the time goes into the name as well;
-            // the lock settles what is left.
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
-            let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let name = format!("{}-{:x}-{count}", std::process::id(), now.as_nanos());
-            let (directory, lock) = (root.join(&name), root.join(format!("{name}.lock")));
-            let Some(held) = attempt(&lock, FlockOperation::NonBlockingLockExclusive)? else {
-                continue;
-            };
-            durable::create_dir_all(&directory, 0o700)?;
-            return Ok(Transaction {
-                store: self,
-                directory,
-                lock,
-                _held: held,
-            });
-        }
-    }
-
-    /// Removes what killed processes left in `tx`. Takes as long as deleting their files does, so
-    /// it belongs into a thread beside the work.
-    pub fn sweep(&self) -> Result<(), StoreError> {
-        let root = self.directory().join("tx");
-        let entries = std::fs::read_dir(&root)
-            .map_err(|source| StoreError::io("could not be read", &root, source))?;
-        for lock in entries.flatten().map(|entry| entry.path()) {
-            if lock.extension().is_none_or(|end| end != "lock") {
-                continue;
-            }
-            let Some(_held) = attempt(&lock, FlockOperation::NonBlockingLockExclusive)? else {
-                continue;
-            };
-            remove_tree(&lock.with_extension(""));
-            std::fs::remove_file(&lock).ok();
-        }
-        Ok(())
-    }
-}
-
-impl Transaction<'_> {
-    /// The directory, mode 0700, on the store's file system.
-    pub fn dir(&self) -> &Path {
+impl Transaction {
+    /// The directory, empty at first.
+    pub fn directory(&self) -> &Path {
         &self.directory
     }
 }
 
-impl Drop for Transaction<'_> {
+impl Drop for Transaction {
     fn drop(&mut self) {
-        remove_tree(&self.directory);
-        std::fs::remove_file(&self.lock).ok();
+        fs::remove_dir_all(&self.directory).ok();
+        fs::remove_file(lock_path(&self.directory)).ok();
     }
 }
 
-/// Removes a tree, or leaves it to the next sweep.
-pub(crate) fn remove_tree(path: &Path) {
-    if let Err(error) = std::fs::remove_dir_all(path)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!(path = %path.display(), %error, "left for the next sweep");
+fn lock_path(directory: &Path) -> PathBuf {
+    directory.with_extension("lock")
+}
+
+impl Store {
+    /// Begins a transaction.
+    pub fn begin(&self) -> Result<Transaction, StoreError> {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        // A process id alone is not unique: a build's is that of its own PID namespace.
+        let stamp = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |time| time.as_nanos());
+        let name = format!("{:x}-{}-{number}", stamp, std::process::id());
+        let directory = self.directory.join("tx").join(name);
+        let at = |source| StoreError::io("made", &directory, source);
+        let lock = locks::open(&lock_path(&directory)).map_err(at)?;
+        flock(&lock, FlockOperation::LockExclusive).map_err(|errno| at(errno.into()))?;
+        durable::create_directories(&directory, 0o700).map_err(at)?;
+        Ok(Transaction { directory, _lock: lock })
+    }
+
+    /// Removes transactions whose process is gone.
+    pub(crate) fn sweep_transactions(&self) {
+        let Ok(entries) = fs::read_dir(self.directory.join("tx")) else { return };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let lock = path.with_extension("lock");
+            let is_lock = path.extension().is_some_and(|end| end == "lock");
+            let dead = match File::open(&lock) {
+                Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
+                Err(_) => !is_lock,
+            };
+            if dead && !is_lock {
+                fs::remove_dir_all(&path).ok();
+                fs::remove_file(&lock).ok();
+            } else if dead && !path.with_extension("").exists() {
+                fs::remove_file(&path).ok();
+            }
+        }
     }
 }
