@@ -1,1 +1,19 @@
 //! Profiles of compliance controls in KDL, decoded to checks.
+//!
+//! A `profile` is decoded twice: once where it is declared, so that every mistake in it is found
+//! whether or not an image uses it ([`ProfileTemplate::decode`]), and once for each image, with
+//! the values of its parameters put in ([`ProfileTemplate::instantiate`]).
+
+mod control;
+mod expectation;
+mod literal;
+mod param;
+pub mod reference;
+mod scope;
+mod template;
+
+pub use param::{Param, ParamType};
+pub use template::ProfileTemplate;
+
+#[cfg(test)]
+mod tests;

@@ -20,10 +20,10 @@ fn split(version: &str) -> (&str, &str, &str) {
 
 fn compare_part(mut left: &str, mut right: &str) -> Ordering {
     while !left.is_empty() || !right.is_empty() {
-        let (a_text, a_tail) = cut(left, |c| !c.is_ascii_digit());
-        let (b_text, b_tail) = cut(right, |c| !c.is_ascii_digit());
-        let (a_digits, a_next) = cut(a_tail, |c| c.is_ascii_digit());
-        let (b_digits, b_next) = cut(b_tail, |c| c.is_ascii_digit());
+        let (a_text, a_rest) = cut(left, |c| !c.is_ascii_digit());
+        let (b_text, b_rest) = cut(right, |c| !c.is_ascii_digit());
+        let (a_digits, a_next) = cut(a_rest, |c| c.is_ascii_digit());
+        let (b_digits, b_next) = cut(b_rest, |c| c.is_ascii_digit());
         let order = compare_text(a_text, b_text).then_with(|| compare_digits(a_digits, b_digits));
         if order != Ordering::Equal {
             return order;

@@ -1,0 +1,160 @@
+use forge_diag::{Diagnostic, Spanned, codes};
+use forge_model::{Operator, Property, Scalar, ValueKind};
+use forge_syntax::{Cursor, Node, Text, Value};
+
+use crate::control::Decoder;
+
+/// The operators that stand as properties of an expectation's node.
+const OPERATORS: [&str; 6] = ["includes", "matches", "min", "max", "above", "below"];
+
+impl Decoder<'_> {
+    /// What one node of a resource demands; each operator on its line is a demand of its own.
+    /// What is wrong is reported and left out.
+    pub(crate) fn operators(&mut self, property: Property, node: &Node) -> Vec<Operator> {
+        match property.value_kind() {
+            ValueKind::Flag => self.flag(property, node),
+            ValueKind::Setting => self.setting(node).into_iter().collect(),
+            ValueKind::Text
+            | ValueKind::Number
+            | ValueKind::Mode
+            | ValueKind::Version
+            | ValueKind::List => self.comparisons(property, node),
+        }
+    }
+
+    fn flag(&mut self, property: Property, node: &Node) -> Vec<Operator> {
+        let mut cursor = Cursor::new(node);
+        if let Some(entry) = node.entries.iter().find(|entry| entry.name.is_none()) {
+            cursor.args::<Value>("value");
+            let help = match entry.value {
+                Value::Bool(false) => format!("write `not {{ {property} }}`"),
+                _ => format!("write `{property}` alone"),
+            };
+            cursor.report(
+                Diagnostic::error(codes::CONTROL_VALUE, format!("`{property}` takes no value"))
+                    .at(entry.span, "it is asked for by its name alone")
+                    .help(help),
+            );
+        }
+        cursor.finish(self.sink);
+        vec![Operator::IsTrue]
+    }
+
+    fn setting(&mut self, node: &Node) -> Option<Operator> {
+        let mut cursor = Cursor::new(node);
+        let key = cursor.arg::<Text>("a key");
+        let values = cursor.some_args::<Value>("a value");
+        let separator = cursor.prop::<Text>("sep");
+        let section = cursor.prop::<Text>("section");
+        let good = cursor.finish(self.sink);
+        let values: Vec<Scalar> = values
+            .iter()
+            .filter_map(|value| self.scalar(Property::Setting, value))
+            .collect();
+        let key = self.plain(&key?)?;
+        let separator = match separator {
+            Some(separator) => self.plain(&separator)?,
+            None => "=".to_owned(),
+        };
+        let section = match section {
+            Some(section) => Some(self.plain(&section)?),
+            None => None,
+        };
+        good.then_some(Operator::Setting {
+            key,
+            values,
+            separator,
+            section,
+        })
+    }
+
+    fn comparisons(&mut self, property: Property, node: &Node) -> Vec<Operator> {
+        let mut cursor = Cursor::new(node);
+        let arguments = cursor.args::<Value>("value");
+        let mut given = Vec::new();
+        for name in OPERATORS {
+            let fits = make_operator(name, Scalar::Bool(true))
+                .is_some_and(|operator| operator.fits(property));
+            if fits && let Some(value) = cursor.prop::<Value>(name) {
+                given.push((name, value));
+            }
+        }
+        let good = cursor.finish(self.sink);
+        let mut operators = Vec::new();
+        if !arguments.is_empty() {
+            operators.extend(self.one_of(property, &arguments));
+        } else if given.is_empty() && good {
+            self.report_bare(property, node);
+        }
+        for (name, value) in given {
+            operators.extend(self.operator(property, name, &value));
+        }
+        operators
+    }
+
+    fn report_bare(&mut self, property: Property, node: &Node) {
+        let example = match property.value_kind() {
+            ValueKind::Mode => "\"0644\"",
+            ValueKind::Number => "0",
+            ValueKind::List => "includes=\"…\"",
+            _ => "\"…\"",
+        };
+        self.sink.push(
+            Diagnostic::error(codes::SYNTAX_MISSING, format!("`{property}` lacks a value"))
+                .at(node.head, "it cannot stand alone")
+                .help(format!("write `{property} {example}`")),
+        );
+    }
+
+    /// `owner "root" "bin"`: one of these.
+    fn one_of(&mut self, property: Property, arguments: &[Spanned<Value>]) -> Option<Operator> {
+        let equals = Operator::OneOf(Vec::new());
+        if !equals.fits(property) {
+            let first = arguments.first()?;
+            let headline = format!("`{property}` is a list, which equals no single value");
+            self.sink.push(
+                Diagnostic::error(codes::CONTROL_VALUE, headline)
+                    .at(first.span, "what must it include?")
+                    .help(format!("write `{property} includes=\"…\"`")),
+            );
+            return None;
+        }
+        let values: Vec<_> = arguments
+            .iter()
+            .filter_map(|value| self.scalar(property, value))
+            .collect();
+        // A mistake in one of them is reported; judging by the rest would be another demand.
+        (values.len() == arguments.len()).then_some(Operator::OneOf(values))
+    }
+
+    fn operator(
+        &mut self,
+        property: Property,
+        name: &str,
+        value: &Spanned<Value>,
+    ) -> Option<Operator> {
+        match name {
+            "matches" => self.regex(value).map(Operator::Matches),
+            "includes" => {
+                let scalar = self.scalar(Property::Content, value)?;
+                make_operator(name, scalar)
+            }
+            _ => {
+                let scalar = self.scalar(property, value)?;
+                make_operator(name, scalar)
+            }
+        }
+    }
+}
+
+fn make_operator(name: &str, value: Scalar) -> Option<Operator> {
+    Some(match name {
+        "includes" => Operator::Includes(value),
+        "matches" => Operator::Matches(value.to_string()),
+        "min" => Operator::Min(value),
+        "max" => Operator::Max(value),
+        "above" => Operator::Above(value),
+        "below" => Operator::Below(value),
+        _ => return None,
+    })
+}

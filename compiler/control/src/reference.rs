@@ -1,0 +1,283 @@
+//! What profiles consist of: the names that the decoder knows, and the text of the reference.
+
+use forge_syntax::reference::{Child, Field, NodeKind};
+
+/// Every node kind of this crate, in the order in which the reference names them.
+pub const NODE_KINDS: [&NodeKind; 12] = [
+    &PROFILE,
+    &PARAM,
+    &CONTROL,
+    &FILE,
+    &PACKAGE,
+    &USER,
+    &GROUP,
+    &SERVICE,
+    &KERNEL_PARAMETER,
+    &COMMAND,
+    &ANY_OF,
+    &ONLY_IF,
+];
+
+const TARGET: Field = Field::optional(
+    "target",
+    "`\"tree\"`, `\"container\"` or `\"booted\"`",
+    "judged no earlier than there; else at the cheapest target that can tell",
+);
+
+const NOT: Child = Child::new("not", "holds what must not be so");
+
+/// `profile`.
+pub const PROFILE: NodeKind = NodeKind {
+    name: "profile",
+    doc: "A set of controls. An image or a role asks for it by `controls \"name\"`.",
+    args: &[Field::required(
+        "name",
+        "name",
+        "how `controls` refers to it",
+    )],
+    props: &[],
+    children: &[
+        Child::new("title", "one line for reports"),
+        Child::new(
+            "param",
+            "a parameter, read as `${name}` in any text of the profile",
+        ),
+        Child::new("control", "a demand with an identity"),
+    ],
+    example: "profile \"ssh\" {\n    control \"ssh-1\" {\n        package \"openssh-server\" { installed }\n    }\n}",
+};
+
+/// `param` of a profile.
+pub const PARAM: NodeKind = NodeKind {
+    name: "param",
+    doc: "A parameter of a profile. Whoever asks for the profile gives its value.",
+    args: &[Field::required("name", "name", "what `${name}` refers to")],
+    props: &[
+        Field::required(
+            "type",
+            "`\"string\"`, `\"name\"`, `\"path\"`, `\"ip\"`, `\"int\"` or `\"bool\"`",
+            "what values it takes",
+        ),
+        Field::optional("default", "value", "what holds when nobody gives one"),
+        Field::optional("doc", "text", "what it is for"),
+    ],
+    children: &[],
+    example: "param \"mgmtd\" type=\"ip\" doc=\"address of the management daemon\"",
+};
+
+/// `control`.
+pub const CONTROL: NodeKind = NodeKind {
+    name: "control",
+    doc: "A demand with an identity: all that stands in it must hold.",
+    args: &[Field::required("id", "name", "unique in the profile")],
+    props: &[
+        Field::default(
+            "impact",
+            "0.0 to 1.0, or `\"none\"`, `\"low\"`, `\"medium\"`, `\"high\"`, `\"critical\"`",
+            "0.5",
+            "how much a failure weighs; at 0 it blocks nothing",
+        ),
+        TARGET,
+    ],
+    children: &[
+        Child::new("title", "one line for reports"),
+        Child::new("desc", "more than one line"),
+        Child::new(
+            "tag",
+            "properties that reports pass on, `tag nist=\"CM-6\"`",
+        ),
+        Child::new("only-if", "the control counts only where this holds"),
+        Child::new("any-of", "one of these must hold whole"),
+        Child::new("file", "a path of the image"),
+        Child::new("package", "a package"),
+        Child::new("user", "an account"),
+        Child::new("group", "a group"),
+        Child::new("service", "a systemd unit"),
+        Child::new(
+            "kernel-parameter",
+            "a kernel parameter, as sysctl.d sets it",
+        ),
+        Child::new(
+            "command",
+            "a program of the image, run in a container of it",
+        ),
+    ],
+    example: "control \"ssh-1\" impact=\"high\" {\n    title \"SSH answers\"\n    service \"ssh\" { enabled }\n}",
+};
+
+/// `file`.
+pub const FILE: NodeKind = NodeKind {
+    name: "file",
+    doc: "A path of the image. `type` and `link-target` are those of the path itself, all else of what a link points at.",
+    args: &[Field::required("path", "absolute path", "the path")],
+    props: &[TARGET],
+    children: &[
+        Child::new("exists", "it is there"),
+        Child::new("type", "`\"file\"`, `\"directory\"`, `\"symlink\"`, …"),
+        Child::new("owner", "the owner's name"),
+        Child::new("group", "the group's name"),
+        Child::new(
+            "mode",
+            "octal digits in quotes; `max=` allows no bit beyond, `min=` wants all of these",
+        ),
+        Child::new(
+            "content",
+            "the text, or `includes=` a part of it, or `matches=` a regular expression",
+        ),
+        Child::new(
+            "setting",
+            "`setting \"key\" \"value\" sep=\"=\"`: a line sets the key to the value, spacing free; `section=` names the `[section]` it stands in",
+        ),
+        Child::new("size", "bytes"),
+        Child::new(
+            "link-target",
+            "what the symbolic link points at, as written",
+        ),
+        NOT,
+    ],
+    example: "file \"/etc/passwd\" { owner \"root\"; mode \"0644\" }",
+};
+
+/// `package`.
+pub const PACKAGE: NodeKind = NodeKind {
+    name: "package",
+    doc: "A package, by the image's own records.",
+    args: &[Field::required("name", "name", "the package")],
+    props: &[TARGET],
+    children: &[
+        Child::new("installed", "it is installed"),
+        Child::new(
+            "version",
+            "the version, compared in Debian's order: `min=`, `max=`, `above=`, `below=`",
+        ),
+        NOT,
+    ],
+    example: "package \"munge\" { installed; version min=\"0.5.13\" }",
+};
+
+/// `user`.
+pub const USER: NodeKind = NodeKind {
+    name: "user",
+    doc: "An account of the image's own `/etc/passwd`.",
+    args: &[Field::required("name", "name", "the account")],
+    props: &[TARGET],
+    children: &[
+        Child::new("exists", "it is there"),
+        Child::new("uid", "its id"),
+        Child::new("group", "its primary group's name"),
+        Child::new("groups", "`includes=` one of its supplementary groups"),
+        Child::new("home", "its home directory"),
+        Child::new("shell", "its login shell"),
+        NOT,
+    ],
+    example: "user \"munge\" { exists; shell \"/usr/sbin/nologin\" }",
+};
+
+/// `group`.
+pub const GROUP: NodeKind = NodeKind {
+    name: "group",
+    doc: "A group of the image's own `/etc/group`.",
+    args: &[Field::required("name", "name", "the group")],
+    props: &[TARGET],
+    children: &[
+        Child::new("exists", "it is there"),
+        Child::new("gid", "its id"),
+        NOT,
+    ],
+    example: "group \"hpc\" { gid 2000 }",
+};
+
+/// `service`.
+pub const SERVICE: NodeKind = NodeKind {
+    name: "service",
+    doc: "A systemd unit; a name without an ending is a `.service`.",
+    args: &[Field::required("name", "unit", "the unit")],
+    props: &[TARGET],
+    children: &[
+        Child::new("installed", "the unit is there"),
+        Child::new("enabled", "an ordinary boot starts it"),
+        Child::new("masked", "it cannot be started"),
+        Child::new("running", "it is active; asked of a booted container"),
+        NOT,
+    ],
+    example: "service \"ssh\" { installed; enabled }",
+};
+
+/// `kernel-parameter`.
+pub const KERNEL_PARAMETER: NodeKind = NodeKind {
+    name: "kernel-parameter",
+    doc: "A kernel parameter as the image's sysctl.d sets it at boot, never the builder's live value.",
+    args: &[Field::required("name", "name", "as sysctl spells it")],
+    props: &[TARGET],
+    children: &[Child::new("value", "the value"), NOT],
+    example: "kernel-parameter \"net.ipv4.ip_forward\" { value 0 }",
+};
+
+/// `command`.
+pub const COMMAND: NodeKind = NodeKind {
+    name: "command",
+    doc: "A line for `/bin/sh -c` in a container of the image that leaves no trace.",
+    args: &[Field::required("line", "text", "the line")],
+    props: &[
+        TARGET,
+        Field::default(
+            "timeout",
+            "seconds or minutes, `\"30s\"`, `\"2m\"`",
+            "\"60s\"",
+            "a command that takes longer is an error",
+        ),
+    ],
+    children: &[
+        Child::new("exit-status", "the number that it ends with"),
+        Child::new("stdout", "what it prints, compared as `content` is"),
+        Child::new("stderr", "what it prints as errors"),
+        NOT,
+    ],
+    example: "command \"getent hosts localhost\" timeout=\"5s\" { exit-status 0 }",
+};
+
+/// `any-of`.
+pub const ANY_OF: NodeKind = NodeKind {
+    name: "any-of",
+    doc: "One of the demands in it must hold whole.",
+    args: &[],
+    props: &[],
+    children: CHECKS,
+    example: "any-of {\n    file \"/etc/cron.allow\" { exists }\n    package \"cron\" { not { installed } }\n}",
+};
+
+/// `only-if`.
+pub const ONLY_IF: NodeKind = NodeKind {
+    name: "only-if",
+    doc: "The control counts only where all of this holds; elsewhere it is skipped.",
+    args: &[],
+    props: &[],
+    children: CHECKS,
+    example: "only-if { package \"openssh-server\" { installed } }",
+};
+
+const CHECKS: &[Child] = &[
+    Child::new("any-of", "one of these must hold whole"),
+    Child::new("file", "a path of the image"),
+    Child::new("package", "a package"),
+    Child::new("user", "an account"),
+    Child::new("group", "a group"),
+    Child::new("service", "a systemd unit"),
+    Child::new("kernel-parameter", "a kernel parameter"),
+    Child::new("command", "a program of the image"),
+];
+
+/// The kind of a resource's node.
+pub(crate) fn resource(name: &str) -> Option<&'static NodeKind> {
+    [
+        &FILE,
+        &PACKAGE,
+        &USER,
+        &GROUP,
+        &SERVICE,
+        &KERNEL_PARAMETER,
+        &COMMAND,
+    ]
+    .into_iter()
+    .find(|kind| kind.name == name)
+}

@@ -1,0 +1,162 @@
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use forge_diag::{Diagnostic, Sink, SourceMap, Span, Spanned, codes};
+use forge_model::Profile;
+use forge_syntax::{Cursor, Node, Value};
+
+use crate::control::Decoder;
+use crate::param::bind;
+use crate::scope::Scope;
+use crate::{Param, reference};
+
+/// A profile as it is declared, its parameters still open.
+#[derive(Clone, Debug)]
+pub struct ProfileTemplate {
+    /// Its name, with its place.
+    pub name: Spanned<String>,
+    /// Its parameters.
+    pub params: Vec<Param>,
+    title: String,
+    controls: Vec<Node>,
+    head: Span,
+}
+
+impl ProfileTemplate {
+    /// Decodes a `profile` node and checks all of it, as far as that can be done without its
+    /// parameters. None when it has no name; every other mistake is reported and left out.
+    pub fn decode(node: &Node, map: &SourceMap, sink: &mut Sink) -> Option<Self> {
+        let mut cursor = Cursor::of(node, &reference::PROFILE);
+        let name = cursor.arg::<String>("name");
+        let title = cursor.child("title");
+        let params = cursor.children("param");
+        let controls: Vec<Node> = cursor.children("control").into_iter().cloned().collect();
+        cursor.finish(sink);
+        let title = title.and_then(|node| {
+            let mut cursor = Cursor::new(node);
+            let title = cursor.arg::<String>("title");
+            cursor.finish(sink);
+            title
+        });
+        let name = name?;
+        let params = decode_params(&params, sink);
+        if controls.is_empty() {
+            let headline = format!("profile `{}` has no control", name.value);
+            sink.push(
+                Diagnostic::error(codes::CONTROL_EMPTY, headline)
+                    .at(node.head, "it asks nothing")
+                    .help("add a `control`, or take the profile away"),
+            );
+        }
+        let title = title.map(|title| title.value).unwrap_or_default();
+        let template = Self {
+            name,
+            params,
+            title,
+            controls,
+            head: node.head,
+        };
+        template.check(map, sink);
+        Some(template)
+    }
+
+    fn check(&self, map: &SourceMap, sink: &mut Sink) {
+        let read = RefCell::new(BTreeSet::new());
+        let scope = Scope::Declared {
+            params: &self.params,
+            read,
+        };
+        self.decode_controls(&scope, map, sink);
+        let Scope::Declared { params, read } = scope else {
+            return;
+        };
+        let read = read.into_inner();
+        for param in params {
+            let name = &param.name;
+            if !read.contains(&name.value) {
+                let headline = format!("nothing reads the parameter `{}`", name.value);
+                sink.push(
+                    Diagnostic::warning(codes::SPEC_PARAM_UNUSED, headline)
+                        .at(name.span, "declared here")
+                        .help(format!(
+                            "write `${{{}}}` where it belongs, or take it away",
+                            name.value
+                        )),
+                );
+            }
+        }
+    }
+
+    /// The profile with these values for its parameters. `at` is the node that asks for it.
+    /// None when a parameter is missing, unknown or of another type, which is reported.
+    pub fn instantiate(
+        &self,
+        values: &BTreeMap<String, Spanned<Value>>,
+        at: Span,
+        map: &SourceMap,
+        sink: &mut Sink,
+    ) -> Option<Profile> {
+        let bound = bind(&self.name.value, &self.params, values, at, sink)?;
+        let scope = Scope::Bound(&bound);
+        Some(Profile {
+            name: self.name.value.clone(),
+            title: self.title.clone(),
+            controls: self.decode_controls(&scope, map, sink),
+            origin: crate::control::origin(map, self.head),
+        })
+    }
+
+    fn decode_controls(
+        &self,
+        scope: &Scope<'_>,
+        map: &SourceMap,
+        sink: &mut Sink,
+    ) -> Vec<forge_model::Control> {
+        let mut decoder = Decoder {
+            profile: &self.name.value,
+            scope,
+            map,
+            sink,
+        };
+        let mut ids: BTreeMap<String, Span> = BTreeMap::new();
+        let mut controls = Vec::new();
+        for node in &self.controls {
+            let Some(control) = decoder.control(node) else {
+                continue;
+            };
+            if let Some(first) = ids.get(&control.id) {
+                let headline = format!("two controls are called `{}`", control.id);
+                decoder.sink.push(
+                    Diagnostic::error(codes::CONTROL_DUPLICATE, headline)
+                        .at(node.head, "the second")
+                        .and(*first, "the first"),
+                );
+                continue;
+            }
+            ids.insert(control.id.clone(), node.head);
+            controls.push(control);
+        }
+        controls
+    }
+}
+
+fn decode_params(nodes: &[&Node], sink: &mut Sink) -> Vec<Param> {
+    let mut params: Vec<Param> = Vec::new();
+    for node in nodes {
+        let Some(param) = Param::decode(node, sink) else {
+            continue;
+        };
+        match params.iter().find(|earlier| earlier.name == param.name) {
+            Some(earlier) => {
+                let headline = format!("`{}` is given twice", param.name.value);
+                sink.push(
+                    Diagnostic::error(codes::SYNTAX_DUPLICATE, headline)
+                        .at(param.name.span, "and again here")
+                        .and(earlier.name.span, "first here"),
+                );
+            }
+            None => params.push(param),
+        }
+    }
+    params
+}
