@@ -20,17 +20,22 @@ fn split(version: &str) -> (&str, &str, &str) {
 
 fn compare_part(mut left: &str, mut right: &str) -> Ordering {
     while !left.is_empty() || !right.is_empty() {
-        let (a_text, a_rest) = cut(left, |c| !c.is_ascii_digit());
-        let (b_text, b_rest) = cut(right, |c| !c.is_ascii_digit());
-        let (a_digits, a_next) = cut(a_rest, |c| c.is_ascii_digit());
-        let (b_digits, b_next) = cut(b_rest, |c| c.is_ascii_digit());
-        let order = compare_text(a_text, b_text).then_with(|| compare_digits(a_digits, b_digits));
+        let (mine, rest) = turn(left);
+        let (theirs, other) = turn(right);
+        let order = compare_text(mine.0, theirs.0).then_with(|| compare_digits(mine.1, theirs.1));
         if order != Ordering::Equal {
             return order;
         }
-        (left, right) = (a_next, b_next);
+        (left, right) = (rest, other);
     }
     Ordering::Equal
+}
+
+/// A run of other characters with the run of digits behind it, and the rest.
+fn turn(text: &str) -> ((&str, &str), &str) {
+    let (word, rest) = cut(text, |c| !c.is_ascii_digit());
+    let (digits, rest) = cut(rest, |c| c.is_ascii_digit());
+    ((word, digits), rest)
 }
 
 fn cut(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
