@@ -1,1 +1,104 @@
 //! Debian: package lists, the base, and package steps.
+//!
+//! [`resolve`] turns names into an exact list, [`fetch`] brings the files of a list into the
+//! store, [`build_base`] and [`install`] make trees from them. Both see a *one-off repository* that
+//! holds their own slice of the list and nothing else, and neither has a network. What a package's
+//! scripts leave that differs from build to build is taken away by [`scrub`].
+
+mod apt;
+mod base;
+mod control;
+mod error;
+mod fetch;
+mod packages;
+mod repository;
+mod resolve;
+mod scrub;
+mod sources;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use forge_sys::process::{Cancel, Command};
+
+pub use base::{BaseRequest, build_base};
+pub use error::{DebianError, ErrorKind, UnknownPackage};
+pub use fetch::fetch;
+pub use packages::{InstallRequest, install};
+pub use resolve::{LIST_VERSION, resolve};
+pub use scrub::{RULES, Rule, Treatment, rule, scrub};
+pub use sources::{HOST_MIRROR, Sources};
+
+pub(crate) use error::io_error;
+
+/// Sees every line that a program prints, as it comes.
+pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What all functions of this module share: where things lie, and who listens.
+#[derive(Clone)]
+pub struct Context {
+    /// apt's lists and caches, a directory for each set of sources: `STORE/apt`.
+    pub apt: PathBuf,
+    /// Fetched packages, named `SHA256.deb`: `STORE/debs`.
+    pub debs: PathBuf,
+    /// For scratch files of one step, best on a tmpfs; made when absent.
+    pub work: PathBuf,
+    /// Takes the output of all programs, in order.
+    pub log: PathBuf,
+    /// The host's `/etc/apt`.
+    pub host_apt: PathBuf,
+    /// Lists that were fetched before this moment are fetched again; without it, lists are
+    /// fetched once.
+    pub lists_not_before: Option<SystemTime>,
+    /// Sees the output as it comes.
+    pub progress: Option<Progress>,
+    /// Stops all programs.
+    pub cancel: Cancel,
+    /// Process id of the outer process on the host, for the names of control groups.
+    pub outer: u32,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("work", &self.work)
+            .field("log", &self.log)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes of a program's output that are read; a list of a thousand packages is 2 MB.
+const OUTPUT_LIMIT: usize = 256 << 20;
+
+impl Context {
+    /// A program that is stopped with the run.
+    fn command(&self, program: &str) -> Command {
+        Command::new(program)
+            .cancel(&self.cancel)
+            .limit(OUTPUT_LIMIT)
+    }
+
+    /// The same, with its output in the log and shown as it comes.
+    fn logged(&self, command: Command) -> Command {
+        let command = command.log(&self.log);
+        match &self.progress {
+            None => command,
+            Some(progress) => {
+                let progress = Arc::clone(progress);
+                command.filter(Arc::new(move |line| {
+                    progress(&String::from_utf8_lossy(line));
+                    line.to_vec()
+                }))
+            }
+        }
+    }
+}
+
+fn make_directory(path: &Path) -> Result<(), DebianError> {
+    std::fs::create_dir_all(path).map_err(|source| io_error(path, source))
+}
+
+fn write_file(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), DebianError> {
+    std::fs::write(path, bytes).map_err(|source| io_error(path, source))
+}
