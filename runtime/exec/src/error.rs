@@ -78,3 +78,14 @@ impl StepError {
         self
     }
 }
+
+impl From<forge_store::StoreError> for StepError {
+    fn from(error: forge_store::StoreError) -> Self {
+        let full = matches!(error, forge_store::StoreError::Full { .. });
+        let step = Self::environment(error.to_string());
+        if full {
+            return step.help("free some space, or run `forgec gc`; what was finished is kept");
+        }
+        step
+    }
+}

@@ -11,11 +11,20 @@
 pub mod binding;
 pub mod blame;
 pub mod changes;
+mod context;
 pub mod debian;
 mod error;
+mod execute;
 pub mod freshness;
 pub mod keys;
 pub mod scheduler;
+mod stack;
+mod steps;
+mod vault;
 
+pub use context::{Context, Surroundings};
+pub use execute::{Executor, NodeRequest, NodeRunner, StoreFacts, StoreLookup, find_record, records};
 pub use error::{Fault, StepError};
 pub use keys::Outputs;
+pub use stack::Stack;
+pub use vault::{Vault, source_digest};

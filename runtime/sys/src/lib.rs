@@ -2,6 +2,7 @@
 //! disk and in git. It knows no spec and no plan.
 
 mod cgroup;
+pub mod host;
 pub mod nspawn;
 pub mod overlay;
 pub mod process;

@@ -1,0 +1,353 @@
+//! Does one node: looks it up, and makes what is missing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use forge_model::{Action, Digest, Event, Key, Node, NodeId, Plan, SecretReference};
+use forge_store::{OutputKind, Record, Store};
+
+use crate::context::Context;
+use crate::error::StepError;
+use crate::freshness::{Lookup, own_fields};
+use crate::keys::{self, Facts, Missing, Outputs};
+use crate::stack::Stack;
+use crate::steps;
+use crate::vault::source_digest;
+
+/// Does the nodes that this crate knows nothing about: verdicts and artifacts.
+pub trait NodeRunner: Send + Sync {
+    /// Does a node and gives the bytes that the store keeps as its output.
+    fn run(&self, request: &NodeRequest<'_>) -> Result<Vec<u8>, StepError>;
+
+    /// True when what a found output stands for is still there outside of the store.
+    fn is_current(&self, node: &Node, output: &Digest) -> bool;
+}
+
+/// What a [`NodeRunner`] gets.
+#[derive(Debug)]
+pub struct NodeRequest<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The node.
+    pub node: &'a Node,
+    /// The layers below it, with their nodes.
+    pub stack: Stack,
+    /// The nodes of these layers, from the bottom up.
+    pub layers: Vec<NodeId>,
+    /// Outputs of all its inputs.
+    pub inputs: &'a Outputs,
+    /// What all steps share.
+    pub context: &'a Context,
+    /// Where its output goes.
+    pub log: PathBuf,
+}
+
+/// What a step made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// The output's digest.
+    pub output: Digest,
+    /// What it is.
+    pub kind: OutputKind,
+    /// Its size in bytes.
+    pub size: u64,
+    /// A narrower key that the output is kept under, when what it reads below is known.
+    pub narrow: Option<Key>,
+    /// The output was in the store under the narrower key.
+    pub reused: bool,
+    /// Warnings, a line each.
+    pub notes: Vec<String>,
+}
+
+impl Made {
+    pub(crate) fn new(output: Digest, kind: OutputKind, size: u64) -> Self {
+        Self { output, kind, size, narrow: None, reused: false, notes: Vec::new() }
+    }
+}
+
+/// A step under way.
+#[derive(Debug)]
+pub(crate) struct Step<'a> {
+    pub plan: &'a Plan,
+    pub node: &'a Node,
+    pub inputs: &'a Outputs,
+    pub context: &'a Context,
+    pub facts: &'a StoreFacts,
+    /// The action key that it is looked up by.
+    pub key: &'a Key,
+}
+
+impl Step<'_> {
+    /// The layers below, with their merged view.
+    pub(crate) fn stack(&self) -> Result<Stack, StepError> {
+        let digests = keys::stack_outputs(self.plan, self.node.id, self.inputs)
+            .map_err(|_| StepError::bug("a step began before the layers below it were there"))?;
+        self.context.stack(&digests)
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.context.store.log_path(self.node.action.kind(), &self.key.digest)
+    }
+
+    pub(crate) fn progress(&self, message: impl Into<String>) {
+        let event = Event::Progress { node: self.node.id, message: message.into() };
+        self.context.events.emit(event);
+    }
+}
+
+/// What enters keys from the host and the store.
+#[derive(Clone, Debug)]
+pub struct StoreFacts {
+    store: Arc<Store>,
+    bootstrap: String,
+}
+
+impl StoreFacts {
+    /// Facts of this host; mmdebstrap's version is read from the program itself, which costs less
+    /// than starting it.
+    pub fn new(store: Arc<Store>) -> Self {
+        let program = forge_sys::host::find_program("mmdebstrap");
+        let text = program.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let version = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("our $VERSION = '")?.split('\'').next());
+        let bootstrap = version.unwrap_or("not installed").to_owned();
+        Self { store, bootstrap }
+    }
+}
+
+impl Facts for StoreFacts {
+    fn bootstrap_version(&self) -> String {
+        self.bootstrap.clone()
+    }
+
+    fn mac(&self, secret: &SecretReference) -> Option<Digest> {
+        self.store.known_mac(&source_digest(secret))
+    }
+}
+
+/// The output of an action key whose result is really there.
+pub fn find_record(store: &Store, kind: &str, key: &Digest) -> Option<Record> {
+    let record = store.record(kind, key)?;
+    let present = match record.output_kind {
+        OutputKind::Layer | OutputKind::PrivateLayer => store.has_layer(&record.output),
+        OutputKind::Blob => store.has_blob(&record.output),
+    };
+    present.then_some(record)
+}
+
+/// The store as `plan` asks it.
+#[derive(Debug)]
+pub struct StoreLookup<'a> {
+    /// What steps share; for a preview without a run, one with scratch places that are not used.
+    pub context: &'a Context,
+    /// Facts that enter keys.
+    pub facts: &'a StoreFacts,
+}
+
+impl Lookup for StoreLookup<'_> {
+    fn output(&self, kind: &str, key: &Digest) -> Option<Digest> {
+        find_record(&self.context.store, kind, key).map(|record| record.output)
+    }
+
+    fn seen(&self, own_fields: &Digest) -> bool {
+        !self.context.store.action_keys(own_fields).is_empty()
+    }
+
+    fn narrow(&self, plan: &Plan, node: NodeId, outputs: &Outputs) -> Option<Digest> {
+        let node = plan.node(node);
+        let digests = keys::stack_outputs(plan, node.id, outputs).ok()?;
+        let stack = self.context.stack(&digests).ok()?;
+        let key = steps::narrow_key_of(&node.action, &stack, self.facts)?;
+        self.output(node.action.kind(), &key.digest)
+    }
+}
+
+/// Does nodes of one plan.
+pub struct Executor {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// What all steps share.
+    pub context: Arc<Context>,
+    /// What enters keys.
+    pub facts: StoreFacts,
+    /// Does verdicts and artifacts.
+    pub runner: Arc<dyn NodeRunner>,
+}
+
+impl std::fmt::Debug for Executor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Executor").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+impl Executor {
+    /// Does one node: a hit, or the step of its kind and its record.
+    pub fn execute(&self, id: NodeId, inputs: &Outputs) -> Result<Digest, StepError> {
+        let node = self.plan.node(id);
+        self.try_execute(node, inputs).map_err(|mut error| {
+            if error.origins.is_empty() {
+                error.origins.clone_from(&node.origins);
+            }
+            error
+        })
+    }
+
+    fn try_execute(&self, node: &Node, inputs: &Outputs) -> Result<Digest, StepError> {
+        let key = self.key(node, inputs)?;
+        let store = &self.context.store;
+        if let Some(output) = self.hit(node, &key) {
+            return Ok(output);
+        }
+        // One builder for each key: a second run waits here and then finds the result.
+        let _lock = store.lock_key(&key.digest)?;
+        if let Some(output) = self.hit(node, &key) {
+            return Ok(output);
+        }
+        if self.context.cancel.is_cancelled() {
+            return Err(StepError::new(crate::Fault::Interrupted, "interrupted"));
+        }
+        let (start, began) = (Instant::now(), SystemTime::now());
+        self.context.events.emit(Event::Started { node: node.id });
+        let step = Step {
+            plan: &self.plan,
+            node,
+            inputs,
+            context: &self.context,
+            facts: &self.facts,
+            key: &key,
+        };
+        let known: Vec<_> = store.action_keys(&own_fields(node));
+        let made = self.make(&step)?;
+        for message in &made.notes {
+            let message = message.clone();
+            self.context.events.emit(Event::Warning { node: node.id, message });
+        }
+        let earlier = known.iter().filter_map(|key| store.record(node.action.kind(), key));
+        let unchanged = earlier.into_iter().any(|record| record.output == made.output);
+        self.commit(&step, &made, start.elapsed(), began)?;
+        if made.reused {
+            self.context.events.emit(Event::Hit { node: node.id });
+        } else {
+            let duration = start.elapsed();
+            let output = made.output;
+            self.context.events.emit(Event::Finished { node: node.id, duration, output, unchanged });
+        }
+        Ok(made.output)
+    }
+
+    /// The action key; secrets that were never opened here are opened now.
+    fn key(&self, node: &Node, inputs: &Outputs) -> Result<Key, StepError> {
+        match keys::action_key(&self.plan, node.id, inputs, &self.facts) {
+            Ok(key) => return Ok(key),
+            Err(Missing::Inputs(_)) => {
+                return Err(StepError::bug("a step began before its inputs were there"));
+            }
+            Err(Missing::Secrets(secrets)) => {
+                for secret in &secrets {
+                    let sources = self.context.sources.as_ref();
+                    self.context.vault.open(secret, sources, &self.context.store)?;
+                }
+            }
+        }
+        keys::action_key(&self.plan, node.id, inputs, &self.facts)
+            .map_err(|_| StepError::bug("an opened secret has no MAC"))
+    }
+
+    fn hit(&self, node: &Node, key: &Key) -> Option<Digest> {
+        let record = find_record(&self.context.store, node.action.kind(), &key.digest)?;
+        if self.is_stale(node, &record) || !self.runner.is_current(node, &record.output) {
+            return None;
+        }
+        self.context.events.emit(Event::Hit { node: node.id });
+        Some(record.output)
+    }
+
+    /// A package list is used until it is refreshed.
+    fn is_stale(&self, node: &Node, record: &Record) -> bool {
+        let resolved = matches!(node.action, Action::Resolve(_));
+        let refresh = self.context.refresh.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        resolved && refresh.is_some_and(|time| record.started < time.as_secs())
+    }
+
+    fn make(&self, step: &Step<'_>) -> Result<Made, StepError> {
+        match &step.node.action {
+            Action::Resolve(resolve) => steps::debian::resolve(step, resolve),
+            Action::Base(base) => steps::base::base(step, base),
+            Action::Packages(packages) => steps::debian::packages(step, packages),
+            Action::Changes(changes) => steps::native::changes(step, changes),
+            Action::Run(run) => steps::run::run(step, run),
+            Action::Secrets(secrets) => steps::native::secrets(step, secrets),
+            Action::Stamp(stamp) => steps::native::stamp(step, stamp),
+            Action::Verify(_) | Action::Pack(_) => {
+                let request = NodeRequest {
+                    plan: step.plan,
+                    node: step.node,
+                    stack: step.stack()?,
+                    layers: step.plan.stack_below(step.node.id),
+                    inputs: step.inputs,
+                    context: step.context,
+                    log: step.log(),
+                };
+                let bytes = self.runner.run(&request)?;
+                let output = step.context.store.put_blob(&bytes)?;
+                Ok(Made::new(output, OutputKind::Blob, bytes.len() as u64))
+            }
+        }
+    }
+
+    fn commit(
+        &self,
+        step: &Step<'_>,
+        made: &Made,
+        took: Duration,
+        began: SystemTime,
+    ) -> Result<(), StepError> {
+        let store = &self.context.store;
+        let kind = step.node.action.kind();
+        let key = made.narrow.as_ref().unwrap_or(step.key);
+        if !made.reused {
+            let log = step.log();
+            let record = Record {
+                version: Record::VERSION,
+                kind: kind.to_owned(),
+                label: step.node.label.clone(),
+                key: key.clone(),
+                plan_key: step.node.key.digest,
+                output: made.output,
+                output_kind: made.kind,
+                started: began.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+                duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                size: made.size,
+                log: log.exists().then_some(log),
+            };
+            store.commit_record(&record)?;
+        }
+        store.note_action_key(&own_fields(step.node), &key.digest)?;
+        if key.digest != step.key.digest {
+            store.commit_alias(kind, &step.key.digest, &key.digest)?;
+        }
+        Ok(())
+    }
+}
+
+/// Records of the nodes of an image, by node: what `why`, `blame` and reports start from.
+pub fn records(
+    plan: &Plan,
+    outputs: &Outputs,
+    facts: &StoreFacts,
+    store: &Store,
+) -> BTreeMap<NodeId, Record> {
+    let mut found = BTreeMap::new();
+    for node in &plan.nodes {
+        if let Ok(key) = keys::action_key(plan, node.id, outputs, facts)
+            && let Some(record) = store.record(node.action.kind(), &key.digest)
+        {
+            found.insert(node.id, record);
+        }
+    }
+    found
+}

@@ -1,0 +1,103 @@
+//! Bases that the project brings itself: an archive, or a directory.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use forge_model::{
+    BUILD_EPOCH, Base, Digest, Entry, EntryKind, ImagePath, Manifest, SourceFile, Xattrs,
+};
+use forge_store::{LayerContent, OutputKind};
+use forge_sys::process::{Command, Isolation};
+
+use super::{debian, leak, native};
+use crate::StepError;
+use crate::execute::{Made, Step};
+
+/// First bytes of a gzip member (RFC 1952) and of a zstd frame (RFC 8878).
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+pub(crate) fn base(step: &Step<'_>, base: &Base) -> Result<Made, StepError> {
+    match base {
+        Base::Debian { .. } => debian::base(step, base),
+        Base::Archive { arch: _, source } => archive(step, source),
+        Base::Tree { arch: _, directory: _, files } => tree(step, files),
+    }
+}
+
+fn archive(step: &Step<'_>, source: &SourceFile) -> Result<Made, StepError> {
+    let bytes = native::read_source(step, source)?;
+    let failed = |error: std::io::Error| {
+        StepError::user(format!("`{}` cannot be decompressed: {error}", source.path))
+    };
+    let bytes = if bytes.starts_with(GZIP) {
+        let mut plain = Vec::new();
+        let mut reader = flate2::read::MultiGzDecoder::new(bytes.as_slice());
+        reader.read_to_end(&mut plain).map_err(failed)?;
+        plain
+    } else if bytes.starts_with(ZSTD) {
+        zstd::decode_all(bytes.as_slice()).map_err(failed)?
+    } else {
+        bytes
+    };
+    let scratch = tempfile::Builder::new()
+        .prefix("archive-")
+        .tempdir_in(&step.context.work)
+        .map_err(|error| StepError::environment(format!("no scratch directory: {error}")))?;
+    let target = scratch.path().join("tree");
+    std::fs::create_dir(&target)
+        .map_err(|error| StepError::environment(format!("no scratch directory: {error}")))?;
+    let started = debian::seconds_now();
+    // GNU tar refuses members that leave the directory, by `..` or through a link.
+    let log = step.log();
+    let command = Command::new("tar")
+        .args(["--extract", "--file=-", "--numeric-owner", "--same-owner", "--same-permissions"])
+        .args(["--xattrs", "--xattrs-include=*", "--warning=no-timestamp", "--directory"])
+        .arg(&target)
+        .isolation(Isolation::Offline)
+        .input(bytes)
+        .log(&log)
+        .cancel(&step.context.cancel);
+    let output = command.run().map_err(|error| StepError::environment(error.to_string()))?;
+    if !output.success() {
+        let mut error = StepError::user(format!("`{}` is no tar archive", source.path));
+        (error.command, error.tail, error.log) = (Some(command.line()), output.tail, Some(log));
+        return Err(error);
+    }
+    debian::keep(step, &target, None, started, &crate::debian::scrub)
+}
+
+/// A directory of the project: all owned by root, modes by the executable bit.
+fn tree(step: &Step<'_>, files: &[(ImagePath, SourceFile)]) -> Result<Made, StepError> {
+    let (mut manifest, mut contents) = (Manifest::default(), BTreeMap::new());
+    let entry = |kind, mode| Entry {
+        kind,
+        mode,
+        uid: 0,
+        gid: 0,
+        mtime: BUILD_EPOCH,
+        xattrs: Xattrs::new(),
+    };
+    for (path, file) in files {
+        let bytes = native::read_source(step, file)?;
+        let (size, digest) = (bytes.len() as u64, Digest::of(&bytes));
+        let mode = if file.executable { 0o755 } else { 0o644 };
+        let kind = EntryKind::File { size, digest, group: None };
+        manifest.entries.insert(path.clone(), entry(kind, mode));
+        contents.insert(path.clone(), bytes);
+        let mut parent = path.parent();
+        while let Some(directory) = parent {
+            parent = directory.parent();
+            let kind = EntryKind::Directory { opaque: false };
+            manifest.entries.entry(directory).or_insert_with(|| entry(kind, 0o755));
+        }
+    }
+    let notes = leak::search(step.context, &manifest, &leak::Bytes::Memory(&contents))?;
+    let store = &step.context.store;
+    let transaction = store.begin()?;
+    let content = LayerContent::Bytes(&contents);
+    let output = store.commit_layer(&transaction, &manifest, content, false)?;
+    let mut made = Made::new(output, OutputKind::Layer, manifest.content_size());
+    made.notes = notes;
+    Ok(made)
+}

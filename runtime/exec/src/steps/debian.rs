@@ -1,0 +1,176 @@
+//! Package lists, the Debian base, and package steps, brought into the store.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use forge_model::{
+    Action, Base, EdgeRole, Event, NodeId, PackageList, PackageSources, Packages, Resolve, Tree,
+};
+use forge_store::{LayerContent, OutputKind};
+use forge_sys::overlay::Upper;
+use forge_sys::tree::{Keep, ScanOptions, scan};
+
+use super::leak;
+use crate::debian::{self, BaseRequest, DebianError, ErrorKind, InstallRequest};
+use crate::execute::{Made, Step};
+use crate::{Fault, StepError};
+
+impl From<DebianError> for StepError {
+    fn from(error: DebianError) -> Self {
+        let fault = match error.kind() {
+            ErrorKind::User => Fault::User,
+            ErrorKind::Environment => Fault::Environment,
+            ErrorKind::Interrupted => Fault::Interrupted,
+        };
+        let mut step = Self::new(fault, error.to_string());
+        step.origins = error.origins();
+        if let DebianError::Failed { command, tail, log, .. } = error {
+            step.message = format!("`{command}` failed");
+            (step.command, step.tail, step.log) = (Some(command), tail, Some(log));
+        }
+        step
+    }
+}
+
+fn context(step: &Step<'_>) -> debian::Context {
+    let (events, node) = (step.context.events.clone(), step.node.id);
+    let progress = move |line: &str| {
+        let message = line.trim().to_owned();
+        if !message.is_empty() {
+            events.emit(Event::Progress { node, message });
+        }
+    };
+    debian::Context {
+        apt: step.context.store.apt_directory(),
+        debs: step.context.store.debs_directory(),
+        work: step.context.work.clone(),
+        log: step.log(),
+        host_apt: Path::new("/etc/apt").to_owned(),
+        lists_not_before: step.context.refresh,
+        progress: Some(Arc::new(progress)),
+        cancel: step.context.cancel.clone(),
+        outer: step.context.outer,
+    }
+}
+
+/// The lists that came before a list, the first one first.
+fn earlier_lists(step: &Step<'_>) -> Result<Vec<PackageList>, StepError> {
+    let installed = |id: NodeId| step.plan.input(id, EdgeRole::Installed);
+    let chain: Vec<_> = std::iter::successors(installed(step.node.id), |id| installed(*id)).collect();
+    chain.into_iter().rev().map(|id| read_list(step, id)).collect()
+}
+
+fn read_list(step: &Step<'_>, id: NodeId) -> Result<PackageList, StepError> {
+    let missing = || StepError::bug("a step began before its package list was there");
+    let digest = step.inputs.get(&id).ok_or_else(missing)?;
+    let bytes = step.context.store.read_blob(digest)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| StepError::bug(format!("a package list cannot be read: {error}")))
+}
+
+/// Names to an exact list, kept as a blob.
+pub(crate) fn resolve(step: &Step<'_>, resolve: &Resolve) -> Result<Made, StepError> {
+    let list = debian::resolve(&context(step), resolve, &earlier_lists(step)?)?;
+    let bytes = serde_json::to_vec(&list)
+        .map_err(|error| StepError::bug(format!("a package list cannot be written: {error}")))?;
+    let output = step.context.store.put_blob(&bytes)?;
+    Ok(Made::new(output, OutputKind::Blob, bytes.len() as u64))
+}
+
+/// The step's own list, its files fetched.
+fn fetched(step: &Step<'_>) -> Result<PackageList, StepError> {
+    let id = step.plan.input(step.node.id, EdgeRole::List);
+    let id = id.ok_or_else(|| StepError::bug("a package step without a list"))?;
+    let list = read_list(step, id)?;
+    let Action::Resolve(resolve) = &step.plan.node(id).action else {
+        return Err(StepError::bug("a package list that was not resolved"));
+    };
+    let (sources, arch): (&PackageSources, _) = (&resolve.sources, &resolve.arch);
+    step.progress(format!("fetching {} packages", list.packages.len()));
+    debian::fetch(&context(step), sources, arch, &list.packages)?;
+    Ok(list)
+}
+
+fn scratch(step: &Step<'_>) -> Result<tempfile::TempDir, StepError> {
+    let made = tempfile::Builder::new().prefix("step-").tempdir_in(&step.context.work);
+    made.map_err(|error| {
+        let work = step.context.work.display();
+        StepError::environment(format!("`{work}` cannot be used: {error}"))
+    })
+}
+
+pub(crate) fn seconds_now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The Debian base.
+pub(crate) fn base(step: &Step<'_>, base: &Base) -> Result<Made, StepError> {
+    let Base::Debian { arch, sources, exclude_paths } = base else {
+        return Err(StepError::bug("not a Debian base"));
+    };
+    let list = fetched(step)?;
+    let scratch = scratch(step)?;
+    let target = scratch.path().join("base");
+    let started = seconds_now();
+    let request = BaseRequest { arch, sources, exclude_paths, packages: &list.packages };
+    debian::build_base(&context(step), &request, &target)?;
+    keep(step, &target, None, started, &debian::scrub)
+}
+
+/// A package step in the sandbox.
+pub(crate) fn packages(step: &Step<'_>, packages: &Packages) -> Result<Made, StepError> {
+    let list = fetched(step)?;
+    let stack = step.stack()?;
+    let scratch = scratch(step)?;
+    let upper = upper(scratch.path())?;
+    let started = seconds_now();
+    let lowers = stack.lowers(&scratch.path().join("lowers"))?;
+    let request = InstallRequest {
+        names: &packages.names,
+        packages: &list.packages,
+        lowers: &lowers,
+        upper: &upper,
+    };
+    debian::install(&context(step), &request)?;
+    keep(step, &upper.upper, Some(&stack.tree), started, &debian::scrub)
+}
+
+/// Upper and work directory of an overlay.
+pub(crate) fn upper(scratch: &Path) -> Result<Upper, StepError> {
+    let upper = Upper { upper: scratch.join("upper"), work: scratch.join("work") };
+    for directory in [&upper.upper, &upper.work] {
+        std::fs::create_dir_all(directory)
+            .map_err(|error| StepError::environment(format!("no scratch directory: {error}")))?;
+    }
+    Ok(upper)
+}
+
+/// Scans what a step wrote, and brings it into the store as a layer.
+pub(crate) fn keep(
+    step: &Step<'_>,
+    directory: &Path,
+    below: Option<&Tree>,
+    started: i64,
+    rule: &(dyn Fn(&forge_model::ImagePath) -> Keep + Sync),
+) -> Result<Made, StepError> {
+    step.progress("reading what changed");
+    let options = ScanOptions { below, keep: rule, started };
+    let found = scan(directory, &options).map_err(|error| {
+        StepError::environment(error.to_string())
+    })?;
+    let mut notes =
+        leak::search(step.context, &found.manifest, &leak::Bytes::Directory(directory))?;
+    for (path, name) in &found.lost_xattrs {
+        notes.push(format!("`{path}`: the extended attribute `{name}` is not kept"));
+    }
+    step.progress("writing the layer");
+    let store = &step.context.store;
+    let transaction = store.begin()?;
+    let content = LayerContent::Directory(directory);
+    let output = store.commit_layer(&transaction, &found.manifest, content, false)?;
+    let mut made = Made::new(output, OutputKind::Layer, found.manifest.content_size());
+    made.notes = notes;
+    Ok(made)
+}
