@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use forge_model::{
-    Check, CheckResult, Control, Expectation, NoAnswer, Origin, Property, Provenance, Resource,
-    Status, Target, Verdict,
+    Check, CheckResult, Control, Expectation, NoAnswer, Origin, Property, Resource, Status, Target,
+    Verdict,
 };
 
 use crate::compare::{self, Found};
@@ -151,7 +151,7 @@ fn judge_expectation(
         Err(NoAnswer::Unknown(why)) => unanswered(Status::NotKnownHere, why),
         Err(NoAnswer::Failed(why)) => unanswered(Status::Error, why),
     };
-    let provenance = provenance(resource, evidence.as_deref(), target);
+    let provenance = target.provenance(resource, evidence.as_deref());
     CheckResult {
         text: describe(resource, expected),
         status,
@@ -221,19 +221,13 @@ fn found_message(property: Property, found: &Found) -> String {
     }
 }
 
-/// Who made what was looked at: the path itself, or the file that the answer rests on.
-fn provenance(
-    resource: &Resource,
-    evidence: Option<&str>,
-    target: &dyn Target,
-) -> Option<Provenance> {
+/// The path whose maker is to blame for what was found: the path that was asked about, or the
+/// file that the answer rests on. None for what stands in records that many steps write: the last
+/// of them says nothing.
+pub fn blamed_path<'a>(resource: &'a Resource, evidence: Option<&'a str>) -> Option<&'a str> {
     match resource {
-        Resource::File { path } => target.provenance(path),
-        Resource::Service { .. } | Resource::KernelParameter { .. } => {
-            let path = evidence?.split(':').next()?;
-            target.provenance(path)
-        }
-        // These stand in records that many steps write: the last of them says nothing.
+        Resource::File { path } => Some(path),
+        Resource::Service { .. } | Resource::KernelParameter { .. } => evidence?.split(':').next(),
         Resource::Package { .. }
         | Resource::User { .. }
         | Resource::Group { .. }

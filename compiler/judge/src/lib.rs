@@ -23,7 +23,7 @@ mod setting;
 mod text;
 mod version;
 
-pub use control::{judge, relocate};
+pub use control::{blamed_path, judge, relocate};
 pub use level::level_of;
 pub use record::{Question, Record, Recording};
 pub use text::describe;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use forge_model::{
     Account, Answer, CommandOutput, Digest, FileStat, Files, GroupRecord, InstalledPackage,
-    KernelSetting, Level, Provenance, Target, UnitState,
+    KernelSetting, Level, Provenance, Resource, Target, UnitState,
 };
 use serde::{Deserialize, Serialize};
 
@@ -199,7 +199,7 @@ impl Target for Recording<'_> {
     }
 
     /// Not recorded: it changes no verdict.
-    fn provenance(&self, path: &str) -> Option<Provenance> {
-        self.target.provenance(path)
+    fn provenance(&self, resource: &Resource, evidence: Option<&str>) -> Option<Provenance> {
+        self.target.provenance(resource, evidence)
     }
 }

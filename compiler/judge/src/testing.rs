@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use forge_model::{
     Account, Answer, CommandOutput, FileStat, Files, GroupRecord, InstalledPackage, KernelSetting,
-    Level, NoAnswer, Provenance, Target, UnitState,
+    Level, NoAnswer, Provenance, Resource, Target, UnitState,
 };
 
 use crate::facts::Facts;
@@ -161,7 +161,8 @@ impl Target for MemoryImage {
         }
     }
 
-    fn provenance(&self, path: &str) -> Option<Provenance> {
+    fn provenance(&self, resource: &Resource, evidence: Option<&str>) -> Option<Provenance> {
+        let path = crate::blamed_path(resource, evidence)?;
         self.nodes.get(path)?;
         Some(Provenance {
             layer: format!("layer of {path}"),

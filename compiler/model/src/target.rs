@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Level, Origin};
+use crate::{Level, Origin, Resource};
 
 /// An answer of a target.
 pub type Answer<T> = Result<T, NoAnswer>;
@@ -145,8 +145,8 @@ pub trait Target: Files {
     fn kernel_parameter(&self, name: &str) -> Answer<Option<KernelSetting>>;
     /// Runs a command line with a limit in seconds.
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput>;
-    /// Where the spec (or a layer) made this path, for the report.
-    fn provenance(&self, path: &str) -> Option<Provenance>;
+    /// Who made what a result rests on, for the report. Changes no verdict.
+    fn provenance(&self, resource: &Resource, evidence: Option<&str>) -> Option<Provenance>;
 }
 
 /// Which layer and which line of the spec made something.
