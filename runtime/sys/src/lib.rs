@@ -8,5 +8,6 @@ pub mod overlay;
 pub mod process;
 pub mod root;
 pub mod sandbox;
+pub mod sources;
 pub mod tree;
 mod write;

@@ -228,7 +228,7 @@ fn base_command(sandbox: &Sandbox, group: &Cgroup, console: Option<&str>) -> Com
         .args(arguments(sandbox, &group.name))
         // Otherwise it leaves `.#NAME.lck` beside the tree.
         .env("SYSTEMD_NSPAWN_LOCK", "0");
-    command.cgroups = group.directories.clone();
+    command.cgroups.clone_from(&group.directories);
     command
 }
 
@@ -301,11 +301,11 @@ fn start_from_lasting_thread(command: Command) -> Result<Running, ProcessError> 
     });
     let program = "systemd-nspawn".to_owned();
     let lost = |_| std::io::Error::other("the starting thread is gone");
-    let (answer, started) = mpsc::channel();
+    let (answer, child) = mpsc::channel();
     starter
         .send((command, answer))
         .map_err(|_| std::io::Error::other("the starting thread is gone"))
-        .and_then(|()| started.recv().map_err(lost))
+        .and_then(|()| child.recv().map_err(lost))
         .map_err(|source| ProcessError::Start { program, source })?
 }
 

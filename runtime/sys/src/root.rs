@@ -100,6 +100,15 @@ impl Root {
         )
     }
 
+    /// Opens a path; links are followed, and one that leaves the tree is an error (EXDEV).
+    pub fn open_beneath(&self, path: &ImagePath, flags: OFlags) -> std::io::Result<OwnedFd> {
+        self.resolve(
+            path,
+            flags,
+            ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+        )
+    }
+
     fn resolve(
         &self,
         path: &ImagePath,

@@ -350,7 +350,7 @@ impl Walk<'_> {
     }
 }
 
-/// Attributes that are part of an image. A label of SELinux is the host's business.
+/// Attributes that are part of an image. A security label is the host's business.
 fn stays(name: &str) -> bool {
     name.starts_with("user.")
         || matches!(

@@ -195,7 +195,6 @@ fn write_others(manifest: &Manifest, to: &Path, marks: bool) -> Result<(), TreeE
             EntryKind::File {
                 group: Some(first), ..
             } if first != path => std::fs::hard_link(host_path(to, first), &at),
-            EntryKind::Directory { .. } | EntryKind::File { .. } => Ok(()),
             EntryKind::Symlink { target } => rustix::fs::symlinkat(target.as_slice(), CWD, &at)
                 .map_err(Into::into)
                 .and_then(|()| {
@@ -209,7 +208,7 @@ fn write_others(manifest: &Manifest, to: &Path, marks: bool) -> Result<(), TreeE
             }
             EntryKind::Fifo => make_node(&at, FileType::Fifo, (0, 0), entry),
             EntryKind::Whiteout if marks => write_whiteout(CWD, &at),
-            EntryKind::Whiteout => Ok(()),
+            EntryKind::Directory { .. } | EntryKind::File { .. } | EntryKind::Whiteout => Ok(()),
         };
         made.map_err(|source| TreeError::Write { path: at, source })?;
     }
