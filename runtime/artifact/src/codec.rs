@@ -162,7 +162,7 @@ mod tests {
             .unwrap()
             .encoder()
             .unwrap();
-        encoder.write_all(&[7; 100_000]).unwrap();
+        encoder.write_all(&vec![7; 100_000]).unwrap();
         let bytes = encoder.finish().unwrap();
         // RFC 8878, 3.1.1.1: magic, descriptor (no single segment, no dictionary, checksum),
         // window descriptor with the exponent above 2^10 in its upper five bits.

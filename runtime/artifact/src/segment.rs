@@ -217,3 +217,117 @@ pub(crate) fn file_facts(entry: &TreeEntry) -> Option<(u64, Digest)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use forge_model::{Compression, Entry, Manifest, Tree, Xattrs};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cut::{Limits, cut};
+    use crate::order::members;
+
+    /// Paths with parents, odd names, hard-link groups, links and empty files.
+    fn manifest() -> impl Strategy<Value = (Manifest, BTreeMap<ImagePath, Vec<u8>>)> {
+        let name = prop_oneof![
+            "[a-d]{1,2}",
+            prop::collection::vec(1..=255_u8, 1..4).prop_map(|bytes| bytes
+                .iter()
+                .map(|byte| char::from(*byte))
+                .filter(|c| *c != '/')
+                .collect())
+        ];
+        let node = (
+            name.clone(),
+            name,
+            0..5_u8,
+            prop::collection::vec(any::<u8>(), 0..3000),
+        );
+        prop::collection::vec(node, 0..40).prop_map(|nodes| {
+            let (mut manifest, mut contents) = (Manifest::default(), BTreeMap::new());
+            let mut add = |path: &ImagePath, kind: EntryKind| {
+                let xattrs = Xattrs::new();
+                let entry = Entry {
+                    kind,
+                    mode: 0o640,
+                    uid: 3,
+                    gid: 4,
+                    mtime: 5,
+                    xattrs,
+                };
+                manifest.entries.insert(path.clone(), entry);
+            };
+            for (directory, name, kind, bytes) in nodes {
+                let parent = ImagePath::new(format!("d{directory}")).unwrap();
+                let path = parent.join(format!("f{name}").as_bytes());
+                add(&parent, EntryKind::Directory { opaque: false });
+                // All members of a group have one content.
+                let bytes = if kind == 1 { b"shared".to_vec() } else { bytes };
+                let group = (kind == 1).then(|| ImagePath::new("group").unwrap());
+                if kind == 0 {
+                    add(
+                        &path,
+                        EntryKind::Symlink {
+                            target: [b"x", &bytes[..]].concat(),
+                        },
+                    );
+                } else {
+                    let (size, digest) = (bytes.len() as u64, Digest::of(&bytes));
+                    add(
+                        &path,
+                        EntryKind::File {
+                            size,
+                            digest,
+                            group,
+                        },
+                    );
+                }
+                contents.insert(path, bytes);
+            }
+            (manifest, contents)
+        })
+    }
+
+    fn plain(compression: Compression, bytes: &[u8]) -> Vec<u8> {
+        let mut plain = Vec::new();
+        match compression {
+            Compression::Gzip => flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut plain),
+            Compression::Zstd => zstd::Decoder::new(bytes).unwrap().read_to_end(&mut plain),
+        }
+        .unwrap();
+        plain
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn segments_unpack_to_the_bytes_of_one_archive((manifest, contents) in manifest()) {
+            let dir = tempfile::tempdir().unwrap();
+            let open = |path: &ImagePath, _: &TreeEntry| {
+                let file = dir.path().join("content");
+                fs::write(&file, &contents[path])?;
+                File::open(file)
+            };
+            let tree = Tree::merge([&manifest]);
+            let reserved = ImagePath::new("zzz").unwrap();
+            let members = members(&tree, &reserved, |_, _| false).unwrap();
+            for compression in [Compression::Gzip, Compression::Zstd] {
+                let codec = Codec::new(compression, 1).unwrap();
+                let packer = Packer { codec, content: &open, secret_layer: None };
+                let whole = packer.compress(&members, b"end!").unwrap();
+                let mut spliced = Vec::new();
+                for range in cut(&members, Limits { min: 2000, max: 8000 }) {
+                    spliced.extend(packer.compress(&members[range], &[]).unwrap());
+                }
+                spliced.extend(packer.compress(&[], b"end!").unwrap());
+                let plain = |bytes: &[u8]| plain(compression, bytes);
+                prop_assert!(plain(&spliced) == plain(&whole));
+                prop_assert_eq!(plain(&whole).len() % 4, 0);
+            }
+        }
+    }
+}

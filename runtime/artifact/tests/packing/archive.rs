@@ -12,7 +12,7 @@ use forge_model::{Compression, EntryKind};
 
 /// An entry as the `cpio` crate reads it.
 #[derive(Debug, PartialEq)]
-struct Read1 {
+struct Found {
     name: String,
     mode: u32,
     links: u32,
@@ -20,7 +20,7 @@ struct Read1 {
     data: Vec<u8>,
 }
 
-fn entries(mut bytes: &[u8]) -> Vec<Read1> {
+fn entries(mut bytes: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     loop {
         let mut reader = cpio::NewcReader::new(bytes).unwrap();
@@ -28,7 +28,7 @@ fn entries(mut bytes: &[u8]) -> Vec<Read1> {
         if entry.is_trailer() {
             return found;
         }
-        let mut read = Read1 {
+        let mut read = Found {
             name: entry.name().to_owned(),
             mode: entry.mode(),
             links: entry.nlink(),
@@ -41,7 +41,7 @@ fn entries(mut bytes: &[u8]) -> Vec<Read1> {
     }
 }
 
-fn names(entries: &[Read1]) -> String {
+fn names(entries: &[Found]) -> String {
     entries
         .iter()
         .map(|entry| entry.name.as_str())
@@ -132,6 +132,8 @@ fn hard_links_stand_together_after_all_of_their_parents() {
     );
 }
 
+type Change<'a> = &'a dyn Fn(&mut Layer);
+
 #[test]
 fn what_a_kernel_would_drop_silently_is_an_error() {
     let long = format!("{}x", "d/".repeat(2048));
@@ -153,7 +155,6 @@ fn what_a_kernel_would_drop_silently_is_an_error() {
             0o644,
         );
     };
-    type Change<'a> = &'a dyn Fn(&mut Layer);
     let cases: [(Change<'_>, &str); 7] = [
         (
             &|layer| _ = layer.file("TRAILER!!!", "x"),

@@ -25,11 +25,11 @@ fn listing(bench: &Bench) -> Vec<String> {
     names
 }
 
-fn revision(commit: &str) -> Option<Revision> {
-    Some(Revision {
+fn revision(commit: &str) -> Revision {
+    Revision {
         commit: commit.to_owned(),
         dirty: false,
-    })
+    }
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn an_empty_commit_adds_a_revision_and_changes_no_byte() {
     let first = bench.pack().unwrap();
     assert!(first.manifest.dirty && !first.reused);
     let before = fs::read(&first.archive).unwrap();
-    bench.revision = revision("two");
+    bench.revision = Some(revision("two"));
     let out = bench.out();
     let wanted = Wanted {
         out: &out,
@@ -113,7 +113,7 @@ fn an_empty_commit_adds_a_revision_and_changes_no_byte() {
     // The same by `refresh`, which needs no tree.
     let third = revision("three");
     let wanted = Wanted {
-        revision: third.as_ref(),
+        revision: Some(&third),
         ..wanted
     };
     assert!(refresh(&wanted).unwrap() && up_to_date(&wanted));
@@ -123,6 +123,8 @@ fn an_empty_commit_adds_a_revision_and_changes_no_byte() {
     };
     assert!(!refresh(&absent).unwrap());
 }
+
+type Damage<'a> = &'a dyn Fn();
 
 #[test]
 fn missing_and_broken_files_are_packed_again() {
@@ -137,7 +139,6 @@ fn missing_and_broken_files_are_packed_again() {
         revision: None,
     };
     let whole = [&report.archive, &report.kernel].map(|path| (path, fs::read(path).unwrap()));
-    type Damage<'a> = &'a dyn Fn();
     let damages: [(&str, Damage<'_>, OutState); 4] = [
         (
             "archive gone",

@@ -6,14 +6,14 @@ use forge_model::{Compression, Digest};
 
 use crate::support::{Bench, Layer, path};
 
-/// About 13 MB in 600 files.
+/// About 19 MB in 600 files.
 fn large() -> Layer {
     let mut layer = Layer::bootable();
     for directory in 0..20 {
         layer.directory(&format!("d{directory}"));
         for file in 0..30_usize {
             let line = format!("line of {directory}/{file}\n");
-            let size = 1000 + file * file * 65;
+            let size = 1000 + file * file * 100;
             layer.file(
                 format!("d{directory}/f{file}"),
                 line.repeat(size / line.len()),
