@@ -10,6 +10,8 @@ mod database;
 mod home;
 mod ids;
 mod login_defs;
+#[cfg(test)]
+mod tests;
 mod user;
 
 use std::collections::BTreeSet;
