@@ -12,7 +12,9 @@ mod diff;
 mod graph;
 mod items;
 mod lower;
+mod spec_target;
 
 pub use diff::{FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges, diff};
 pub use graph::Graph;
 pub use lower::{LowerError, lower};
+pub use spec_target::{SpecTarget, judge_spec, violations};
