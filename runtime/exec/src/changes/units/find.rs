@@ -158,30 +158,23 @@ pub(super) fn missing(work: &Working<'_>, name: &UnitName) -> Problem {
 
 /// Up to three known names that are much like `name`, the likest first.
 fn nearest<'a>(name: &str, known: &'a BTreeSet<String>) -> Vec<&'a str> {
-    let stem = |name: &'a str| name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let own = name.rsplit_once('.').map_or(name, |(own, _)| own);
-    let mut rated: Vec<(u32, &str)> = known
+    let own = stem(name);
+    let mut rated: Vec<(usize, &str)> = known
         .iter()
         .filter_map(|other| {
+            let distance = strsim::damerau_levenshtein(own, stem(other));
             // `sshd` for `ssh` and `slurm` for `slurmd` are as likely as a slip of the finger.
-            let contains =
-                own.len() > 2 && (stem(other).contains(own) || own.contains(stem(other)));
-            let likeness = strsim::normalized_damerau_levenshtein(own, stem(other));
-            let rate = if contains {
-                likeness.max(0.8)
-            } else {
-                likeness
-            };
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a likeness lies between 0 and 1"
-            )]
-            let rate = (rate * 1000.0) as u32;
-            (rate >= 700).then_some((1000 - rate, other.as_str()))
+            let part = own.len() > 2 && (stem(other).contains(own) || own.contains(stem(other)));
+            let near = part || distance <= (own.len() / 3).max(1);
+            near.then_some((distance, other.as_str()))
         })
         .collect();
     rated.sort_unstable();
     rated.truncate(3);
     rated.into_iter().map(|(_, name)| name).collect()
+}
+
+/// A unit's name without its kind.
+fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }

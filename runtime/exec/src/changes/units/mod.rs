@@ -8,6 +8,8 @@
 mod find;
 mod install;
 mod name;
+#[cfg(test)]
+mod tests;
 mod unlink;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -143,12 +145,18 @@ fn alias_path(alias: &str, unit: &UnitName) -> Result<ImagePath, Problem> {
     if name.kind() != unit.kind() {
         return Err(bad("is of another kind"));
     }
-    let name = match (unit.instance(), name.is_template()) {
-        (Some(instance), true) if !instance.is_empty() => name.with_instance(instance),
+    let name = match unit.instance() {
+        Some(instance) if name.is_template() => name.with_instance(instance),
         _ => name,
     };
-    if unit.is_template() && name.instance().is_none() {
-        return Err(bad("is no template, but the unit is one"));
+    // A template may be known by an instance, an instance by the same of another template.
+    let fits = match (unit.instance(), name.instance()) {
+        (None, None) => true,
+        (Some(own), Some(other)) => own.is_empty() || own == other,
+        (None, Some(_)) | (Some(_), None) => false,
+    };
+    if !fits {
+        return Err(bad("does not fit: one has an instance that the other has not"));
     }
     Ok(config_dir().join(name.to_string().as_bytes()))
 }
