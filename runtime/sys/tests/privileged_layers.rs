@@ -1,5 +1,10 @@
 //! Overlays, and the way of a step's writes into a layer. Needs root.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know as such"
+)]
+
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +13,7 @@ use forge_sys::overlay::{self, MountApi, Overlay, Upper};
 use forge_sys::tree::{Content, Durability, Keep, Scan, ScanOptions, scan, write_tree};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 
-/// `cap_net_raw=ep`, as the kernel stores it (vfs_cap_data, revision 2).
+/// `cap_net_raw=ep`, as the kernel stores it (`vfs_cap_data`, revision 2).
 const CAPABILITY: [u8; 20] = [
     1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 ];
@@ -270,66 +275,74 @@ fn a_tree_survives_scan_and_write() {
     });
 }
 
+/// A lower layer of old files, and what a step does to it through an overlay.
+fn lower_and_step(scratch: &Scratch) -> Tree {
+    let files = [
+        "etc/passwd",
+        "etc/same",
+        "var/log/x.log",
+        "opt/old/file",
+        "srv/a/file",
+    ];
+    for name in files {
+        scratch.write(&format!("low/{name}"), name, 0o644);
+    }
+    let parents = ["etc", "opt", "opt/old", "srv", "var", "var/log"];
+    for name in files.into_iter().chain(parents) {
+        set_time(&scratch.at(&format!("low/{name}")), OLD);
+    }
+    let below = Tree::merge([&whole(&scratch.at("low")).manifest]);
+    let mounted = scratch.overlay().mount().unwrap();
+    let at = |name: &str| mounted.path().join(name);
+    std::fs::write(at("etc/new"), "new").unwrap();
+    std::fs::write(at("etc/same"), "etc/same").unwrap();
+    std::fs::write(at("etc/machine-id"), "abc").unwrap();
+    std::fs::remove_file(at("etc/passwd")).unwrap();
+    std::fs::write(at("var/log/x.log"), "noise").unwrap();
+    std::fs::remove_dir_all(at("opt/old")).unwrap();
+    std::fs::create_dir(at("opt/old")).unwrap();
+    std::fs::write(at("opt/old/fresh"), "").unwrap();
+    std::fs::set_permissions(at("srv/a"), std::fs::Permissions::from_mode(0o700)).unwrap();
+    mounted.unmount().unwrap();
+    below
+}
+
+fn scrubbed(scratch: &Scratch, below: &Tree) -> Manifest {
+    let keep = |path: &ImagePath| match path.to_string().as_str() {
+        "/etc/machine-id" => Keep::Emptied,
+        path if path.starts_with("/var/log/") => Keep::Dropped,
+        _ => Keep::Whole,
+    };
+    let options = ScanOptions {
+        below: Some(below),
+        keep: &keep,
+        started: OLD + 1,
+    };
+    scan(&scratch.at("upper"), &options).unwrap().manifest
+}
+
 #[test]
 fn only_what_a_step_changed_is_in_its_layer() {
     in_private_mounts(|scratch| {
-        for (name, mode) in [
-            ("etc/passwd", 0o644),
-            ("etc/same", 0o600),
-            ("var/log/x.log", 0o644),
-        ] {
-            scratch.write(&format!("low/{name}"), name, mode);
-        }
-        scratch.write("low/opt/old/file", "", 0o644);
-        scratch.write("low/srv/a/file", "", 0o644);
-        for name in [
-            "etc",
-            "opt",
-            "srv",
-            "var",
-            "var/log",
-            "etc/passwd",
-            "etc/same",
-            "opt/old",
-        ] {
-            set_time(&scratch.at(&format!("low/{name}")), OLD);
-        }
-        let below = Tree::merge([&whole(&scratch.at("low")).manifest]);
-        let mounted = scratch.overlay().mount().unwrap();
-        let at = |name: &str| mounted.path().join(name);
-        std::fs::write(at("etc/new"), "new").unwrap();
-        std::fs::write(at("etc/same"), "etc/same").unwrap();
-        std::fs::write(at("etc/machine-id"), "abc").unwrap();
-        std::fs::remove_file(at("etc/passwd")).unwrap();
-        std::fs::write(at("var/log/x.log"), "noise").unwrap();
-        std::fs::remove_dir_all(at("opt/old")).unwrap();
-        std::fs::create_dir(at("opt/old")).unwrap();
-        std::fs::write(at("opt/old/fresh"), "").unwrap();
-        std::fs::set_permissions(at("srv/a"), std::fs::Permissions::from_mode(0o700)).unwrap();
-        mounted.unmount().unwrap();
-
-        let keep = |path: &ImagePath| match path.to_string().as_str() {
-            "/etc/machine-id" => Keep::Emptied,
-            path if path.starts_with("/var/log/") => Keep::Dropped,
-            _ => Keep::Whole,
-        };
-        let options = ScanOptions {
-            below: Some(&below),
-            keep: &keep,
-            started: OLD + 1,
-        };
-        let manifest = scan(&scratch.at("upper"), &options).unwrap().manifest;
-        let want = "file /etc/machine-id\nfile /etc/new\nwhiteout /etc/passwd\ndirectory /opt/old\n\
-        file /opt/old/fresh\ndirectory /srv/a";
+        let below = lower_and_step(scratch);
+        let manifest = scrubbed(scratch, &below);
+        let want = "file /etc/machine-id\nfile /etc/new\nwhiteout /etc/passwd\n\
+            directory /opt/old\nfile /opt/old/fresh\ndirectory /srv/a";
         assert_eq!(names(&manifest), want);
-        let opaque = &manifest.entries[&path("opt/old")].kind;
-        assert_eq!(*opaque, EntryKind::Directory { opaque: true });
+        let kind = |at: &str| manifest.entries[&path(at)].kind.clone();
+        assert_eq!(kind("opt/old"), EntryKind::Directory { opaque: true });
         assert!(matches!(
-            manifest.entries[&path("etc/machine-id")].kind,
+            kind("etc/machine-id"),
             EntryKind::File { size: 0, .. }
         ));
+    });
+}
 
-        // The layer on top of the lower one looks as the step left it, scrubbed.
+#[test]
+fn a_layer_looks_from_above_as_its_step_left_it() {
+    in_private_mounts(|scratch| {
+        let below = lower_and_step(scratch);
+        let manifest = scrubbed(scratch, &below);
         let (from, layer) = (scratch.at("upper"), scratch.at("out"));
         write_tree(
             &manifest,
@@ -339,15 +352,13 @@ fn only_what_a_step_changed_is_in_its_layer() {
             Durability::Later,
         )
         .unwrap();
-        let target = scratch.at("merged");
         let lowers = vec![scratch.at("low"), layer];
-        let mounted = Overlay {
+        let overlay = Overlay {
             lowers,
             upper: None,
-            target,
-        }
-        .mount()
-        .unwrap();
+            target: scratch.at("merged"),
+        };
+        let mounted = overlay.mount().unwrap();
         let shown = whole(mounted.path()).manifest;
         let mut merged = below.clone();
         merged.push(&manifest);

@@ -6,7 +6,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    clippy::exit,
     reason = "a test that is its own program, without the harness that clippy knows"
 )]
 
