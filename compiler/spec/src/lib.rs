@@ -1,5 +1,24 @@
 //! The spec language: node kinds, decoding, and resolution to images.
+//!
+//! ```text
+//! Sources --load--> nodes --decode--> Project (declarations) --resolve--> ResolvedSpec
+//! ```
+//!
+//! [`compile`] does all of it. Each node kind has a file in `node/` with its table (from which the
+//! language reference is written), its reader, and what it resolves to. A mistake is a
+//! [`forge_diag::Diagnostic`] and never ends the run: all mistakes of a project come out together.
 
+mod compile;
+mod context;
+mod node;
+mod param;
+mod paths;
+mod project;
+pub mod reference;
+mod resolve;
 mod resolved;
+mod template;
+mod value;
 
+pub use compile::{Compiled, compile};
 pub use resolved::*;

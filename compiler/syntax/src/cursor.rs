@@ -63,6 +63,11 @@ impl<'a> Cursor<'a> {
         self.found.push(diagnostic);
     }
 
+    /// How many mistakes of this node were reported so far.
+    pub fn mistakes(&self) -> usize {
+        self.found.len()
+    }
+
     /// The next argument, which must be there; `what` says what it is: `a path`.
     pub fn arg<T: FromValue>(&mut self, what: &str) -> Option<Spanned<T>> {
         if let Some(entry) = self.next_argument() {

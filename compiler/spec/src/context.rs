@@ -1,0 +1,283 @@
+//! What resolution of one image carries along: sources, places, the values in scope, findings.
+
+use std::collections::BTreeMap;
+
+use forge_diag::{Diagnostic, FileId, Sink, SourceMap, Span, Spanned, codes};
+use forge_model::{ImagePath, Located, Origin, SecretReference, SourceError, SourceFile, Sources};
+use forge_syntax::{Piece, Text, did_you_mean, pieces};
+
+use crate::paths;
+use crate::project::Project;
+use crate::value::{ParamValue, Scope};
+
+pub(crate) struct Context<'a> {
+    pub(crate) project: &'a Project,
+    pub(crate) sources: &'a dyn Sources,
+    pub(crate) map: &'a mut SourceMap,
+    pub(crate) sink: &'a mut Sink,
+    pub(crate) scope: Scope,
+    pub(crate) files: BTreeMap<String, Result<SourceFile, SourceError>>,
+    pub(crate) templates: BTreeMap<String, Option<FileId>>,
+}
+
+impl Context<'_> {
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
+        self.sink.push(diagnostic);
+    }
+
+    pub(crate) fn origin(&self, span: Span) -> Origin {
+        origin(self.map, span)
+    }
+
+    pub(crate) fn located<T>(&self, at: Spanned<T>) -> Located<T> {
+        let origin = self.origin(at.span);
+        Located::new(at.value, origin)
+    }
+
+    /// A text with its `${name}` put in.
+    pub(crate) fn text(&mut self, text: &Spanned<Text>) -> Option<String> {
+        let pieces = match pieces(&text.value) {
+            Ok(pieces) => pieces,
+            Err(bad) => {
+                let span = self.find(text.span, &bad.found, 0);
+                self.report(
+                    Diagnostic::error(
+                        codes::SPEC_TEXT,
+                        format!("`{}` cannot be put in", bad.found),
+                    )
+                    .at(span, bad.why)
+                    .help("write `${name}`, or `$${` for a literal `${`"),
+                );
+                return None;
+            }
+        };
+        let mut out = Some(String::with_capacity(text.value.value.len()));
+        for piece in pieces {
+            let value = match piece {
+                Piece::Literal(literal) => Some(literal),
+                Piece::Name { name, index } => self.name_value(text.span, &name, index),
+            };
+            match (&mut out, value) {
+                (Some(out), Some(value)) => out.push_str(&value),
+                (out, None) => *out = None,
+                (None, Some(_)) => {}
+            }
+        }
+        out
+    }
+
+    fn name_value(&mut self, span: Span, name: &str, index: usize) -> Option<String> {
+        let written = format!("${{{name}}}");
+        let span = self.find(span, &written, index);
+        let Some(value) = self.scope.get(name) else {
+            let found = self.undefined_name(name).at(span, "not known here");
+            self.report(found);
+            return None;
+        };
+        let text = value.text();
+        if text.is_none() {
+            self.report(
+                Diagnostic::error(
+                    codes::SPEC_TEXT,
+                    format!("`{name}` is a list and cannot stand inside of a text"),
+                )
+                .at(span, "a list")
+                .help("pass it on alone, as \"${…}\", or use a template"),
+            );
+        }
+        text
+    }
+
+    /// The secret of this name.
+    pub(crate) fn secret(&mut self, name: &Spanned<String>) -> Option<SecretReference> {
+        let project = self.project;
+        project.secret(name, self.sink)?.resolve(self)
+    }
+
+    /// Reports an account's or group's name that no `/etc/passwd` can hold; true when it is good.
+    pub(crate) fn check_account(&mut self, span: Span, name: &str) -> bool {
+        // useradd(8) of Debian takes more; these are the names that every tool takes.
+        let good = name.len() <= 32
+            && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && name.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte)
+            });
+        if !good {
+            self.report(
+                Diagnostic::error(
+                    codes::SPEC_VALUE,
+                    format!("`{name}` is no name of an account or group"),
+                )
+                .at(span, "here")
+                .help("lower-case letters, digits, `_` and `-`, 32 at most"),
+            );
+        }
+        good
+    }
+
+    /// That nothing gives a name a value, with the nearest name that has one.
+    pub(crate) fn undefined_name(&self, name: &str) -> Diagnostic {
+        Diagnostic::error(codes::SPEC_TEXT, format!("nothing gives `{name}` a value"))
+            .maybe_help(did_you_mean(name, self.scope.names()))
+    }
+
+    /// Where `written` stands inside of a span, the `index`-th `${` counted; the whole span when
+    /// escapes hide it.
+    fn find(&self, span: Span, written: &str, index: usize) -> Span {
+        let source = self.map.slice(span);
+        let mut at = 0;
+        let mut seen = 0;
+        while let Some(found) = source.get(at..).and_then(|rest| rest.find("${")) {
+            let start = at + found;
+            at = start + 2;
+            if source
+                .get(..start)
+                .is_some_and(|before| before.ends_with('$'))
+            {
+                continue;
+            }
+            let here = source
+                .get(start..)
+                .is_some_and(|rest| rest.starts_with(written));
+            if here && seen >= index {
+                return span.slice(start, start + written.len());
+            }
+            seen += 1;
+        }
+        span
+    }
+
+    /// The value that a text passes on whole: `"${name}"` alone keeps its type.
+    pub(crate) fn passed_on(&self, text: &Text) -> Option<ParamValue> {
+        match pieces(text).ok()?.as_slice() {
+            [Piece::Name { name, .. }] => self.scope.get(name).cloned(),
+            _ => None,
+        }
+    }
+
+    /// Texts as a list; `"${list}"` alone gives all elements of a list.
+    pub(crate) fn texts(&mut self, texts: &[Spanned<Text>]) -> Vec<Spanned<String>> {
+        let mut out = Vec::new();
+        for text in texts {
+            match self.passed_on(&text.value) {
+                Some(ParamValue::List(values)) => {
+                    let words = values.iter().filter_map(ParamValue::text);
+                    out.extend(words.map(|word| Spanned::new(word, text.span)));
+                }
+                _ => out.extend(self.text(text).map(|value| Spanned::new(value, text.span))),
+            }
+        }
+        out
+    }
+
+    pub(crate) fn optional_text(&mut self, text: Option<&Spanned<Text>>) -> Option<String> {
+        text.and_then(|text| self.text(text))
+    }
+
+    /// An absolute path in the image, other than its root.
+    pub(crate) fn image_path(&mut self, text: &Spanned<Text>) -> Option<ImagePath> {
+        let value = self.text(text)?;
+        let found = |label: &str| {
+            Diagnostic::error(
+                codes::SPEC_PATH,
+                format!("`{value}` is no path of an image"),
+            )
+            .at(text.span, label)
+        };
+        if !value.starts_with('/') {
+            let help = format!("write \"/{value}\"");
+            self.report(found("it does not begin with `/`").help(help));
+            return None;
+        }
+        match ImagePath::new(&value) {
+            Some(path) if !path.is_root() => Some(path),
+            Some(_) => {
+                self.report(found("this is the image's root"));
+                None
+            }
+            None => {
+                self.report(found("`..` could leave the image"));
+                None
+            }
+        }
+    }
+
+    /// The project path that a text of a spec names, relative to the file that names it.
+    pub(crate) fn project_path(&mut self, text: &Spanned<Text>) -> Option<String> {
+        let value = self.text(text)?;
+        let path = paths::join(&self.map.path(text.span.file), &value);
+        if path.is_none() {
+            let why = if value.starts_with('/') {
+                "paths of the project are relative to the file that names them"
+            } else {
+                "this leaves the project"
+            };
+            self.report(
+                Diagnostic::error(
+                    codes::SPEC_PATH,
+                    format!("`{value}` is no path of the project"),
+                )
+                .at(text.span, why),
+            );
+        }
+        path
+    }
+
+    /// A file of the project.
+    pub(crate) fn source(&mut self, text: &Spanned<Text>) -> Option<SourceFile> {
+        let path = self.project_path(text)?;
+        match self.stat(&path) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                self.report_source(text.span, &path, &error);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn stat(&mut self, path: &str) -> Result<SourceFile, SourceError> {
+        let sources = self.sources;
+        let made = || {
+            sources.stat(path).map(|stat| SourceFile {
+                path: path.to_owned(),
+                digest: stat.digest,
+                size: stat.size,
+                executable: stat.executable,
+            })
+        };
+        self.files
+            .entry(path.to_owned())
+            .or_insert_with(made)
+            .clone()
+    }
+
+    /// That a file of the project cannot be used, with the file that may be meant.
+    pub(crate) fn report_source(&mut self, span: Span, path: &str, error: &SourceError) {
+        let (code, mut help) = match error {
+            SourceError::Outside => (codes::SPEC_PATH, None),
+            SourceError::NotFound | SourceError::NotAFile | SourceError::Unreadable(_) => {
+                (codes::SPEC_SOURCE, None)
+            }
+        };
+        if *error == SourceError::NotFound {
+            let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+            let near = self.sources.list(directory).unwrap_or_default();
+            let names: Vec<&str> = near
+                .iter()
+                .map(|entry| entry.path.as_str())
+                .filter(|name| *name != path)
+                .collect();
+            help = forge_syntax::closest(path, names).map(|name| format!("did you mean `{name}`?"));
+        }
+        self.report(
+            Diagnostic::error(code, format!("`{path}`: {error}"))
+                .at(span, "named here")
+                .maybe_help(help),
+        );
+    }
+}
+
+pub(crate) fn origin(map: &SourceMap, span: Span) -> Origin {
+    let place = map.place(span);
+    Origin::new(place.file, place.line, place.column)
+}

@@ -1,0 +1,172 @@
+use forge_diag::{Diagnostic, Span, Spanned, codes};
+use forge_model::Content;
+use forge_syntax::Cursor;
+use forge_syntax::reference::{Field, NodeKind};
+
+use super::content::{self, ContentDecl};
+use super::{Declaration, Mode, OVERRIDE, TextAt};
+use crate::ItemKind;
+use crate::context::Context;
+
+pub(crate) const KIND: NodeKind = NodeKind {
+    name: "file",
+    doc: "A regular file of the image. Its content is exactly one of `content`, `source`, \
+          `template` and `secret`; missing parent directories are made. It wins over a package's \
+          own file of that path.",
+    args: &[Field::required(
+        "path",
+        "absolute path",
+        "where in the image",
+    )],
+    props: &[
+        content::SOURCE,
+        content::TEMPLATE,
+        Field::optional(
+            "secret",
+            "name of a `secret`",
+            "the file holds the secret's value",
+        ),
+        Field::default(
+            "mode",
+            "four octal digits in quotes",
+            "\"0644\", \"0755\" for an executable source, \"0400\" for a secret",
+            "permission bits",
+        ),
+        OWNER,
+        GROUP,
+        OVERRIDE,
+    ],
+    children: &[content::CHILD],
+    example: "file \"/etc/motd\" { content \"welcome to ${cluster}\" }",
+};
+
+/// `owner=`, as files and directories have it.
+pub(crate) const OWNER: Field = Field::default("owner", "account's name", "\"root\"", "its owner");
+/// `group=`, as files and directories have it.
+pub(crate) const GROUP: Field = Field::default("group", "group's name", "\"root\"", "its group");
+
+#[derive(Debug)]
+enum Holds {
+    Content(ContentDecl),
+    Secret(Spanned<String>),
+}
+
+#[derive(Debug)]
+struct FileDecl {
+    path: TextAt,
+    holds: Holds,
+    mode: Option<Spanned<Mode>>,
+    owner: Option<TextAt>,
+    group: Option<TextAt>,
+}
+
+pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
+    let path = cursor.arg("path");
+    let head = cursor.head();
+    let before = cursor.mistakes();
+    let secret = cursor.prop::<String>("secret");
+    let content = content::read(cursor);
+    let holds = match (secret, content) {
+        (Some(secret), None) => Some(Holds::Secret(secret)),
+        (None, Some(content)) => Some(Holds::Content(content)),
+        (Some(secret), Some(content)) => {
+            cursor.report(content::twice(secret.span, content.span()));
+            Some(Holds::Secret(secret))
+        }
+        (None, None) => {
+            if path.is_some() && before == cursor.mistakes() {
+                cursor.report(no_content(head));
+            }
+            None
+        }
+    };
+    let mode = cursor.prop("mode");
+    let owner = cursor.prop("owner");
+    let group = cursor.prop("group");
+    Some(Box::new(FileDecl {
+        path: path?,
+        holds: holds?,
+        mode,
+        owner,
+        group,
+    }))
+}
+
+fn no_content(head: Span) -> Diagnostic {
+    Diagnostic::error(codes::SYNTAX_MISSING, "`file` lacks its content")
+        .at(head, "nothing says what it holds")
+        .help("add `source=…`, `template=…`, `secret=…`, or `{ content \"…\" }`")
+}
+
+impl Declaration for FileDecl {
+    fn resolve(&self, cx: &mut Context<'_>) -> Option<ItemKind> {
+        let path = cx.image_path(&self.path);
+        let owner = owner(cx, self.owner.as_ref());
+        let group = owner_group(cx, self.group.as_ref());
+        let mode = self.mode.as_ref().map(|mode| mode.value.0);
+        match &self.holds {
+            Holds::Content(content) => {
+                let content = content.resolve(cx)?;
+                let usual = match &content {
+                    Content::Source(file) if file.executable => 0o755,
+                    Content::Source(_) | Content::Text(_) => 0o644,
+                };
+                let mode = mode.unwrap_or(usual);
+                Some(ItemKind::File {
+                    path: path?,
+                    content,
+                    mode,
+                    owner: owner?,
+                    group: group?,
+                })
+            }
+            Holds::Secret(name) => {
+                let secret = cx.secret(name);
+                let mode = mode.unwrap_or(0o400);
+                if mode & 0o007 != 0 {
+                    let span = self.mode.as_ref().map_or(name.span, |mode| mode.span);
+                    cx.report(world_readable(span, name, mode));
+                }
+                let (path, owner, group) = (path?, owner?, group?);
+                Some(ItemKind::SecretFile {
+                    path,
+                    secret: secret?,
+                    mode,
+                    owner,
+                    group,
+                })
+            }
+        }
+    }
+}
+
+fn world_readable(span: Span, name: &Spanned<String>, mode: u32) -> Diagnostic {
+    let found = Diagnostic::error(
+        codes::SPEC_SECRET,
+        format!("every account could use the secret `{}`", name.value),
+    )
+    .at(
+        span,
+        format!("the last digit of \"{mode:04o}\" is for everybody"),
+    )
+    .help(format!("write \"{:04o}\"", mode & !0o007));
+    if span == name.span {
+        found
+    } else {
+        found.and(name.span, "the secret")
+    }
+}
+
+/// An owner's name, `root` unless said.
+pub(crate) fn owner(cx: &mut Context<'_>, owner: Option<&TextAt>) -> Option<String> {
+    let Some(text) = owner else {
+        return Some("root".to_owned());
+    };
+    let name = cx.text(text)?;
+    cx.check_account(text.span, &name).then_some(name)
+}
+
+/// A group's name, `root` unless said.
+pub(crate) fn owner_group(cx: &mut Context<'_>, group: Option<&TextAt>) -> Option<String> {
+    owner(cx, group)
+}

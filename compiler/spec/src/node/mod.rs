@@ -1,0 +1,270 @@
+//! Node kinds, one file each: what a node says (its table), how it is read, what it resolves to.
+
+pub(crate) mod account;
+pub(crate) mod base;
+pub(crate) mod content;
+pub(crate) mod controls;
+pub(crate) mod directory;
+pub(crate) mod expect_failed;
+pub(crate) mod file;
+pub(crate) mod image;
+pub(crate) mod kernel;
+pub(crate) mod link;
+pub(crate) mod mirror;
+pub(crate) mod mount;
+pub(crate) mod output;
+pub(crate) mod packages;
+pub(crate) mod remove;
+pub(crate) mod role;
+pub(crate) mod run;
+pub(crate) mod secret;
+pub(crate) mod service;
+pub(crate) mod sysctl;
+pub(crate) mod unit;
+pub(crate) mod when;
+
+use std::fmt;
+
+use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
+use forge_syntax::reference::{Field, NodeKind};
+use forge_syntax::{Cursor, Entry, FromValue, Mistake, Node, Text, Value, did_you_mean};
+
+use crate::ItemKind;
+use crate::context::Context;
+
+/// A text of a spec, its `${name}` not yet put in.
+pub(crate) type TextAt = Spanned<Text>;
+
+/// What may stand in a role and in an image.
+#[derive(Debug)]
+pub(crate) enum Statement {
+    Item(ItemDecl),
+    Packages(packages::PackagesDecl),
+    Role(role::RoleUse),
+    Controls(controls::ControlsUse),
+    When(when::WhenDecl),
+}
+
+/// An item that changes the image.
+#[derive(Debug)]
+pub(crate) struct ItemDecl {
+    pub(crate) span: Span,
+    pub(crate) overrides: bool,
+    pub(crate) what: Box<dyn Declaration>,
+}
+
+/// A read node that becomes an item once its parameters are known.
+pub(crate) trait Declaration: fmt::Debug {
+    /// The item; none after a reported mistake.
+    fn resolve(&self, cx: &mut Context<'_>) -> Option<ItemKind>;
+}
+
+type Read = fn(&mut Cursor<'_>) -> Option<Box<dyn Declaration>>;
+
+/// Every kind of item with its reader.
+const ITEMS: &[(&NodeKind, Read)] = &[
+    (&file::KIND, file::read),
+    (&directory::KIND, directory::read),
+    (&link::KIND, link::read),
+    (&remove::KIND, remove::read),
+    (&account::USER, account::read_user),
+    (&account::GROUP, account::read_group),
+    (&service::KIND, service::read),
+    (&unit::KIND, unit::read),
+    (&run::KIND, run::read),
+    (&sysctl::KIND, sysctl::read),
+    (&mount::KIND, mount::read),
+];
+
+/// The kinds that may stand in a role and in an image.
+pub(crate) fn statement_kinds() -> impl Iterator<Item = &'static NodeKind> {
+    let others = [&packages::KIND, &role::USE, &controls::KIND, &when::KIND];
+    others
+        .into_iter()
+        .chain(ITEMS.iter().map(|(kind, _)| *kind))
+}
+
+/// `override=#true`, which every item may have.
+pub(crate) const OVERRIDE: Field = Field::default(
+    "override",
+    "truth value",
+    "#false",
+    "the item may change what another role or the parent image declares",
+);
+
+/// Reads the nodes of a role's or an image's body. `owner` names the node that they stand in, and
+/// `more` what else may stand there.
+pub(crate) fn statements<'a>(
+    nodes: impl IntoIterator<Item = &'a Node>,
+    owner: &str,
+    more: &[&'static str],
+    sink: &mut Sink,
+) -> Vec<Statement> {
+    nodes
+        .into_iter()
+        .filter_map(|node| statement(node, owner, more, sink))
+        .collect()
+}
+
+fn statement(
+    node: &Node,
+    owner: &str,
+    more: &[&'static str],
+    sink: &mut Sink,
+) -> Option<Statement> {
+    let name = node.name.value.as_str();
+    if let Some((kind, read)) = ITEMS.iter().find(|(kind, _)| kind.name == name) {
+        return item(node, kind, *read, sink).map(Statement::Item);
+    }
+    match name {
+        "packages" => packages::decode(node, sink).map(Statement::Packages),
+        "role" => role::decode_use(node, sink).map(Statement::Role),
+        "controls" => Some(Statement::Controls(controls::decode(node, sink))),
+        "when" => when::decode(node, owner, sink).map(Statement::When),
+        _ => {
+            let known = statement_kinds()
+                .map(|kind| kind.name)
+                .chain(more.iter().copied());
+            sink.push(
+                Diagnostic::error(
+                    codes::SYNTAX_UNKNOWN,
+                    format!("`{owner}` has no child node `{name}`"),
+                )
+                .at(node.name.span, "unknown node")
+                .maybe_help(did_you_mean(name, known)),
+            );
+            None
+        }
+    }
+}
+
+fn item(node: &Node, kind: &'static NodeKind, read: Read, sink: &mut Sink) -> Option<ItemDecl> {
+    let mut cursor = Cursor::of(node, kind);
+    let what = read(&mut cursor);
+    let overrides = cursor
+        .prop::<bool>("override")
+        .is_some_and(|value| value.value);
+    cursor.finish(sink);
+    what.map(|what| ItemDecl {
+        span: node.head,
+        overrides,
+        what,
+    })
+}
+
+/// A file mode: four octal digits in quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mode(pub(crate) u32);
+
+impl FromValue for Mode {
+    const EXPECTED: &'static str = "four octal digits in quotes";
+
+    fn from_value(entry: &Entry) -> Result<Self, Mistake> {
+        let digits = match &entry.value {
+            Value::Text(text) => text.value.as_str(),
+            Value::Integer { written, .. } => written.strip_prefix("0o").unwrap_or(written),
+            Value::Float { .. } | Value::Bool(_) | Value::Null => "",
+        };
+        let octal = (1..=4).contains(&digits.len())
+            && digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+        match (&entry.value, u32::from_str_radix(digits, 8)) {
+            (Value::Text(_), Ok(mode)) if octal && digits.len() == 4 => Ok(Self(mode)),
+            (_, Ok(mode)) if octal => {
+                Err(Mistake::help(format!("write \"{mode:04o}\"")).code(codes::SPEC_MODE))
+            }
+            _ => Err(Mistake::help("for example \"0644\"").code(codes::SPEC_MODE)),
+        }
+    }
+}
+
+/// A value that may be written as text or as a whole number.
+#[derive(Clone, Debug)]
+pub(crate) struct Plain(pub(crate) Text);
+
+impl FromValue for Plain {
+    const EXPECTED: &'static str = "text in quotes or a whole number";
+
+    fn from_value(entry: &Entry) -> Result<Self, Mistake> {
+        match &entry.value {
+            Value::Text(text) => Ok(Self(text.clone())),
+            Value::Integer { value, .. } => Ok(Self(Text {
+                value: value.to_string(),
+                raw: true,
+            })),
+            Value::Float { written, .. } => Err(Mistake::help(format!("write \"{written}\""))),
+            Value::Bool(_) | Value::Null => Err(Mistake::default()),
+        }
+    }
+}
+
+/// Reports a value that its place does not allow.
+pub(crate) fn bad_value(span: Span, headline: impl Into<String>, label: &str) -> Diagnostic {
+    Diagnostic::error(codes::SPEC_VALUE, headline).at(span, label)
+}
+
+/// One of some words.
+pub(crate) fn one_of(
+    cursor: &mut Cursor<'_>,
+    name: &'static str,
+    words: &[&'static str],
+) -> Option<Spanned<&'static str>> {
+    let given = cursor.prop::<String>(name)?;
+    if let Some(word) = words.iter().find(|word| **word == given.value) {
+        return Some(Spanned::new(word, given.span));
+    }
+    let list: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    let headline = match list.as_slice() {
+        [only] => format!("`{name}` can only be {only}"),
+        _ => format!("`{name}` must be one of {}", list.join(", ")),
+    };
+    let near = forge_syntax::closest(&given.value, words.iter().copied());
+    cursor.report(
+        bad_value(given.span, headline, "not known")
+            .maybe_help(near.map(|near| format!("did you mean \"{near}\"?"))),
+    );
+    None
+}
+
+/// The full name of a unit: `.service` unless it has an ending that systemd knows.
+pub(crate) fn unit_name(name: &str) -> String {
+    if has_unit_ending(name) {
+        name.to_owned()
+    } else {
+        format!("{name}.service")
+    }
+}
+
+/// The endings of systemd.unit(5).
+pub(crate) fn has_unit_ending(name: &str) -> bool {
+    let endings = [
+        "service",
+        "socket",
+        "device",
+        "mount",
+        "automount",
+        "swap",
+        "target",
+        "path",
+        "timer",
+        "slice",
+        "scope",
+    ];
+    name.rsplit_once('.')
+        .is_some_and(|(stem, end)| !stem.is_empty() && endings.contains(&end))
+}
+
+/// Reports a unit's name that no file name can be; true when it is good.
+pub(crate) fn check_unit_name(cx: &mut Context<'_>, span: Span, name: &str) -> bool {
+    let good = !name.is_empty()
+        && name.len() <= 255
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte));
+    if !good {
+        cx.report(
+            bad_value(span, format!("`{name}` is no name of a unit"), "here")
+                .help("letters, digits and `: - _ . \\ @`, at most 255"),
+        );
+    }
+    good
+}

@@ -1,0 +1,200 @@
+use std::collections::BTreeSet;
+
+use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
+use forge_syntax::reference::{Child, Field, NodeKind};
+use forge_syntax::{Cursor, Entry, Node, Piece, Value, pieces};
+
+use super::{Statement, statements};
+use crate::param::{self, ParamDecl};
+
+pub(crate) const KIND: NodeKind = NodeKind {
+    name: "role",
+    doc: "A named set of packages, files, accounts, units and steps, with typed parameters. In it \
+          stands everything that may stand in an image's body; roles may use roles.",
+    args: &[Field::required("name", "name", "its name")],
+    props: &[],
+    children: &[
+        Child::new("doc", "what the role is for, in a line"),
+        Child::new("param", "a parameter"),
+    ],
+    example: "role \"chrony\" { packages \"chrony\"; service \"chrony.service\" enabled=#true; }",
+};
+
+pub(crate) const USE: NodeKind = NodeKind {
+    name: "role",
+    doc: "Uses a role. Its parameters are properties; those that are lists are child nodes with \
+          the elements as arguments. `\"${name}\"` alone passes a parameter on with its type.",
+    args: &[Field::required("name", "name of a `role`", "which role")],
+    props: &[],
+    children: &[],
+    example: "role \"slurm-client\" controller=\"slurm1.example.org\"",
+};
+
+/// A declared role.
+#[derive(Debug)]
+pub(crate) struct RoleDecl {
+    pub(crate) name: Spanned<String>,
+    pub(crate) head: Span,
+    pub(crate) params: Vec<ParamDecl>,
+    pub(crate) body: Vec<Statement>,
+    /// Names that the body's texts, conditions and steps speak of.
+    pub(crate) mentions: BTreeSet<String>,
+    /// Templates that the body renders, as written.
+    pub(crate) templates: Vec<Spanned<String>>,
+}
+
+/// A use of a role.
+#[derive(Debug)]
+pub(crate) struct RoleUse {
+    pub(crate) name: Spanned<String>,
+    pub(crate) head: Span,
+    pub(crate) given: Vec<Given>,
+}
+
+/// A value given to a parameter.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) name: Spanned<String>,
+    pub(crate) value: GivenValue,
+}
+
+#[derive(Debug)]
+pub(crate) enum GivenValue {
+    /// `name="value"`.
+    One(Entry),
+    /// `{ name "a" "b" }`.
+    List(Vec<Entry>),
+}
+
+pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<RoleDecl> {
+    let mut cursor = Cursor::of(node, &KIND);
+    let name = cursor.arg::<String>("name");
+    if let Some(doc) = cursor.child("doc") {
+        let mut below = Cursor::new(doc);
+        below.arg::<String>("text");
+        below.finish(sink);
+    }
+    let params = decode_params(cursor.children("param"), sink);
+    let rest = cursor.rest_children();
+    cursor.finish(sink);
+    let body = statements(rest.iter().copied(), "role", &["param", "doc"], sink);
+    let (mut mentions, mut templates) = (BTreeSet::new(), Vec::new());
+    for node in &rest {
+        mention(node, &mut mentions, &mut templates);
+    }
+    Some(RoleDecl {
+        name: name?,
+        head: node.head,
+        params,
+        body,
+        mentions,
+        templates,
+    })
+}
+
+/// Declared parameters, each name once.
+pub(crate) fn decode_params(nodes: Vec<&Node>, sink: &mut Sink) -> Vec<ParamDecl> {
+    let mut params: Vec<ParamDecl> = Vec::new();
+    for node in nodes {
+        let Some(decl) = param::decode(node, sink) else {
+            continue;
+        };
+        match params.iter().find(|known| known.name == decl.name) {
+            Some(known) => sink.push(
+                Diagnostic::error(
+                    codes::SYNTAX_DUPLICATE,
+                    format!("the parameter `{}` is declared twice", decl.name.value),
+                )
+                .at(decl.name.span, "and again here")
+                .and(known.name.span, "first here"),
+            ),
+            None => params.push(decl),
+        }
+    }
+    params
+}
+
+/// Collects the names that a body speaks of, without knowing what its nodes mean.
+fn mention(node: &Node, names: &mut BTreeSet<String>, templates: &mut Vec<Spanned<String>>) {
+    let by_name = matches!(node.name.value.as_str(), "when" | "param");
+    for entry in &node.entries {
+        let Value::Text(text) = &entry.value else {
+            continue;
+        };
+        if by_name && entry.name.is_none() {
+            names.insert(text.value.clone());
+        }
+        for piece in pieces(text).unwrap_or_default() {
+            if let Piece::Name { name, .. } = piece {
+                names.insert(name);
+            }
+        }
+        if entry
+            .name
+            .as_ref()
+            .is_some_and(|name| name.value == "template")
+        {
+            templates.push(Spanned::new(text.value.clone(), entry.span));
+        }
+    }
+    node.children
+        .iter()
+        .for_each(|child| mention(child, names, templates));
+}
+
+pub(crate) fn decode_use(node: &Node, sink: &mut Sink) -> Option<RoleUse> {
+    let mut cursor = Cursor::of(node, &USE);
+    let name = cursor.arg::<String>("name");
+    let given = given(&mut cursor, sink);
+    cursor.finish(sink);
+    Some(RoleUse {
+        name: name?,
+        head: node.head,
+        given,
+    })
+}
+
+/// All properties and children as values of parameters.
+pub(crate) fn given(cursor: &mut Cursor<'_>, sink: &mut Sink) -> Vec<Given> {
+    let mut given: Vec<Given> = cursor
+        .rest_props()
+        .into_iter()
+        .map(|(name, entry)| Given {
+            name: name.clone(),
+            value: GivenValue::One(entry.clone()),
+        })
+        .collect();
+    for child in cursor.rest_children() {
+        let mut below = Cursor::new(child);
+        for (name, _) in below.rest_props() {
+            below.report(
+                Diagnostic::error(codes::SYNTAX_UNKNOWN, "a list's elements have no names")
+                    .at(name.span, "not an argument"),
+            );
+        }
+        let entries = child
+            .entries
+            .iter()
+            .filter(|entry| entry.name.is_none())
+            .cloned()
+            .collect();
+        below.args::<Value>("element");
+        below.finish(sink);
+        if let Some(earlier) = given.iter().find(|known| known.name == child.name) {
+            sink.push(
+                Diagnostic::error(
+                    codes::SYNTAX_DUPLICATE,
+                    format!("`{}` is given twice", child.name.value),
+                )
+                .at(child.name.span, "and again here")
+                .and(earlier.name.span, "first here"),
+            );
+            continue;
+        }
+        given.push(Given {
+            name: child.name.clone(),
+            value: GivenValue::List(entries),
+        });
+    }
+    given
+}

@@ -1,0 +1,210 @@
+use std::collections::BTreeMap;
+
+use forge_diag::{Diagnostic, Sink, Spanned, codes};
+use forge_model::{SecretReference, SourceError, SourceFile};
+use forge_syntax::reference::{Child, Field, NodeKind};
+use forge_syntax::{Cursor, Node};
+
+use super::{Declaration, OVERRIDE, TextAt, bad_value};
+use crate::ItemKind;
+use crate::context::Context;
+
+pub(crate) const KIND: NodeKind = NodeKind {
+    name: "run",
+    doc: "A script that runs in the sandbox, without network, once all files are in place. \
+          Parameters come as environment variables, never as text in the script: `moduli-bits` is \
+          `MODULI_BITS`, a list has blanks between its elements.",
+    args: &[Field::required(
+        "name",
+        "name",
+        "what reports call the step",
+    )],
+    props: &[
+        Field::required(
+            "script",
+            "path in the project",
+            "run by its `#!` line, by `/bin/sh` without one",
+        ),
+        OVERRIDE,
+    ],
+    children: &[
+        Child::new(
+            "input",
+            "a file or directory of the project that the script may read below \
+             `/run/forge/input`; it runs again when one changes",
+        ),
+        Child::new(
+            "param",
+            "a parameter that the script reads from its environment",
+        ),
+        Child::new("env", "a variable and its value"),
+        Child::new("secret", "a secret, as the file `/run/forge/secrets/NAME`"),
+    ],
+    example: "run \"strong-moduli\" script=\"strong-moduli.sh\" { param \"moduli-bits\" }",
+};
+
+#[derive(Debug)]
+struct RunDecl {
+    name: TextAt,
+    script: TextAt,
+    inputs: Vec<TextAt>,
+    params: Vec<Spanned<String>>,
+    env: Vec<(Spanned<String>, TextAt)>,
+    secrets: Vec<Spanned<String>>,
+}
+
+pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
+    let name = cursor.arg("name");
+    let script = cursor.required_prop("script");
+    let mut found = Sink::new();
+    let inputs = words(cursor.children("input"), "path", &mut found);
+    let params = words(cursor.children("param"), "parameter's name", &mut found);
+    let secrets = words(cursor.children("secret"), "secret's name", &mut found);
+    let mut env = Vec::new();
+    for node in cursor.children("env") {
+        let mut below = Cursor::new(node);
+        let (variable, value) = (below.arg("variable"), below.arg("value"));
+        below.finish(&mut found);
+        env.extend(variable.zip(value));
+    }
+    found
+        .into_sorted()
+        .into_iter()
+        .for_each(|diagnostic| cursor.report(diagnostic));
+    let (name, script) = (name?, script?);
+    Some(Box::new(RunDecl {
+        name,
+        script,
+        inputs,
+        params,
+        env,
+        secrets,
+    }))
+}
+
+fn words<T: forge_syntax::FromValue>(
+    nodes: Vec<&Node>,
+    what: &str,
+    found: &mut Sink,
+) -> Vec<Spanned<T>> {
+    let mut words = Vec::new();
+    for node in nodes {
+        let mut below = Cursor::new(node);
+        words.extend(below.some_args(what));
+        below.finish(found);
+    }
+    words
+}
+
+impl Declaration for RunDecl {
+    fn resolve(&self, cx: &mut Context<'_>) -> Option<ItemKind> {
+        let name = cx.text(&self.name);
+        let script = cx.source(&self.script);
+        let inputs = self.inputs(cx);
+        let environment = self.environment(cx);
+        let secrets: Vec<SecretReference> = self
+            .secrets
+            .iter()
+            .filter_map(|name| cx.secret(name))
+            .collect();
+        Some(ItemKind::Run {
+            name: name?,
+            script: script?,
+            inputs,
+            environment,
+            secrets,
+        })
+    }
+}
+
+impl RunDecl {
+    fn inputs(&self, cx: &mut Context<'_>) -> Vec<(String, SourceFile)> {
+        let mut inputs = Vec::new();
+        for text in &self.inputs {
+            let (Some(written), Some(path)) = (cx.text(text), cx.project_path(text)) else {
+                continue;
+            };
+            match cx.stat(&path) {
+                Ok(file) => inputs.push((written, file)),
+                Err(SourceError::NotFound | SourceError::NotAFile) => {
+                    inputs.extend(directory(cx, text, &written, &path));
+                }
+                Err(error) => cx.report_source(text.span, &path, &error),
+            }
+        }
+        inputs
+    }
+
+    fn environment(&self, cx: &mut Context<'_>) -> BTreeMap<String, String> {
+        let mut environment = BTreeMap::new();
+        for param in &self.params {
+            if let Some(value) = cx.scope.get(&param.value) {
+                environment.insert(variable(&param.value), value.environment());
+            } else {
+                let found = cx
+                    .undefined_name(&param.value)
+                    .at(param.span, "not known here");
+                cx.report(found);
+            }
+        }
+        for (name, value) in &self.env {
+            if !is_variable(&name.value) {
+                let headline = format!("`{}` is no name of a variable", name.value);
+                cx.report(bad_value(name.span, headline, "letters, digits and `_`"));
+                continue;
+            }
+            let Some(text) = cx.text(value) else { continue };
+            if environment.insert(name.value.clone(), text).is_some() {
+                cx.report(
+                    Diagnostic::error(
+                        codes::SYNTAX_DUPLICATE,
+                        format!("the variable `{}` is given twice", name.value),
+                    )
+                    .at(name.span, "and again here"),
+                );
+            }
+        }
+        environment
+    }
+}
+
+/// All files of a directory, each by the path that the script will look for.
+fn directory(
+    cx: &mut Context<'_>,
+    text: &TextAt,
+    written: &str,
+    path: &str,
+) -> Vec<(String, SourceFile)> {
+    let entries = match cx.sources.list(path) {
+        Ok(entries) => entries,
+        Err(error) => {
+            cx.report_source(text.span, path, &error);
+            return Vec::new();
+        }
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let below = entry
+            .path
+            .strip_prefix(path)
+            .unwrap_or(&entry.path)
+            .trim_start_matches('/');
+        match cx.stat(&entry.path) {
+            Ok(file) => files.push((format!("{}/{below}", written.trim_end_matches('/')), file)),
+            Err(error) => cx.report_source(text.span, &entry.path, &error),
+        }
+    }
+    files
+}
+
+/// A parameter's name in the environment.
+fn variable(name: &str) -> String {
+    name.to_ascii_uppercase().replace(['-', '.'], "_")
+}
+
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}

@@ -1,0 +1,184 @@
+//! What a project declares, by kind and name.
+
+use std::collections::BTreeMap;
+
+use forge_control::ProfileTemplate;
+use forge_diag::{Code, Diagnostic, Sink, SourceMap, Span, Spanned, codes};
+use forge_syntax::reference::{Field, NodeKind};
+use forge_syntax::{Cursor, Node, did_you_mean};
+
+use crate::node::base::BaseDecl;
+use crate::node::image::ImageDecl;
+use crate::node::mirror::MirrorDecl;
+use crate::node::role::RoleDecl;
+use crate::node::secret::SecretDecl;
+use crate::node::{base, image, mirror, role, secret};
+
+pub(crate) const PROJECT: NodeKind = NodeKind {
+    name: "project",
+    doc: "The project's name, for reports. It stands in `forge.kdl` at the project's root, and may \
+          be left out.",
+    args: &[Field::required("name", "text", "its name")],
+    props: &[],
+    children: &[],
+    example: "project \"site\"",
+};
+
+const TOP_LEVEL: [&str; 7] = [
+    "project", "mirror", "base", "role", "profile", "secret", "image",
+];
+
+/// Everything that the files of a project declare.
+#[derive(Debug, Default)]
+pub(crate) struct Project {
+    pub(crate) mirrors: BTreeMap<String, MirrorDecl>,
+    pub(crate) bases: BTreeMap<String, BaseDecl>,
+    pub(crate) roles: BTreeMap<String, RoleDecl>,
+    pub(crate) profiles: BTreeMap<String, ProfileTemplate>,
+    pub(crate) secrets: BTreeMap<String, SecretDecl>,
+    pub(crate) images: BTreeMap<String, ImageDecl>,
+    /// Where `project` stands.
+    named: Option<Span>,
+    /// Where each name was declared first, by kind.
+    places: BTreeMap<(&'static str, String), Span>,
+}
+
+impl Project {
+    /// Adds the declarations of one file.
+    pub(crate) fn add(&mut self, nodes: &[Node], map: &SourceMap, sink: &mut Sink) {
+        for node in nodes {
+            self.add_node(node, map, sink);
+        }
+    }
+
+    fn add_node(&mut self, node: &Node, map: &SourceMap, sink: &mut Sink) {
+        match node.name.value.as_str() {
+            "project" => self.add_project(node, map, sink),
+            "mirror" => {
+                let decl = mirror::decode(node, sink).map(|decl| (decl.name.clone(), decl));
+                insert(&mut self.mirrors, &mut self.places, "mirror", decl, sink);
+            }
+            "base" => {
+                let decl = base::decode(node, sink).map(|decl| (decl.name.clone(), decl));
+                insert(&mut self.bases, &mut self.places, "base", decl, sink);
+            }
+            "role" => {
+                let decl = role::decode(node, sink).map(|decl| (decl.name.clone(), decl));
+                insert(&mut self.roles, &mut self.places, "role", decl, sink);
+            }
+            "profile" => {
+                let decl = ProfileTemplate::decode(node, map, sink);
+                let decl = decl.map(|decl| (decl.name.clone(), decl));
+                insert(&mut self.profiles, &mut self.places, "profile", decl, sink);
+            }
+            "secret" => {
+                let decl = secret::decode(node, sink).map(|decl| (decl.name.clone(), decl));
+                insert(&mut self.secrets, &mut self.places, "secret", decl, sink);
+            }
+            "image" => {
+                let decl = image::decode(node, sink).map(|decl| (decl.name.clone(), decl));
+                insert(&mut self.images, &mut self.places, "image", decl, sink);
+            }
+            name => sink.push(
+                Diagnostic::error(
+                    codes::SYNTAX_UNKNOWN,
+                    format!("`{name}` declares nothing that forge knows"),
+                )
+                .at(node.name.span, "unknown node")
+                .maybe_help(did_you_mean(name, TOP_LEVEL)),
+            ),
+        }
+    }
+
+    fn add_project(&mut self, node: &Node, map: &SourceMap, sink: &mut Sink) {
+        let mut cursor = Cursor::of(node, &PROJECT);
+        cursor.arg::<String>("name");
+        cursor.finish(sink);
+        if &*map.path(node.head.file) != "forge.kdl" {
+            sink.push(
+                Diagnostic::error(codes::SPEC_PROJECT, "`project` stands in `forge.kdl` alone")
+                    .at(node.head, "not here"),
+            );
+        }
+        if let Some(first) = self.named.replace(node.head) {
+            sink.push(
+                Diagnostic::error(codes::SPEC_DUPLICATE, "the project is named twice")
+                    .at(node.head, "and again here")
+                    .and(first, "first here"),
+            );
+        }
+    }
+
+    pub(crate) fn mirror(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&MirrorDecl> {
+        find(&self.mirrors, "mirror", name, sink)
+    }
+
+    pub(crate) fn base(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&BaseDecl> {
+        find(&self.bases, "base", name, sink)
+    }
+
+    pub(crate) fn role(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&RoleDecl> {
+        find(&self.roles, "role", name, sink)
+    }
+
+    pub(crate) fn profile(
+        &self,
+        name: &Spanned<String>,
+        sink: &mut Sink,
+    ) -> Option<&ProfileTemplate> {
+        find(&self.profiles, "profile", name, sink)
+    }
+
+    pub(crate) fn secret(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&SecretDecl> {
+        find(&self.secrets, "secret", name, sink)
+    }
+
+    pub(crate) fn image(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&ImageDecl> {
+        find(&self.images, "image", name, sink)
+    }
+}
+
+fn insert<T>(
+    known: &mut BTreeMap<String, T>,
+    places: &mut BTreeMap<(&'static str, String), Span>,
+    kind: &'static str,
+    decl: Option<(Spanned<String>, T)>,
+    sink: &mut Sink,
+) {
+    let Some((name, decl)) = decl else { return };
+    if let Some(first) = places.get(&(kind, name.value.clone())) {
+        sink.push(duplicate(codes::SPEC_DUPLICATE, kind, &name, *first));
+        return;
+    }
+    places.insert((kind, name.value.clone()), name.span);
+    known.insert(name.value, decl);
+}
+
+fn duplicate(code: Code, kind: &str, name: &Spanned<String>, first: Span) -> Diagnostic {
+    Diagnostic::error(
+        code,
+        format!("two declarations of the {kind} `{}`", name.value),
+    )
+    .at(name.span, "declared again here")
+    .and(first, "first here")
+}
+
+fn find<'a, T>(
+    known: &'a BTreeMap<String, T>,
+    kind: &str,
+    name: &Spanned<String>,
+    sink: &mut Sink,
+) -> Option<&'a T> {
+    let found = known.get(&name.value);
+    if found.is_none() {
+        sink.push(
+            Diagnostic::error(
+                codes::SPEC_UNDEFINED,
+                format!("there is no {kind} `{}`", name.value),
+            )
+            .at(name.span, "named here")
+            .maybe_help(did_you_mean(&name.value, known.keys().map(String::as_str))),
+        );
+    }
+    found
+}

@@ -1,0 +1,164 @@
+//! Declarations of an image that contradict each other. A declaration is binding: what changes it
+//! says so.
+
+use std::collections::BTreeMap;
+
+use forge_diag::{Diagnostic, Span, codes};
+use forge_model::ImagePath;
+
+use super::glob::takes_away;
+use super::part::Built;
+use crate::context::Context;
+use crate::{Item, ItemKind};
+
+/// What an item declares: only one thing of each name may be declared in an image.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Path(ImagePath),
+    Mount(ImagePath),
+    User(String),
+    Group(String),
+    Unit(String),
+    Sysctl(String),
+    Step(String),
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "`{path}`"),
+            Self::Mount(path) => write!(f, "the mount `{path}`"),
+            Self::User(name) => write!(f, "the user `{name}`"),
+            Self::Group(name) => write!(f, "the group `{name}`"),
+            Self::Unit(name) => write!(f, "the unit `{name}`"),
+            Self::Sysctl(name) => write!(f, "the kernel parameter `{name}`"),
+            Self::Step(name) => write!(f, "the step `{name}`"),
+        }
+    }
+}
+
+struct Declared<'a> {
+    item: &'a Item,
+    part: &'a str,
+    span: Span,
+}
+
+/// Reports everything that two items of an image declare differently.
+pub(crate) fn check(cx: &mut Context<'_>, image: &str, parts: &[Built]) {
+    let mut known: BTreeMap<Subject, Declared<'_>> = BTreeMap::new();
+    for built in parts {
+        for (item, span) in built.part.items.iter().zip(&built.spans) {
+            let Some(subject) = subject(&item.kind) else {
+                continue;
+            };
+            let declared = Declared {
+                item,
+                part: &built.part.name,
+                span: *span,
+            };
+            if let Some(earlier) = known.get(&subject)
+                && earlier.item.kind != item.kind
+                && !item.overrides
+            {
+                cx.report(conflict(image, &subject, earlier, &declared));
+            } else {
+                known.insert(subject, declared);
+            }
+        }
+    }
+    check_parents(cx, &known);
+    check_removed(cx, parts, &known);
+}
+
+fn subject(kind: &ItemKind) -> Option<Subject> {
+    Some(match kind {
+        ItemKind::File { path, .. }
+        | ItemKind::SecretFile { path, .. }
+        | ItemKind::Directory { path, .. }
+        | ItemKind::Link { path, .. } => Subject::Path(path.clone()),
+        ItemKind::Mount { path, .. } => Subject::Mount(path.clone()),
+        ItemKind::User { name, .. } => Subject::User(name.clone()),
+        ItemKind::Group { name, .. } => Subject::Group(name.clone()),
+        ItemKind::Service { unit, .. } | ItemKind::Unit { unit, .. } => Subject::Unit(unit.clone()),
+        ItemKind::Sysctl { name, .. } => Subject::Sysctl(name.clone()),
+        ItemKind::Run { name, .. } => Subject::Step(name.clone()),
+        ItemKind::Remove { .. } => return None,
+    })
+}
+
+fn conflict(
+    image: &str,
+    subject: &Subject,
+    first: &Declared<'_>,
+    again: &Declared<'_>,
+) -> Diagnostic {
+    Diagnostic::error(
+        codes::SPEC_CONFLICT,
+        format!("{subject} is declared twice, and differently"),
+    )
+    .at(again.span, format!("in `{}`", again.part))
+    .and(first.span, format!("and before that in `{}`", first.part))
+    .help("take one of them away, or write `override=#true` on the later one")
+    .note(format!("both are in the image `{image}`"))
+}
+
+/// A file cannot hold files.
+fn check_parents(cx: &mut Context<'_>, known: &BTreeMap<Subject, Declared<'_>>) {
+    for (subject, below) in known {
+        let Subject::Path(path) = subject else {
+            continue;
+        };
+        let mut parent = path.parent();
+        while let Some(directory) = parent.filter(|directory| !directory.is_root()) {
+            let above = known.get(&Subject::Path(directory.clone()));
+            if let Some(file) = above.filter(|above| {
+                matches!(
+                    above.item.kind,
+                    ItemKind::File { .. } | ItemKind::SecretFile { .. }
+                )
+            }) {
+                cx.report(
+                    Diagnostic::error(
+                        codes::SPEC_CONFLICT,
+                        format!("`{path}` lies below the file `{directory}`"),
+                    )
+                    .at(below.span, format!("in `{}`", below.part))
+                    .and(file.span, format!("the file, in `{}`", file.part)),
+                );
+            }
+            parent = directory.parent();
+        }
+    }
+}
+
+/// What is declared and taken away again. Secrets are written after all removals.
+fn check_removed(cx: &mut Context<'_>, parts: &[Built], known: &BTreeMap<Subject, Declared<'_>>) {
+    for built in parts {
+        for (item, span) in built.part.items.iter().zip(&built.spans) {
+            let ItemKind::Remove { pattern } = &item.kind else {
+                continue;
+            };
+            if item.overrides {
+                continue;
+            }
+            let hit = known.iter().find_map(|(subject, declared)| {
+                let Subject::Path(path) = subject else {
+                    return None;
+                };
+                let secret = matches!(declared.item.kind, ItemKind::SecretFile { .. });
+                (!secret && takes_away(pattern, &path.to_string())).then_some((path, declared))
+            });
+            if let Some((path, declared)) = hit {
+                cx.report(
+                    Diagnostic::error(
+                        codes::SPEC_CONFLICT,
+                        format!("`{path}` is declared and taken away"),
+                    )
+                    .at(*span, format!("taken away in `{}`", built.part.name))
+                    .and(declared.span, format!("declared in `{}`", declared.part))
+                    .help("take one of them away, or write `override=#true` on the `remove`"),
+                );
+            }
+        }
+    }
+}

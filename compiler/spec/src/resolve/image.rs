@@ -1,0 +1,213 @@
+use std::collections::BTreeSet;
+
+use forge_diag::{Diagnostic, Span, Spanned, codes};
+use forge_model::{ExpectFailed, Located, Profile};
+
+use super::bind::{self, SetValues};
+use super::part::{Builder, Built};
+use super::{chain, conflict, owner};
+use crate::context::Context;
+use crate::node::image::ImageDecl;
+use crate::node::output::OutputDecl;
+use crate::node::unit_name;
+use crate::value::{ParamValue, Scope};
+use crate::{ItemKind, ResolvedImage};
+
+/// One image with everything that it inherits.
+pub(crate) fn resolve<'a>(
+    cx: &mut Context<'a>,
+    image: &'a ImageDecl,
+    used: &mut BTreeSet<String>,
+) -> Option<ResolvedImage> {
+    let chain = chain::of(cx, image)?;
+    let set = set_values(cx, image, &chain);
+    let text = |name: &str| {
+        set.get(name)
+            .and_then(|value| value.value.text())
+            .unwrap_or_default()
+    };
+    let (cluster, image_type) = (text("cluster"), text("type"));
+
+    let base = chain.iter().rev().find_map(|image| image.base.as_ref());
+    let base = base
+        .and_then(|name| cx.project.base(name, cx.sink))
+        .and_then(|base| base.resolve(cx));
+    cx.scope = scope(&set);
+    let kernel = chain.iter().rev().find_map(|image| image.kernel.as_ref());
+    let kernel = kernel.and_then(|kernel| kernel.resolve(cx));
+
+    let mut builder = Builder::new(&set, used);
+    for (index, image) in chain.iter().enumerate() {
+        // An image drops roles of those that it is made from, so the later ones decide.
+        let later = chain.get(index + 1..).unwrap_or_default();
+        builder.dropped = later
+            .iter()
+            .flat_map(|image| image.drop_roles.iter().map(|name| name.value.clone()))
+            .collect();
+        builder.image(cx, image);
+    }
+    let (parts, profiles, met) = (builder.parts, builder.profiles, builder.dropped_met);
+    report_dropped(cx, image, &met);
+    conflict::check(cx, &image.name.value, &parts);
+    owner::check(cx, base.as_ref(), kernel.is_some(), &parts);
+    let output = chain.iter().rev().find_map(|image| image.output.as_ref());
+    check_secrets(cx, &image.name.value, output, &parts);
+    let output = output.map(|output| Located::new(output.settings.clone(), cx.origin(output.head)));
+
+    Some(ResolvedImage {
+        name: image.name.value.clone(),
+        origin: cx.origin(image.head),
+        cluster,
+        image_type,
+        base: base?,
+        kernel,
+        parts: parts.into_iter().map(|built| built.part).collect(),
+        profiles: unique_profiles(cx, profiles),
+        output,
+        expect_failed: expect_failed(cx, &chain),
+    })
+}
+
+fn scope(set: &SetValues) -> Scope {
+    let values = set
+        .iter()
+        .map(|(name, value)| (name.clone(), value.value.clone()))
+        .collect();
+    Scope { values }
+}
+
+/// What the images of the chain set, the later ones over the earlier; `image`, and `cluster` and
+/// `type` from the image's name when nothing sets them.
+fn set_values(cx: &mut Context<'_>, image: &ImageDecl, chain: &[&ImageDecl]) -> SetValues {
+    cx.scope = Scope::default();
+    let mut set = SetValues::new();
+    let name = &image.name;
+    let (cluster, kind) = name.value.split_once('-').unwrap_or((&name.value, "node"));
+    for (key, value) in [("cluster", cluster), ("type", kind)] {
+        let value = ParamValue::Text(value.to_owned());
+        set.insert(key.to_owned(), Spanned::new(value, name.span));
+    }
+    for image in chain {
+        for given in &image.set {
+            if given.name.value == "image" {
+                cx.report(
+                    Diagnostic::error(codes::SPEC_VALUE, "`image` is always the image's name")
+                        .at(given.name.span, "cannot be set"),
+                );
+                continue;
+            }
+            if let Some(value) = bind::set(cx, given) {
+                check_name(cx, &given.name.value, &value);
+                set.insert(given.name.value.clone(), value);
+            }
+        }
+    }
+    let value = ParamValue::Text(name.value.clone());
+    set.insert("image".to_owned(), Spanned::new(value, name.span));
+    set
+}
+
+/// Cluster and type name files.
+fn check_name(cx: &mut Context<'_>, key: &str, value: &Spanned<ParamValue>) {
+    if key != "cluster" && key != "type" {
+        return;
+    }
+    let good = matches!(&value.value, ParamValue::Text(text) if crate::param::is_name(text));
+    if !good {
+        cx.report(
+            Diagnostic::error(codes::SPEC_VALUE, format!("`{key}` must be a name"))
+                .at(value.span, format!("its value is {}", value.value))
+                .help("it names files: letters, digits, `.`, `_` and `-`"),
+        );
+    }
+}
+
+fn report_dropped(cx: &mut Context<'_>, image: &ImageDecl, met: &BTreeSet<String>) {
+    for name in image
+        .drop_roles
+        .iter()
+        .filter(|name| !met.contains(&name.value))
+    {
+        let headline = format!("there is no role `{}` to drop", name.value);
+        let label = if image.from.is_some() {
+            "no image that this one is made from uses it"
+        } else {
+            "this image is made from no other"
+        };
+        cx.report(Diagnostic::error(codes::SPEC_UNDEFINED, headline).at(name.span, label));
+    }
+}
+
+/// A secret in an image that may not be packed with it.
+fn check_secrets(cx: &mut Context<'_>, image: &str, output: Option<&OutputDecl>, parts: &[Built]) {
+    let Some(output) = output.filter(|output| !output.settings.allow_secrets) else {
+        return;
+    };
+    let items = parts
+        .iter()
+        .flat_map(|built| built.part.items.iter().zip(&built.spans));
+    let secret = items.into_iter().find_map(|(item, span)| match &item.kind {
+        ItemKind::SecretFile { secret, .. } => Some((secret.name.clone(), *span)),
+        _ => None,
+    });
+    if let Some((name, span)) = secret {
+        cx.report(
+            Diagnostic::error(
+                codes::SPEC_SECRET,
+                format!("the packed image `{image}` would hold the secret `{name}`"),
+            )
+            .at(output.head, "packed here")
+            .and(span, "delivered here")
+            .help("if whoever can fetch the image may have it, write `allow-secrets=#true`"),
+        );
+    }
+}
+
+/// Each profile once; the same one with other values is an error.
+fn unique_profiles(cx: &mut Context<'_>, profiles: Vec<(Profile, Span)>) -> Vec<Profile> {
+    let mut unique: Vec<(Profile, Span)> = Vec::new();
+    for (profile, span) in profiles {
+        match unique.iter().find(|(known, _)| known.name == profile.name) {
+            Some((known, first)) if *known != profile => {
+                let found = Diagnostic::error(
+                    codes::SPEC_CONFLICT,
+                    format!(
+                        "the profile `{}` is used with different values",
+                        profile.name
+                    ),
+                )
+                .at(span, "and again here")
+                .and(*first, "first here");
+                cx.report(found);
+            }
+            Some(_) => {}
+            None => unique.push((profile, span)),
+        }
+    }
+    unique.into_iter().map(|(profile, _)| profile).collect()
+}
+
+fn expect_failed(cx: &mut Context<'_>, chain: &[&ImageDecl]) -> Vec<ExpectFailed> {
+    let mut known: Vec<(ExpectFailed, Span)> = Vec::new();
+    for decl in chain.iter().flat_map(|image| &image.expect_failed) {
+        let unit = unit_name(&decl.unit.value);
+        if let Some((_, first)) = known.iter().find(|(earlier, _)| earlier.unit == unit) {
+            let headline = format!("`{unit}` is expected to fail twice");
+            let found = Diagnostic::error(codes::SPEC_DUPLICATE, headline)
+                .at(decl.head, "and again here")
+                .and(*first, "first here");
+            cx.report(found);
+            continue;
+        }
+        let (because, origin) = (decl.because.clone(), cx.origin(decl.head));
+        known.push((
+            ExpectFailed {
+                unit,
+                because,
+                origin,
+            },
+            decl.head,
+        ));
+    }
+    known.into_iter().map(|(expected, _)| expected).collect()
+}

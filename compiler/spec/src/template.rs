@@ -1,0 +1,124 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use forge_diag::{Diagnostic, FileId, Span, codes};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+use crate::context::Context;
+
+/// Renders a template of the project with the values in scope. Names are those of the parameters
+/// with `_` for `-`. What is undefined is an error with a label inside of the template.
+pub(crate) fn render(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<String> {
+    let file = load(cx, named_at, path)?;
+    let values: BTreeMap<String, Value> = cx
+        .scope
+        .values
+        .iter()
+        .map(|(name, value)| (variable(name), value.template()))
+        .collect();
+    let text = cx.map.text(file).to_owned();
+    let environment = environment();
+    let rendered = environment
+        .template_from_named_str(path, &text)
+        .and_then(|template| template.render(&values));
+    match rendered {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let found = diagnostic(&error, file, &text, &values);
+            cx.report(found.and(named_at, "rendered for this file"));
+            None
+        }
+    }
+}
+
+/// The variables that a template reads; none when it cannot be parsed.
+pub(crate) fn variables(text: &str) -> BTreeSet<String> {
+    let environment = environment();
+    let template = environment.template_from_str(text);
+    template
+        .map(|found| found.undeclared_variables(false).into_iter().collect())
+        .unwrap_or_default()
+}
+
+/// A parameter's name in templates.
+pub(crate) fn variable(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // The default delimiters are valid, so this cannot fail; a file keeps its last line break.
+    if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
+        environment.set_syntax(syntax);
+    }
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_debug(true);
+    environment
+}
+
+fn load(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<FileId> {
+    if let Some(known) = cx.templates.get(path) {
+        return *known;
+    }
+    let loaded = match cx.sources.read(path) {
+        Ok(bytes) => forge_syntax::load(path, &bytes, cx.map, cx.sink),
+        Err(error) => {
+            cx.report_source(named_at, path, &error);
+            None
+        }
+    };
+    cx.templates.insert(path.to_owned(), loaded);
+    loaded
+}
+
+fn diagnostic(
+    error: &Error,
+    file: FileId,
+    text: &str,
+    values: &BTreeMap<String, Value>,
+) -> Diagnostic {
+    let range = error
+        .range()
+        .unwrap_or_else(|| line_range(text, error.line().unwrap_or(1)));
+    let span = Span::new(file, range.start, range.end);
+    let written = text.get(range).unwrap_or_default();
+    if error.kind() == ErrorKind::UndefinedError {
+        let name: String = written
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        let headline = if values.contains_key(&name) || name.is_empty() {
+            format!("`{written}` is undefined")
+        } else {
+            format!("nothing gives `{name}` a value")
+        };
+        let help = forge_syntax::did_you_mean(&name, values.keys().map(String::as_str));
+        return Diagnostic::error(codes::SPEC_TEMPLATE, headline)
+            .at(span, "undefined here")
+            .maybe_help(help);
+    }
+    let detail = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    Diagnostic::error(
+        codes::SPEC_TEMPLATE,
+        format!("the template cannot be rendered: {detail}"),
+    )
+    .at(span, "here")
+}
+
+fn line_range(text: &str, line: usize) -> std::ops::Range<usize> {
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let shown = text
+        .get(start..)
+        .unwrap_or_default()
+        .lines()
+        .next()
+        .unwrap_or_default();
+    start..start + shown.len()
+}
