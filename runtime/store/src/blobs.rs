@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use forge_model::Digest;
 
@@ -16,7 +16,7 @@ impl Store {
     pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
         let path = self.blob_path(&digest);
-        if self.blob_is_whole(&path, bytes) {
+        if blob_is_whole(&path, bytes) {
             return Ok(digest);
         }
         let written = match path.parent() {
@@ -24,15 +24,9 @@ impl Store {
             None => Ok(()),
         };
         written
-            .and_then(|()| durable::write(&path, bytes, 0o644))
+            .and_then(|()| self.write(&path, bytes, 0o644))
             .map_err(|source| StoreError::io("written", &path, source))?;
         Ok(digest)
-    }
-
-    /// A file of the same name may be empty after a power cut: its bytes are compared.
-    fn blob_is_whole(&self, path: &std::path::Path, bytes: &[u8]) -> bool {
-        fs::metadata(path).is_ok_and(|meta| meta.len() == bytes.len() as u64)
-            && fs::read(path).is_ok_and(|found| found == bytes)
     }
 
     /// The bytes of a blob, checked against their name.
@@ -40,18 +34,29 @@ impl Store {
         let path = self.blob_path(digest);
         let bytes = fs::read(&path).map_err(|source| {
             if source.kind() == std::io::ErrorKind::NotFound {
-                return StoreError::Missing { what: format!("blob {}", digest.short()) };
+                return StoreError::Missing {
+                    what: format!("blob {}", digest.short()),
+                };
             }
             StoreError::io("read", &path, source)
         })?;
         if Digest::of(&bytes) == *digest {
             return Ok(bytes);
         }
-        Err(StoreError::Damaged { path, why: "its content has another digest".to_owned() })
+        Err(StoreError::Damaged {
+            path,
+            why: "its content has another digest".to_owned(),
+        })
     }
 
     /// True when the blob is there.
     pub fn has_blob(&self, digest: &Digest) -> bool {
         self.blob_path(digest).exists()
     }
+}
+
+/// A file of the same name may be empty after a power cut: its bytes are compared.
+fn blob_is_whole(path: &Path, bytes: &[u8]) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.len() == bytes.len() as u64)
+        && fs::read(path).is_ok_and(|found| found == bytes)
 }

@@ -3,45 +3,66 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
-static NEXT: AtomicU64 = AtomicU64::new(0);
+use rustix::fs::FlockOperation;
 
-/// A name beside `path` that no other writer uses.
-pub(crate) fn temporary(path: &Path) -> PathBuf {
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.{number}", std::process::id()))
-}
+use crate::{Store, transaction};
 
-/// Writes a whole file: temporary name, fsync, rename, fsync of the directory.
-pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let temporary = temporary(path);
-    let result = write_new(&temporary, bytes, mode)
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| sync_parent(path));
-    if result.is_err() {
-        fs::remove_file(&temporary).ok();
+/// Ending of the temporary name of a single file in `tx/`.
+pub(crate) const PART: &str = "part";
+
+impl Store {
+    /// Writes a whole file: temporary name in `tx/`, fsync, rename, fsync of the directory.
+    pub(crate) fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+        loop {
+            let temporary = self
+                .directory
+                .join("tx")
+                .join(transaction::unique_name())
+                .with_extension(PART);
+            let result = write_new(&temporary, bytes, mode).and_then(|_held| {
+                // The lock is held until here: a sweep of another run takes what nobody holds.
+                fs::rename(&temporary, path)
+            });
+            match result {
+                Ok(()) => return sync_parent(path),
+                // Swept between its creation and its lock.
+                Err(error)
+                    if error.kind() == io::ErrorKind::NotFound
+                        && path.parent().is_some_and(Path::is_dir) => {}
+                Err(error) => {
+                    fs::remove_file(&temporary).ok();
+                    return Err(error);
+                }
+            }
+        }
     }
-    result
 }
 
-/// Writes a new file and syncs it.
-pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+/// Writes a new file and syncs it; gives it locked.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
+    rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
     // The umask of whoever starts a build decides nothing here.
     file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
+}
+
+/// Syncs a directory: the names in it.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Syncs the directory that holds `path`.
 pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
+    path.parent().map_or(Ok(()), sync_directory)
 }
 
 /// Makes a directory and its parents; sets the mode of what it makes.
@@ -49,12 +70,19 @@ pub(crate) fn create_directories(path: &Path, mode: u32) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
         create_directories(parent, 0o755)?;
     }
     match DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(mode)),
+        Ok(()) => {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+            // Else a record could outlive the directory that it stands in.
+            sync_parent(path)
+        }
     }
 }

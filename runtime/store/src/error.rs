@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use forge_sys::tree::TreeError;
+
 /// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -42,17 +44,32 @@ pub enum StoreError {
         what: String,
     },
     /// A tree could not be copied or scanned.
-    #[error("{0}")]
-    Tree(String),
+    #[error(transparent)]
+    Tree(TreeError),
 }
 
 impl StoreError {
+    pub(crate) fn from_tree(error: TreeError) -> Self {
+        match error {
+            TreeError::Write { ref path, .. } if error.is_full() => {
+                Self::Full { path: path.clone() }
+            }
+            other => Self::Tree(other),
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         if source.kind() == std::io::ErrorKind::StorageFull
             || source.kind() == std::io::ErrorKind::QuotaExceeded
         {
-            return Self::Full { path: path.to_owned() };
+            return Self::Full {
+                path: path.to_owned(),
+            };
         }
-        Self::Io { action, path: path.to_owned(), source }
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
     }
 }

@@ -45,11 +45,15 @@ impl Store {
         let mut gone = Vec::new();
         for (kind, key, path) in self.all_records() {
             let record = self.record(&kind, &key);
-            let kept = record.as_ref().filter(|record| {
-                options.records.contains(&(kind.clone(), record.key.digest))
-            });
+            let kept = record
+                .as_ref()
+                .filter(|record| options.records.contains(&(kind.clone(), record.key.digest)));
             match kept {
-                Some(Record { output, output_kind: OutputKind::Blob, .. }) => {
+                Some(Record {
+                    output,
+                    output_kind: OutputKind::Blob,
+                    ..
+                }) => {
                     blobs.insert(*output);
                 }
                 Some(record) => {
@@ -60,10 +64,8 @@ impl Store {
         }
         collected.records = gone.len();
         if !options.dry_run {
-            for path in &gone {
-                fs::remove_file(path).ok();
-                durable::sync_parent(path).ok();
-            }
+            remove_records(&gone)?;
+            self.remove_traces()?;
         }
         for parent in ["layers", "private/layers"] {
             for path in entries(&self.directory.join(parent)) {
@@ -77,7 +79,11 @@ impl Store {
         }
         self.collect_blobs(&blobs, options, &mut collected)?;
         for path in entries(&self.directory.join("debs")) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if !options.debs.contains(name.trim_end_matches(".deb")) {
                 collected.debs += 1;
                 collected.bytes += size_of(&path);
@@ -85,6 +91,30 @@ impl Store {
             }
         }
         Ok(collected)
+    }
+
+    /// What is left of records that are gone: action keys by plan key, and locks. Nobody holds a
+    /// lock while the store is locked.
+    fn remove_traces(&self) -> Result<(), StoreError> {
+        let kept: BTreeSet<Digest> = self
+            .all_records()
+            .into_iter()
+            .map(|(_, key, _)| key)
+            .collect();
+        for directory in entries(&self.directory.join("plans")) {
+            for path in entries(&directory) {
+                let Some(plan) = name_digest(&path) else {
+                    continue;
+                };
+                if !self.action_keys(&plan).iter().any(|key| kept.contains(key)) {
+                    self.remove(&path, false)?;
+                }
+            }
+        }
+        for path in entries(&self.directory.join("locks")) {
+            self.remove(&path, false)?;
+        }
+        Ok(())
     }
 
     fn collect_blobs(
@@ -110,7 +140,11 @@ impl Store {
     fn all_records(&self) -> Vec<(String, Digest, PathBuf)> {
         let mut found = Vec::new();
         for kind_directory in entries(&self.directory.join("records")) {
-            let kind = kind_directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let kind = kind_directory
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             for part in entries(&kind_directory) {
                 for path in entries(&part) {
                     if let Some(key) = name_digest(&path) {
@@ -137,8 +171,24 @@ impl Store {
     }
 }
 
+/// Removes records for good: no power cut brings them back without what they name.
+fn remove_records(paths: &[PathBuf]) -> Result<(), StoreError> {
+    for path in paths {
+        let at = |source| StoreError::io("removed", path, source);
+        fs::remove_file(path).map_err(at)?;
+    }
+    let parents: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
+    for parent in parents {
+        let at = |source| StoreError::io("written", parent, source);
+        durable::sync_directory(parent).map_err(at)?;
+    }
+    Ok(())
+}
+
 fn entries(directory: &Path) -> Vec<PathBuf> {
-    let Ok(read) = fs::read_dir(directory) else { return Vec::new() };
+    let Ok(read) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
     let mut found: Vec<_> = read.flatten().map(|entry| entry.path()).collect();
     found.sort_unstable();
     found
@@ -149,7 +199,9 @@ fn name_digest(path: &Path) -> Option<Digest> {
 }
 
 fn size_of(path: &Path) -> u64 {
-    let Ok(meta) = path.symlink_metadata() else { return 0 };
+    let Ok(meta) = path.symlink_metadata() else {
+        return 0;
+    };
     if meta.is_dir() {
         return entries(path).iter().map(|entry| size_of(entry)).sum();
     }

@@ -1,16 +1,20 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use forge_model::{Digest, EntryKind, ImagePath, Manifest};
-use forge_sys::tree::{Content, Durability, write_tree};
+use forge_model::{Digest, Entry, EntryKind, ImagePath, Manifest};
+use forge_sys::tree::{Content, Durability, Keep, ScanOptions, scan, write_tree};
 
 use crate::{Store, StoreError, Transaction, durable};
 
 /// Layers up to this many entries are synced file by file: a `syncfs` beside a busy neighbour
 /// costs more than they are worth.
 const SMALL: usize = 200;
+
+/// A layer's tree, in the layer's directory.
+const TREE: &str = "closed/tree";
 
 /// Manifests that were read, by layer.
 #[derive(Debug, Default)]
@@ -39,7 +43,7 @@ impl Layer {
 
     /// Its bytes: usable as a lower directory of overlayfs.
     pub fn tree(&self) -> PathBuf {
-        self.directory.join("tree")
+        self.directory.join(TREE)
     }
 
     /// True when its whiteouts and opaque marks stand in the tree too. On a store that lies on
@@ -56,13 +60,16 @@ impl Layer {
     /// True when whiteouts or opaque marks are part of it.
     pub fn hides_something(&self) -> bool {
         self.manifest.entries.values().any(|entry| {
-            matches!(entry.kind, EntryKind::Whiteout | EntryKind::Directory { opaque: true })
+            matches!(
+                entry.kind,
+                EntryKind::Whiteout | EntryKind::Directory { opaque: true }
+            )
         })
     }
 }
 
 /// Where the bytes of a new layer come from.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum LayerContent<'a> {
     /// A directory with each file at its own path, such as the upper of an overlay.
     Directory(&'a Path),
@@ -78,7 +85,11 @@ impl Store {
 
     /// A layer by its digest, wherever it is kept.
     pub fn layer(&self, digest: &Digest) -> Result<Arc<Layer>, StoreError> {
-        let mut known = self.layers.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .layers
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(layer) = known.get(digest) {
             return Ok(layer.clone());
         }
@@ -100,16 +111,26 @@ impl Store {
                 let why = "its manifest has another digest".to_owned();
                 return Err(StoreError::Damaged { path, why });
             }
-            let manifest = Manifest::decode(&text)
-                .map_err(|error| StoreError::Damaged { path, why: error.to_string() })?;
-            return Ok(Layer { digest: *digest, manifest, directory });
+            let manifest = Manifest::decode(&text).map_err(|error| StoreError::Damaged {
+                path,
+                why: error.to_string(),
+            })?;
+            return Ok(Layer {
+                digest: *digest,
+                manifest,
+                directory,
+            });
         }
-        Err(StoreError::Missing { what: format!("layer {}", digest.short()) })
+        Err(StoreError::Missing {
+            what: format!("layer {}", digest.short()),
+        })
     }
 
     /// True when the layer is there.
     pub fn has_layer(&self, digest: &Digest) -> bool {
-        [false, true].iter().any(|private| self.layer_path(digest, *private).is_dir())
+        [false, true]
+            .iter()
+            .any(|private| self.layer_path(digest, *private).is_dir())
     }
 
     /// Brings a layer into the store, whole and durable; the caller commits the record then.
@@ -126,27 +147,41 @@ impl Store {
         let target = self.layer_path(&digest, private);
         if target.is_dir() {
             // Perhaps left by a run that died before its record: hashed before it counts.
-            if self.verify_layer(&digest).is_ok_and(|damage| damage.is_empty()) {
-                return Ok(digest);
+            match self.verify_layer(&digest) {
+                Ok(damage) if damage.is_empty() => return Ok(digest),
+                Ok(damage) => tracing::warn!(%digest, ?damage, "a layer is made anew"),
+                Err(error) => tracing::warn!(%digest, %error, "a layer is made anew"),
             }
-            let aside = transaction.directory().join(format!("damaged-{}", digest.short()));
+            let aside = transaction
+                .directory()
+                .join(format!("damaged-{}", digest.short()));
             fs::rename(&target, &aside)
                 .map_err(|source| StoreError::io("moved aside", &target, source))?;
         }
-        let staging = transaction.directory().join(format!("layer-{}", digest.to_hex()));
+        let staging = transaction
+            .directory()
+            .join(format!("layer-{}", digest.to_hex()));
         let at = |source| StoreError::io("written", &staging, source);
-        let tree = staging.join("tree");
-        durable::create_directories(&staging, 0o755).map_err(at)?;
+        let tree = staging.join(TREE);
         durable::create_directories(&tree, 0o755).map_err(at)?;
+        fs::set_permissions(staging.join("closed"), fs::Permissions::from_mode(0o700))
+            .map_err(at)?;
         let marks = forge_sys::overlay::probe(&staging);
         let small = manifest.entries.len() <= SMALL;
-        let durability = if small { Durability::Now } else { Durability::Later };
+        let durability = if small {
+            Durability::Now
+        } else {
+            Durability::Later
+        };
         write_content(manifest, content, &tree, marks, durability)?;
         durable::write_new(&staging.join("manifest"), text.as_bytes(), 0o644).map_err(at)?;
         if !marks {
             durable::write_new(&staging.join("no-marks"), b"", 0o644).map_err(at)?;
         }
-        if !small {
+        if small {
+            durable::sync_directory(&staging.join("closed")).map_err(at)?;
+            durable::sync_directory(&staging).map_err(at)?;
+        } else {
             let directory = fs::File::open(&staging).map_err(at)?;
             rustix::fs::syncfs(&directory).map_err(|errno| at(errno.into()))?;
         }
@@ -160,31 +195,72 @@ impl Store {
         Ok(digest)
     }
 
-    /// Hashes a layer's files again; gives the paths that are not what the manifest says.
+    /// Reads a layer again, whole; gives the paths that are not what the manifest says.
     pub fn verify_layer(&self, digest: &Digest) -> Result<Vec<ImagePath>, StoreError> {
         let layer = self.load(digest)?;
+        let options = ScanOptions {
+            below: None,
+            keep: &|_| Keep::Whole,
+            started: i64::MAX,
+        };
+        let found = scan(&layer.tree(), &options)
+            .map_err(StoreError::from_tree)?
+            .manifest;
         let private = layer.directory.starts_with(self.directory.join("private"));
-        let root = forge_sys::root::Root::open(&layer.tree())
-            .map_err(|source| StoreError::io("read", &layer.directory, source))?;
-        let mut damaged = Vec::new();
-        for (path, entry) in &layer.manifest.entries {
-            let whole = match &entry.kind {
-                EntryKind::File { digest, size, .. } => root.read_exact(path).is_ok_and(|bytes| {
-                    // A secret's digest is its MAC, which the layer alone cannot check.
-                    bytes.len() as u64 == *size && (private || Digest::of(&bytes) == *digest)
-                }),
-                EntryKind::Whiteout => true,
-                EntryKind::Directory { .. }
-                | EntryKind::Symlink { .. }
-                | EntryKind::CharDevice { .. }
-                | EntryKind::BlockDevice { .. }
-                | EntryKind::Fifo => root.stat(path, false).is_ok(),
-            };
-            if !whole {
-                damaged.push(path.clone());
+        let mac_key = if private { Some(self.mac_key()?) } else { None };
+        let is_whole = |path: &ImagePath| {
+            let (want, have) = (layer.manifest.entries.get(path), found.entries.get(path));
+            match (want, have) {
+                // Where the file system cannot hold marks there are none; where it can, a scan
+                // of a whole tree shows what they are made of.
+                (
+                    Some(Entry {
+                        kind: EntryKind::Whiteout,
+                        ..
+                    }),
+                    _,
+                ) => true,
+                (Some(want), Some(have)) if want.kind.is_directory() => {
+                    Entry {
+                        kind: have.kind.clone(),
+                        ..want.clone()
+                    } == *have
+                }
+                (Some(want), Some(have)) => {
+                    want == have || mac_key.is_some_and(|key| layer.is_sink(path, want, have, &key))
+                }
+                (None, Some(passed)) => passed.kind.is_directory(),
+                (_, None) => false,
             }
+        };
+        let paths: BTreeSet<_> = layer
+            .manifest
+            .entries
+            .keys()
+            .chain(found.entries.keys())
+            .collect();
+        Ok(paths
+            .into_iter()
+            .filter(|path| !is_whole(path))
+            .cloned()
+            .collect())
+    }
+}
+
+impl Layer {
+    /// True for a secret's file that is whole: its digest is its MAC by this store's key.
+    fn is_sink(&self, path: &ImagePath, want: &Entry, have: &Entry, key: &[u8; 32]) -> bool {
+        let EntryKind::File { digest, .. } = &want.kind else {
+            return false;
+        };
+        let mut expected = have.clone();
+        if let EntryKind::File { digest: found, .. } = &mut expected.kind {
+            *found = *digest;
         }
-        Ok(damaged)
+        expected == *want
+            && self
+                .read(path)
+                .is_ok_and(|value| digest.as_bytes() == blake3::keyed_hash(key, &value).as_bytes())
     }
 }
 
@@ -201,15 +277,13 @@ fn write_content(
         }
         LayerContent::Bytes(bytes) => {
             let mut read = |path: &ImagePath| {
-                bytes.get(path).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into())
+                bytes
+                    .get(path)
+                    .cloned()
+                    .ok_or_else(|| std::io::ErrorKind::NotFound.into())
             };
             write_tree(manifest, Content::Bytes(&mut read), tree, marks, durability)
         }
     };
-    written.map_err(|error| {
-        if error.is_full() {
-            return StoreError::Full { path: tree.to_owned() };
-        }
-        StoreError::Tree(error.to_string())
-    })
+    written.map_err(StoreError::from_tree)
 }

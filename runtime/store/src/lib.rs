@@ -6,7 +6,8 @@
 //!   lock                     flock: builds share it, garbage collection takes it alone
 //!   layers/DIGEST/           a finished layer, read-only for ever
 //!     manifest               its entries; BLAKE3 of this file is DIGEST
-//!     tree/                  its bytes, with real owners and modes: an overlayfs lower
+//!     closed/tree/           its bytes, with real owners and modes: an overlayfs lower;
+//!                            `closed` is 0700, since a tree holds set-id programs
 //!   blobs/AA/DIGEST          package lists, verdicts, packed segments; BLAKE3 of the content
 //!   records/KIND/AA/KEY      JSON: what an action key gave; no record, no hit
 //!   plans/AA/KEY             JSON: the latest action keys of a plan key
@@ -15,7 +16,8 @@
 //!   apt/                     package indexes
 //!   logs/                    output of steps
 //!   locks/KEY                flock: one builder for each key
-//!   tx/ID/                   transactions under way; the lock of a dead one is free
+//!   tx/ID/, ID.lock          transactions under way; the lock of a dead one is free
+//!   tx/ID.part               single files under way
 //!   work/                    mount point of the tmpfs of a run
 //!   private/                 0700: layers that hold secrets, the MAC key, known MACs
 //! ```
@@ -83,21 +85,16 @@ impl Store {
             Ok(text) if text == VERSION => {}
             Ok(text) => {
                 let found = text.trim().to_owned();
-                return Err(StoreError::Format { directory: directory.to_owned(), found });
+                return Err(StoreError::Format {
+                    directory: directory.to_owned(),
+                    found,
+                });
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let mut entries = std::fs::read_dir(directory).map_err(at)?;
-                if entries.next().is_some() {
-                    let found = "other files".to_owned();
-                    return Err(StoreError::Format { directory: directory.to_owned(), found });
-                }
-                Self::make_directories(directory)?;
-                durable::write(&version, VERSION.as_bytes(), 0o644)
-                    .map_err(|source| StoreError::io("written", &version, source))?;
+                Self::make(directory)?;
             }
             Err(source) => return Err(StoreError::io("read", &version, source)),
         }
-        Self::make_directories(directory)?;
         let store = Self::at(directory);
         store.sweep_transactions();
         Ok(store)
@@ -109,7 +106,10 @@ impl Store {
         match std::fs::read_to_string(&version) {
             Ok(text) if text != VERSION => {
                 let found = text.trim().to_owned();
-                Err(StoreError::Format { directory: directory.to_owned(), found })
+                Err(StoreError::Format {
+                    directory: directory.to_owned(),
+                    found,
+                })
             }
             Ok(_) => Ok(Self::at(directory)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::at(directory)),
@@ -118,7 +118,31 @@ impl Store {
     }
 
     fn at(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), layers: layers::Cache::default() }
+        Self {
+            directory: directory.to_owned(),
+            layers: layers::Cache::default(),
+        }
+    }
+
+    /// Makes a new store; the version comes last, so that one killed halfway is made again.
+    fn make(directory: &Path) -> Result<(), StoreError> {
+        let at = |source| StoreError::io("made", directory, source);
+        for entry in std::fs::read_dir(directory).map_err(at)? {
+            let name = entry.map_err(at)?.file_name();
+            let own = |(known, _): &(&str, u32)| name == **known;
+            if name != "lost+found" && !DIRECTORIES.iter().any(own) {
+                let found = format!("`{}`", name.to_string_lossy());
+                return Err(StoreError::Format {
+                    directory: directory.to_owned(),
+                    found,
+                });
+            }
+        }
+        Self::make_directories(directory)?;
+        let version = directory.join("version");
+        Self::at(directory)
+            .write(&version, VERSION.as_bytes(), 0o644)
+            .map_err(|source| StoreError::io("written", &version, source))
     }
 
     fn make_directories(directory: &Path) -> Result<(), StoreError> {
@@ -152,6 +176,8 @@ impl Store {
 
     /// Where the output of a step goes.
     pub fn log_path(&self, kind: &str, key: &forge_model::Digest) -> PathBuf {
-        self.directory.join("logs").join(format!("{kind}-{}.log", &key.to_hex()[..16]))
+        self.directory
+            .join("logs")
+            .join(format!("{kind}-{}.log", &key.to_hex()[..16]))
     }
 }

@@ -1,11 +1,18 @@
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use forge_model::Digest;
+use forge_sys::process::Cancel;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::{Store, StoreError};
+
+/// Pause between two attempts at a key that another builder works on.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// The store's lock; free again when dropped.
 #[derive(Debug)]
@@ -20,7 +27,12 @@ pub struct KeyLock {
 }
 
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
 }
 
 impl Store {
@@ -44,17 +56,49 @@ impl Store {
 
     /// One builder for each key: the second waits here, and looks the key up again afterwards.
     pub fn lock_key(&self, key: &Digest) -> Result<KeyLock, StoreError> {
+        loop {
+            if let Some(lock) = self.try_lock_key(key)? {
+                return Ok(lock);
+            }
+            std::thread::sleep(RETRY);
+        }
+    }
+
+    /// As [`Store::lock_key`]; none when the run is cancelled meanwhile.
+    pub fn lock_key_unless(
+        &self,
+        key: &Digest,
+        cancel: &Cancel,
+    ) -> Result<Option<KeyLock>, StoreError> {
+        loop {
+            if let Some(lock) = self.try_lock_key(key)? {
+                return Ok(Some(lock));
+            }
+            if cancel.is_cancelled() {
+                return Ok(None);
+            }
+            std::thread::sleep(RETRY);
+        }
+    }
+
+    /// The lock of a key, when nobody holds it.
+    pub fn try_lock_key(&self, key: &Digest) -> Result<Option<KeyLock>, StoreError> {
         let path = self.directory.join("locks").join(key.to_hex());
         let at = |source| StoreError::io("locked", &path, source);
         loop {
             let file = open(&path).map_err(at)?;
-            flock(&file, FlockOperation::LockExclusive).map_err(|errno| at(errno.into()))?;
-            // The holder before may have removed the file: then this lock guards nothing.
-            use std::os::unix::fs::MetadataExt as _;
-            let held = file.metadata().map_err(at)?.ino();
-            if std::fs::metadata(&path).is_ok_and(|meta| meta.ino() == held) {
-                return Ok(KeyLock { _file: file });
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) => return Ok(None),
+                Err(errno) => return Err(at(errno.into())),
+                // Collection may have removed the name: then this lock guards nothing.
+                Ok(()) if !has_a_name(&file).map_err(at)? => {}
+                Ok(()) => return Ok(Some(KeyLock { _file: file })),
             }
         }
     }
+}
+
+/// False for a file that was removed after it was opened.
+pub(crate) fn has_a_name(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.nlink() > 0)
 }

@@ -19,18 +19,23 @@ impl Store {
         let mut key = [0; 32];
         let mut random = fs::File::open("/dev/urandom").map_err(at)?;
         std::io::Read::read_exact(&mut random, &mut key).map_err(at)?;
-        match durable::write_new(&path, &key, 0o600) {
-            Ok(()) => Ok(key),
-            // Another run made it in the meantime.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                let bytes = fs::read(&path).map_err(at)?;
-                bytes.as_slice().try_into().map_err(|_| StoreError::Damaged {
-                    path,
-                    why: "it must hold 32 bytes".to_owned(),
-                })
-            }
-            Err(source) => Err(at(source)),
+        let transaction = self.begin()?;
+        let made = transaction.directory().join("mac-key");
+        durable::write_new(&made, &key, 0o600).map_err(at)?;
+        match fs::hard_link(&made, &path) {
+            Ok(()) => durable::sync_parent(&path).map_err(at)?,
+            // Another run was faster: its key counts.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(at(source)),
         }
+        let bytes = fs::read(&path).map_err(at)?;
+        bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| StoreError::Damaged {
+                path,
+                why: "it must hold 32 bytes".to_owned(),
+            })
     }
 
     fn mac_path(&self, source: &Digest) -> PathBuf {
@@ -40,13 +45,17 @@ impl Store {
     /// The MAC of the secret whose ciphertext (or source and version) has this digest, when it
     /// was opened here before.
     pub fn known_mac(&self, source: &Digest) -> Option<Digest> {
-        fs::read_to_string(self.mac_path(source)).ok()?.trim().parse().ok()
+        fs::read_to_string(self.mac_path(source))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// Remembers a MAC.
     pub fn remember_mac(&self, source: &Digest, mac: &Digest) -> Result<(), StoreError> {
         let path = self.mac_path(source);
-        durable::write(&path, mac.to_hex().as_bytes(), 0o600)
+        self.write(&path, mac.to_hex().as_bytes(), 0o600)
             .map_err(|error| StoreError::io("written", &path, error))
     }
 }

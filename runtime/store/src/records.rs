@@ -64,7 +64,11 @@ struct Alias {
 impl Store {
     fn record_path(&self, kind: &str, key: &Digest) -> PathBuf {
         let name = key.to_hex();
-        self.directory.join("records").join(kind).join(&name[..2]).join(name)
+        self.directory
+            .join("records")
+            .join(kind)
+            .join(&name[..2])
+            .join(name)
     }
 
     /// What an action key gave; none when it was never done here, or when the record cannot be
@@ -94,7 +98,13 @@ impl Store {
             return Ok(());
         }
         let path = self.record_path(kind, alias);
-        self.write_json(&path, &Alias { version: Record::VERSION, alias_of: *of })
+        self.write_json(
+            &path,
+            &Alias {
+                version: Record::VERSION,
+                alias_of: *of,
+            },
+        )
     }
 
     fn plan_path(&self, plan_key: &Digest) -> PathBuf {
@@ -104,7 +114,11 @@ impl Store {
 
     /// Remembers an action key as the latest of a plan key, or of any other digest that stands
     /// for a step.
-    pub fn note_action_key(&self, plan_key: &Digest, action_key: &Digest) -> Result<(), StoreError> {
+    pub fn note_action_key(
+        &self,
+        plan_key: &Digest,
+        action_key: &Digest,
+    ) -> Result<(), StoreError> {
         let path = self.plan_path(plan_key);
         let mut keys = self.action_keys(plan_key);
         if keys.first() == Some(action_key) {
@@ -127,7 +141,12 @@ impl Store {
     }
 
     /// Lets a name stand for a value from now on.
-    pub fn put_ref<T: Serialize>(&self, kind: &str, name: &str, value: &T) -> Result<(), StoreError> {
+    pub fn put_ref<T: Serialize>(
+        &self,
+        kind: &str,
+        name: &str,
+        value: &T,
+    ) -> Result<(), StoreError> {
         self.write_json(&self.ref_path(kind, name), value)
     }
 
@@ -141,7 +160,9 @@ impl Store {
         let Ok(entries) = fs::read_dir(self.directory.join("refs").join(kind)) else {
             return Vec::new();
         };
-        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let names = entries
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned());
         let mut names: Vec<_> = names.filter(|name| !name.starts_with('.')).collect();
         names.sort_unstable();
         names
@@ -158,6 +179,6 @@ impl Store {
         if let Some(parent) = path.parent() {
             durable::create_directories(parent, 0o755).map_err(at)?;
         }
-        durable::write(path, &bytes, 0o644).map_err(at)
+        self.write(path, &bytes, 0o644).map_err(at)
     }
 }

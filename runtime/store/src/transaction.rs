@@ -17,7 +17,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// The directory, empty at first.
+    /// The directory, mode 0700, empty at first.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -25,49 +25,76 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        fs::remove_dir_all(&self.directory).ok();
-        fs::remove_file(lock_path(&self.directory)).ok();
+        remove_tree(&self.directory);
+        fs::remove_file(self.directory.with_extension(LOCK)).ok();
     }
 }
 
-fn lock_path(directory: &Path) -> PathBuf {
-    directory.with_extension("lock")
+/// Ending of a transaction's lock.
+const LOCK: &str = "lock";
+
+/// A name that no other process of this machine uses. A process id alone is not unique: a
+/// build's is that of its own PID namespace.
+pub(crate) fn unique_name() -> String {
+    let stamp = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |time| time.as_nanos());
+    format!(
+        "{stamp:x}-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 impl Store {
     /// Begins a transaction.
     pub fn begin(&self) -> Result<Transaction, StoreError> {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        // A process id alone is not unique: a build's is that of its own PID namespace.
-        let stamp = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |time| time.as_nanos());
-        let name = format!("{:x}-{}-{number}", stamp, std::process::id());
-        let directory = self.directory.join("tx").join(name);
-        let at = |source| StoreError::io("made", &directory, source);
-        let lock = locks::open(&lock_path(&directory)).map_err(at)?;
-        flock(&lock, FlockOperation::LockExclusive).map_err(|errno| at(errno.into()))?;
-        durable::create_directories(&directory, 0o700).map_err(at)?;
-        Ok(Transaction { directory, _lock: lock })
+        loop {
+            let directory = self.directory.join("tx").join(unique_name());
+            let at = |source| StoreError::io("made", &directory, source);
+            let lock = locks::open(&directory.with_extension(LOCK)).map_err(at)?;
+            flock(&lock, FlockOperation::LockExclusive).map_err(|errno| at(errno.into()))?;
+            if !locks::has_a_name(&lock).map_err(at)? {
+                // Swept between its creation and its lock.
+                continue;
+            }
+            durable::create_directories(&directory, 0o700).map_err(at)?;
+            return Ok(Transaction {
+                directory,
+                _lock: lock,
+            });
+        }
     }
 
-    /// Removes transactions whose process is gone.
+    /// Removes transactions and unfinished files whose process is gone.
     pub(crate) fn sweep_transactions(&self) {
-        let Ok(entries) = fs::read_dir(self.directory.join("tx")) else { return };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            let lock = path.with_extension("lock");
-            let is_lock = path.extension().is_some_and(|end| end == "lock");
-            let dead = match File::open(&lock) {
-                Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
-                Err(_) => !is_lock,
-            };
-            if dead && !is_lock {
-                fs::remove_dir_all(&path).ok();
-                fs::remove_file(&lock).ok();
-            } else if dead && !path.with_extension("").exists() {
-                fs::remove_file(&path).ok();
+        let Ok(entries) = fs::read_dir(self.directory.join("tx")) else {
+            return;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let ending = path.extension().and_then(std::ffi::OsStr::to_str);
+            if !matches!(ending, Some(LOCK | durable::PART)) {
+                continue;
             }
+            let Ok(held) = File::open(&path) else {
+                continue;
+            };
+            if flock(&held, FlockOperation::NonBlockingLockExclusive).is_err() {
+                continue;
+            }
+            if ending == Some(LOCK) {
+                remove_tree(&path.with_extension(""));
+            }
+            fs::remove_file(&path).ok();
         }
+    }
+}
+
+/// Removes a tree, or leaves the rest to a later sweep.
+fn remove_tree(path: &Path) {
+    if let Err(error) = fs::remove_dir_all(path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "left for a later run to remove");
     }
 }
