@@ -1,0 +1,122 @@
+//! A plan's changes gathered over images: what several images share is said once.
+
+use crate::plan::{Basis, ChangeKind, ImageDiff, LayerDiff, NamedChange, Outlook, PlanDiff};
+use crate::text::count;
+
+/// Something that changes, and the images in which it does.
+#[derive(Debug)]
+pub(crate) struct Shared<'a, T> {
+    pub(crate) what: &'a T,
+    pub(crate) images: Vec<&'a str>,
+}
+
+/// Steps of changed images, by what they are; new and dropped images stand for their own steps.
+#[derive(Debug)]
+pub(crate) struct Summary<'a> {
+    /// Steps that are themselves other than before, new or gone.
+    pub(crate) causes: Vec<Shared<'a, LayerDiff>>,
+    /// Steps that only stand on them.
+    pub(crate) cascades: Vec<Shared<'a, LayerDiff>>,
+    pub(crate) controls: Vec<Shared<'a, NamedChange>>,
+    pub(crate) secrets: Vec<Shared<'a, NamedChange>>,
+}
+
+impl<'a> Summary<'a> {
+    pub(crate) fn of(diff: &'a PlanDiff) -> Self {
+        let changed = || {
+            diff.images
+                .iter()
+                .filter(|image| image.change == ChangeKind::Changed)
+        };
+        let layers = |cascade: bool| {
+            let of = move |image: &'a ImageDiff| {
+                let keep =
+                    move |layer: &&LayerDiff| (layer.change == ChangeKind::Cascade) == cascade;
+                image.layers.iter().filter(keep)
+            };
+            gather(changed().flat_map(move |image| of(image).map(move |layer| (image, layer))))
+        };
+        let controls = changed().flat_map(|image| image.controls.iter().map(move |it| (image, it)));
+        let secrets = diff
+            .images
+            .iter()
+            .flat_map(|image| image.secrets.iter().map(move |it| (image, it)));
+        Self {
+            causes: layers(false),
+            cascades: layers(true),
+            controls: gather(controls),
+            secrets: gather(secrets),
+        }
+    }
+}
+
+fn gather<'a, T: PartialEq>(
+    all: impl Iterator<Item = (&'a ImageDiff, &'a T)>,
+) -> Vec<Shared<'a, T>> {
+    let mut gathered: Vec<Shared<'a, T>> = Vec::new();
+    for (image, what) in all {
+        match gathered.iter_mut().find(|shared| shared.what == what) {
+            Some(shared) => shared.images.push(&image.image),
+            None => gathered.push(Shared {
+                what,
+                images: vec![&image.image],
+            }),
+        }
+    }
+    gathered
+}
+
+/// `2 of 4 images change`.
+pub(crate) fn headline(diff: &PlanDiff) -> String {
+    let (changed, all) = (diff.images.len(), diff.images.len() + diff.unchanged.len());
+    match changed {
+        0 => "no image changes".to_owned(),
+        _ if changed == all => format!("{} and all change", count(all, "image")),
+        1 => format!("1 of {} changes", count(all, "image")),
+        _ => format!("{changed} of {} change", count(all, "image")),
+    }
+}
+
+/// What the plan is compared with, as a clause.
+pub(crate) fn basis(basis: &Basis, code: impl Fn(&str) -> String) -> String {
+    match basis {
+        Basis::Revision(revision) => format!("compared with {}", code(revision)),
+        Basis::Store => "compared with the store".to_owned(),
+    }
+}
+
+/// `3 steps change, 2 follow; 24 controls are judged again`.
+pub(crate) fn image_line(image: &ImageDiff) -> String {
+    let steps = count(image.layers.len(), "step");
+    let follow = image
+        .layers
+        .iter()
+        .filter(|layer| layer.change == ChangeKind::Cascade)
+        .count();
+    let mut line = match image.change {
+        ChangeKind::Added => format!("new, {steps}"),
+        ChangeKind::Removed => format!("gone, with {steps}"),
+        ChangeKind::Changed | ChangeKind::Cascade => {
+            let own = image.layers.len() - follow;
+            let verb = if own == 1 { "changes" } else { "change" };
+            format!("{} {verb}, {follow} follow", count(own, "step"))
+        }
+    };
+    if image.controls_judged_again > 0 {
+        line.push_str("; ");
+        line.push_str(&count(image.controls_judged_again, "control"));
+        line.push_str(" judged again");
+    }
+    line
+}
+
+/// What the next build does, as an addition to a line; empty when only keys are known.
+pub(crate) fn outlook(outlook: &Outlook, code: impl Fn(&str) -> String) -> String {
+    match outlook {
+        Outlook::Keys => String::new(),
+        Outlook::Cached => ": in the store".to_owned(),
+        Outlook::Builds => ": to be done".to_owned(),
+        Outlook::Unless(step) => format!(": to be done unless {} comes out the same", code(step)),
+        Outlook::Unknown(why) => format!(": unknown, {why}"),
+    }
+}

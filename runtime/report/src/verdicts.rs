@@ -1,0 +1,209 @@
+//! How controls came out, for a terminal.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use forge_model::{CheckResult, Status, Verdict};
+
+use crate::text::count;
+
+/// The verdicts on one image, over all levels at which its controls were judged.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageVerdicts<'a> {
+    /// The image's name.
+    pub image: &'a str,
+    /// Its verdicts; a control has one for each level that judged a part of it.
+    pub verdicts: &'a [Verdict],
+}
+
+/// How many controls came out how; a control counts once, over all levels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Everything asked for holds.
+    pub passed: usize,
+    /// Something does not hold.
+    pub failed: usize,
+    /// Its `only-if` does not hold.
+    pub skipped: usize,
+    /// It could not be judged.
+    pub errors: usize,
+    /// No level that was asked can know.
+    pub not_judged: usize,
+}
+
+/// Counts the controls of an image.
+pub fn tally(verdicts: &[Verdict]) -> Tally {
+    let mut tally = Tally::default();
+    for status in by_control(verdicts).values() {
+        *match status {
+            Status::Passed => &mut tally.passed,
+            Status::Failed => &mut tally.failed,
+            Status::Skipped => &mut tally.skipped,
+            Status::Error => &mut tally.errors,
+            Status::NotKnownHere => &mut tally.not_judged,
+        } += 1;
+    }
+    tally
+}
+
+type ControlId<'a> = (&'a str, &'a str);
+
+/// The status of each control over all levels: the gravest one that a level knows of.
+fn by_control(verdicts: &[Verdict]) -> BTreeMap<ControlId<'_>, Status> {
+    let mut found = BTreeMap::new();
+    for verdict in verdicts {
+        let status = found.entry(id(verdict)).or_insert(verdict.status);
+        if weight(verdict.status) > weight(*status) {
+            *status = verdict.status;
+        }
+    }
+    found
+}
+
+pub(crate) fn id(verdict: &Verdict) -> ControlId<'_> {
+    (&verdict.profile, &verdict.control)
+}
+
+fn weight(status: Status) -> u8 {
+    match status {
+        Status::NotKnownHere => 0,
+        Status::Skipped => 1,
+        Status::Passed => 2,
+        Status::Error => 3,
+        Status::Failed => 4,
+    }
+}
+
+/// Verdicts that stand: one that a level left to a later one falls away when a later one gave it.
+pub(crate) fn settled(verdicts: &[Verdict]) -> impl Iterator<Item = &Verdict> {
+    verdicts.iter().filter(|verdict| {
+        let later = |other: &Verdict| id(other) == id(verdict) && other.level > verdict.level;
+        verdict.status != Status::NotKnownHere || !verdicts.iter().any(later)
+    })
+}
+
+/// A result that a later level takes over says nothing; all others do.
+pub(crate) fn says_something(verdict: &Verdict, result: &CheckResult) -> bool {
+    result.status != Status::NotKnownHere || verdict.status == Status::NotKnownHere
+}
+
+/// How the controls of images came out: a line for each image, and every control that did not
+/// pass with the expectation, what was found, and who made it. With `all`, passed ones too.
+pub fn verdicts_text(images: &[ImageVerdicts<'_>], all: bool) -> String {
+    let mut out = String::new();
+    for ImageVerdicts { image, verdicts } in images {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{image}: {}", tally_text(tally(verdicts)));
+        for verdict in settled(verdicts) {
+            if all || verdict.status != Status::Passed {
+                write_verdict(&mut out, verdict, all);
+            }
+        }
+    }
+    out
+}
+
+fn tally_text(tally: Tally) -> String {
+    let Tally {
+        passed,
+        failed,
+        skipped,
+        errors,
+        not_judged,
+    } = tally;
+    let parts = [
+        (passed, "passed"),
+        (failed, "failed"),
+        (errors, "could not be judged"),
+        (skipped, "skipped"),
+        (not_judged, "left to a later level"),
+    ];
+    let all = passed + failed + skipped + errors + not_judged;
+    let named = parts.iter().filter(|(number, _)| *number > 0);
+    let named: Vec<_> = named
+        .map(|(number, word)| format!("{number} {word}"))
+        .collect();
+    let controls = count(all, "control");
+    if named.is_empty() {
+        controls
+    } else {
+        format!("{controls}: {}", named.join(", "))
+    }
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Passed => "passed",
+        Status::Failed => "failed",
+        Status::Skipped => "skipped",
+        Status::Error => "error",
+        Status::NotKnownHere => "later",
+    }
+}
+
+fn write_verdict(out: &mut String, verdict: &Verdict, all: bool) {
+    let Verdict {
+        control,
+        title,
+        impact,
+        level,
+        origin,
+        ..
+    } = verdict;
+    let blocks = match verdict.status {
+        Status::Failed | Status::Error if !verdict.blocks() => ", does not block",
+        _ => "",
+    };
+    let _ = writeln!(
+        out,
+        "  {:<7} {control}: {title} ({}, impact {impact}{blocks}, {origin})",
+        word(verdict.status),
+        level.name(),
+    );
+    for result in &verdict.results {
+        let kept = says_something(verdict, result);
+        if kept && (all || result.status != Status::Passed) {
+            write_result(out, result);
+        }
+    }
+}
+
+fn write_result(out: &mut String, result: &CheckResult) {
+    let _ = writeln!(
+        out,
+        "    {:<7} {} at {}",
+        word(result.status),
+        result.text,
+        result.origin
+    );
+    for line in details(result) {
+        let _ = writeln!(out, "            {line}");
+    }
+}
+
+/// What is known of a result beyond its text, a line each.
+pub(crate) fn details(result: &CheckResult) -> Vec<String> {
+    let mut lines: Vec<String> = result
+        .message
+        .iter()
+        .flat_map(|message| message.lines().map(str::to_owned))
+        .collect();
+    lines.extend(
+        result
+            .evidence
+            .iter()
+            .map(|evidence| format!("evidence: {evidence}")),
+    );
+    if let Some(made) = &result.provenance {
+        let place = made
+            .origin
+            .as_ref()
+            .map(|origin| format!(" at {origin}"))
+            .unwrap_or_default();
+        lines.push(format!("made by {}{place}", made.layer));
+    }
+    if result.vacuous {
+        lines.push("holds because something is absent".to_owned());
+    }
+    lines
+}
