@@ -31,9 +31,11 @@
 mod accounts;
 mod error;
 mod paths;
+#[cfg(test)]
+mod properties;
 mod remove;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -49,6 +51,7 @@ use forge_model::{
 pub use error::{ChangeError, Note};
 pub use view::{Question, ReadContent, View};
 
+use error::Problem;
 use working::{Made, Working};
 
 /// A layer in memory, before its bytes are written.
@@ -131,12 +134,30 @@ pub fn apply(changes: &[Change], view: &View<'_>) -> Result<Draft, Vec<ChangeErr
         };
         errors.extend(done.err().map(|problem| problem.at(&change.origin)));
     }
+    errors.extend(strayed(&work));
     if errors.is_empty() {
         return Ok(finish(work));
     }
     errors.sort_by(|a, b| a.origin.cmp(&b.origin));
     errors.dedup();
     Err(errors)
+}
+
+/// Declared paths that a later change of the list leads elsewhere: it took away a link on the way.
+fn strayed(work: &Working<'_>) -> Vec<ChangeError> {
+    let mut errors = Vec::new();
+    for (real, (written, origin)) in &work.declared {
+        if work.resolve(written, false).ok().as_ref() != Some(real) {
+            let message =
+                format!("`{written}` lies at `{real}`, but a link on the way is taken away");
+            errors.push(
+                Problem::new(message)
+                    .help(format!("declare `{real}`"))
+                    .at(origin),
+            );
+        }
+    }
+    errors
 }
 
 /// The selector alone, for the lookup of an action key before anything is written. It costs what
@@ -149,7 +170,15 @@ pub fn selector(changes: &[Change], view: &View<'_>) -> Result<Digest, Vec<Chang
 }
 
 fn finish(work: Working<'_>) -> Draft {
-    let Working { below, made, parents, declared, new_users: _, new_groups: _, notes } = work;
+    let Working {
+        below,
+        made,
+        parents,
+        declared,
+        new_users: _,
+        new_groups: _,
+        notes,
+    } = work;
     let mut draft = Draft {
         manifest: Manifest::default(),
         contents: BTreeMap::new(),
@@ -158,14 +187,28 @@ fn finish(work: Working<'_>) -> Draft {
         touched: Vec::new(),
         declared: declared
             .into_iter()
-            .map(|(path, (written, origin))| Declared { path, written, origin })
+            .map(|(path, (written, origin))| Declared {
+                path,
+                written,
+                origin,
+            })
             .collect(),
         parents: BTreeMap::new(),
         notes,
     };
     draft.selector = view::selector(&draft.asked);
-    for (path, Made { entry, content, origins }) in made {
-        draft.touched.extend(origins.into_iter().map(|origin| (path.clone(), origin)));
+    for (
+        path,
+        Made {
+            entry,
+            content,
+            origins,
+        },
+    ) in made
+    {
+        draft
+            .touched
+            .extend(origins.into_iter().map(|origin| (path.clone(), origin)));
         if let Some(content) = content {
             draft.contents.insert(path.clone(), content);
         }
@@ -174,8 +217,15 @@ fn finish(work: Working<'_>) -> Draft {
     for (path, attributes) in parents {
         // A directory that was passed through first and declared later is an entry of the layer.
         if !draft.manifest.entries.contains_key(&path) {
-            let view::Attributes { mode, uid, gid, xattrs } = attributes;
-            draft.parents.insert(path, working::directory(mode, (uid, gid), xattrs));
+            let view::Attributes {
+                mode,
+                uid,
+                gid,
+                xattrs,
+            } = attributes;
+            draft
+                .parents
+                .insert(path, working::directory(mode, (uid, gid), xattrs));
         }
     }
     debug_assert!(draft.manifest.entries.iter().all(|(path, entry)| {

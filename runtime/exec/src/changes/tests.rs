@@ -29,9 +29,12 @@ fn image() -> Image {
     ])
 }
 
+/// Name, input, and what comes of it.
+type Case<'a> = (&'a str, Vec<ChangeKind>, &'a [&'a str]);
+
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn paths_become_entries() {
-    type Case<'a> = (&'a str, Vec<ChangeKind>, &'a [&'a str]);
     let cases: &[Case<'_>] = &[
         (
             "a file",
@@ -380,7 +383,7 @@ fn the_selector_follows_what_is_read_and_nothing_else() {
             "{name}"
         );
     }
-    let changed: &[(&str, (&'static str, Node<'static>))] = &[
+    let different: &[(&str, (&'static str, Node<'static>))] = &[
         ("the parent's mode", ("etc", Node::DirMode(0o700, 0, 0))),
         ("the parent's group", ("etc", Node::DirMode(0o755, 0, 4))),
         ("the parent exists", ("etc/new", Node::Dir)),
@@ -395,7 +398,7 @@ fn the_selector_follows_what_is_read_and_nothing_else() {
             ("etc/group", Node::File("root:x:0:\nadm:x:5:\n")),
         ),
     ];
-    for (name, extra) in changed {
+    for (name, extra) in different {
         assert_ne!(
             selector(std::slice::from_ref(extra)).unwrap(),
             first,

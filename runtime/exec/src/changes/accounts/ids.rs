@@ -59,9 +59,11 @@ pub(super) fn free_run(taken: &[(u64, u64)], (low, high): (u64, u64), count: u64
 mod tests {
     use super::*;
 
+    type Case<'a> = (&'a str, &'a [u32], &'a [u32], bool, Option<u32>);
+
     #[test]
     fn ids_are_chosen_as_useradd_does() {
-        let cases: &[(&str, &[u32], &[u32], bool, Option<u32>)] = &[
+        let cases: &[Case<'_>] = &[
             ("first system id", &[0, 1, 65534], &[], true, Some(999)),
             ("below the lowest", &[997, 999], &[], true, Some(996)),
             (

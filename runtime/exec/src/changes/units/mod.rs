@@ -156,7 +156,9 @@ fn alias_path(alias: &str, unit: &UnitName) -> Result<ImagePath, Problem> {
         (None, Some(_)) | (Some(_), None) => false,
     };
     if !fits {
-        return Err(bad("does not fit: one has an instance that the other has not"));
+        return Err(bad(
+            "does not fit: one has an instance that the other has not",
+        ));
     }
     Ok(config_dir().join(name.to_string().as_bytes()))
 }
