@@ -181,3 +181,6 @@ impl Store {
             .join(format!("{kind}-{}.log", &key.to_hex()[..16]))
     }
 }
+
+#[cfg(test)]
+mod tests;
