@@ -1,4 +1,4 @@
-//! Control results as JUnit XML, in the way in which GitLab reads it.
+//! Control results as `JUnit` XML, in the way in which GitLab reads it.
 //!
 //! GitLab takes from a test case its name, `classname`, `file` and the *element text* of
 //! `failure`, `error` and `skipped`, and of several cases with one name only the first.

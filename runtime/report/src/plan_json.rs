@@ -20,7 +20,8 @@ struct Plan<'a> {
 
 #[derive(Serialize)]
 struct Image<'a> {
-    image: &'a str,
+    #[serde(rename = "image")]
+    name: &'a str,
     change: ChangeKind,
     steps: Vec<Step<'a>>,
     controls: &'a [NamedChange],
@@ -30,7 +31,8 @@ struct Image<'a> {
 
 #[derive(Serialize)]
 struct Step<'a> {
-    step: &'a str,
+    #[serde(rename = "step")]
+    label: &'a str,
     action: &'a str,
     change: ChangeKind,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +51,7 @@ pub fn plan_json(diff: &PlanDiff) -> String {
         Basis::Store => None,
     };
     let images = diff.images.iter().map(|image| Image {
-        image: &image.image,
+        name: &image.image,
         change: image.change,
         steps: image.layers.iter().map(step).collect(),
         controls: &image.controls,
@@ -73,7 +75,7 @@ fn step(layer: &LayerDiff) -> Step<'_> {
         Outlook::Unknown(why) => (Some("unknown"), Some(why.as_str())),
     };
     Step {
-        step: &layer.label,
+        label: &layer.label,
         action: &layer.action,
         change: layer.change,
         outlook,

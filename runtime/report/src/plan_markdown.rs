@@ -16,7 +16,7 @@ pub fn plan_markdown(diff: &PlanDiff) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(
         out,
-        "### forge: {}\n\nThis is {basis}.",
+        "### forge: {}\n\nCompared with {basis}.",
         summary::headline(diff)
     );
     if diff.images.is_empty() {
@@ -26,7 +26,7 @@ pub fn plan_markdown(diff: &PlanDiff) -> String {
     for image in &diff.images {
         let name = code(&image.image);
         let line = summary::image_line(image);
-        let _ = writeln!(out, "- {name} {}: {line}", image.change.word());
+        let _ = writeln!(out, "- {name}: {line}");
     }
     if !diff.unchanged.is_empty() {
         let _ = writeln!(
@@ -127,7 +127,7 @@ fn codes<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(code).collect::<Vec<_>>().join(", ")
 }
 
-/// A code span (CommonMark 0.31, 6.1): fenced by more backticks than it holds, so that nothing in
+/// A code span (`CommonMark` 0.31, 6.1): fenced by more backticks than it holds, so that nothing in
 /// it has a meaning.
 fn code(text: &str) -> String {
     let longest = text

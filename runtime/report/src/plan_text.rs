@@ -11,7 +11,7 @@ pub fn plan_text(diff: &PlanDiff) -> String {
     let mut out = String::new();
     let basis = summary::basis(&diff.basis, quoted);
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{}, {basis}", summary::headline(diff));
+    let _ = writeln!(out, "{}, compared with {basis}", summary::headline(diff));
     for image in &diff.images {
         let line = summary::image_line(image);
         let _ = writeln!(out, "  {} {}: {line}", image.change.sign(), image.image);

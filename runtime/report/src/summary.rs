@@ -77,15 +77,15 @@ pub(crate) fn headline(diff: &PlanDiff) -> String {
     }
 }
 
-/// What the plan is compared with, as a clause.
+/// What the plan is compared with.
 pub(crate) fn basis(basis: &Basis, code: impl Fn(&str) -> String) -> String {
     match basis {
-        Basis::Revision(revision) => format!("compared with {}", code(revision)),
-        Basis::Store => "compared with the store".to_owned(),
+        Basis::Revision(revision) => code(revision),
+        Basis::Store => "the store".to_owned(),
     }
 }
 
-/// `3 steps change, 2 follow; 24 controls are judged again`.
+/// `3 steps change, 2 follow; 24 controls judged again`.
 pub(crate) fn image_line(image: &ImageDiff) -> String {
     let steps = count(image.layers.len(), "step");
     let follow = image
@@ -99,7 +99,8 @@ pub(crate) fn image_line(image: &ImageDiff) -> String {
         ChangeKind::Changed | ChangeKind::Cascade => {
             let own = image.layers.len() - follow;
             let verb = if own == 1 { "changes" } else { "change" };
-            format!("{} {verb}, {follow} follow", count(own, "step"))
+            let follows = if follow == 1 { "follows" } else { "follow" };
+            format!("{} {verb}, {follow} {follows}", count(own, "step"))
         }
     };
     if image.controls_judged_again > 0 {

@@ -1,0 +1,233 @@
+use forge_diag::{Diagnostic, SourceMap, Span, codes};
+use forge_model::{CheckResult, Level, Origin, Provenance, Status, Verdict};
+use forge_report::{ImageVerdicts, Tally, code_quality, junit, tally, verdicts_text};
+
+fn result(text: &str, status: Status) -> CheckResult {
+    CheckResult {
+        text: text.to_owned(),
+        status,
+        message: None,
+        evidence: None,
+        vacuous: false,
+        origin: Origin::new("specs/controls/beegfs.kdl", 12, 5),
+        provenance: None,
+    }
+}
+
+fn verdict(control: &str, level: Level, status: Status, results: Vec<CheckResult>) -> Verdict {
+    Verdict {
+        control: control.to_owned(),
+        profile: "site".to_owned(),
+        title: format!("About {control}"),
+        impact: 0.7,
+        level,
+        status,
+        results,
+        origin: Origin::new("specs/controls/beegfs.kdl", 10, 1),
+    }
+}
+
+/// Passed, failed with all details, twice the same text, left to a later level and judged there,
+/// left for good, skipped without results, an error, and a failure that does not block.
+fn verdicts() -> Vec<Verdict> {
+    let mut failed = result("file /etc/beegfs.conf: mode is \"0600\"", Status::Failed);
+    failed.message = Some("found \"0644\"\nin <etc> & more".to_owned());
+    failed.evidence = Some("/etc/beegfs.conf".to_owned());
+    let origin = Some(Origin::new("specs/roles/beegfs.kdl", 8, 1));
+    failed.provenance = Some(Provenance {
+        layer: "beegfs/files".to_owned(),
+        origin,
+    });
+    let mut vacuous = result("package telnet: is not installed", Status::Passed);
+    vacuous.vacuous = true;
+    let later = || result("service munge: is running", Status::NotKnownHere);
+    let now = result("service munge: is running", Status::Passed);
+    let mut error = result("command `x`: exit status is 0", Status::Error);
+    error.message = Some("the command did not end within 10 s".to_owned());
+    let minor = result("file /etc/issue: is absent", Status::Failed);
+    let mut minor = verdict("note", Level::Tree, Status::Failed, vec![minor]);
+    minor.impact = 0.0;
+    vec![
+        verdict(
+            "absent",
+            Level::Tree,
+            Status::Passed,
+            vec![vacuous.clone(), vacuous],
+        ),
+        verdict("beegfs-4", Level::Tree, Status::Failed, vec![failed]),
+        verdict("munge", Level::Tree, Status::NotKnownHere, vec![later()]),
+        verdict("munge", Level::Booted, Status::Passed, vec![now]),
+        verdict("never", Level::Booted, Status::NotKnownHere, vec![later()]),
+        verdict("only", Level::Tree, Status::Skipped, Vec::new()),
+        verdict("slow", Level::Container, Status::Error, vec![error]),
+        minor,
+    ]
+}
+
+#[test]
+fn a_control_counts_once() {
+    let want = Tally {
+        passed: 2,
+        failed: 2,
+        skipped: 1,
+        errors: 1,
+        not_judged: 1,
+    };
+    assert_eq!(tally(&verdicts()), want);
+}
+
+#[test]
+fn text_names_what_was_found_and_who_made_it() {
+    let verdicts = verdicts();
+    let images = [
+        ImageVerdicts {
+            image: "summit-compute",
+            verdicts: &verdicts,
+        },
+        ImageVerdicts {
+            image: "summit-gpu",
+            verdicts: &verdicts[..1],
+        },
+        ImageVerdicts {
+            image: "bare",
+            verdicts: &[],
+        },
+    ];
+    insta::assert_snapshot!(verdicts_text(&images, false), @r#"
+    summit-compute: 7 controls: 2 passed, 2 failed, 1 could not be judged, 1 skipped, 1 left to a later level
+      failed  beegfs-4: About beegfs-4 (tree, impact 0.7, specs/controls/beegfs.kdl:10)
+        failed  file /etc/beegfs.conf: mode is "0600" at specs/controls/beegfs.kdl:12
+                found "0644"
+                in <etc> & more
+                evidence: /etc/beegfs.conf
+                made by beegfs/files at specs/roles/beegfs.kdl:8
+      later   never: About never (booted, impact 0.7, specs/controls/beegfs.kdl:10)
+        later   service munge: is running at specs/controls/beegfs.kdl:12
+      skipped only: About only (tree, impact 0.7, specs/controls/beegfs.kdl:10)
+      error   slow: About slow (container, impact 0.7, specs/controls/beegfs.kdl:10)
+        error   command `x`: exit status is 0 at specs/controls/beegfs.kdl:12
+                the command did not end within 10 s
+      failed  note: About note (tree, impact 0, does not block, specs/controls/beegfs.kdl:10)
+        failed  file /etc/issue: is absent at specs/controls/beegfs.kdl:12
+    summit-gpu: 1 control: 1 passed
+    bare: 0 controls
+    "#);
+    insta::assert_snapshot!(verdicts_text(&images[1..2], true), @r#"
+    summit-gpu: 1 control: 1 passed
+      passed  absent: About absent (tree, impact 0.7, specs/controls/beegfs.kdl:10)
+        passed  package telnet: is not installed at specs/controls/beegfs.kdl:12
+                holds because something is absent
+        passed  package telnet: is not installed at specs/controls/beegfs.kdl:12
+                holds because something is absent
+    "#);
+}
+
+#[test]
+fn junit_is_as_gitlab_reads_it() {
+    let verdicts = verdicts();
+    let images = [ImageVerdicts {
+        image: "summit-compute",
+        verdicts: &verdicts,
+    }];
+    insta::assert_snapshot!(junit(&images).unwrap(), @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites name="forge" tests="8" skipped="3" failures="1" errors="1">
+        <testsuite name="summit-compute" tests="8" skipped="3" errors="1" failures="1">
+            <testcase name="absent: package telnet: is not installed" classname="summit-compute" file="specs/controls/beegfs.kdl"/>
+            <testcase name="absent: package telnet: is not installed (2)" classname="summit-compute" file="specs/controls/beegfs.kdl"/>
+            <testcase name="beegfs-4: file /etc/beegfs.conf: mode is &quot;0600&quot;" classname="summit-compute" file="specs/controls/beegfs.kdl">
+                <failure>found &quot;0644&quot;
+    in &lt;etc&gt; &amp; more
+    evidence: /etc/beegfs.conf
+    made by beegfs/files at specs/roles/beegfs.kdl:8
+    expected at specs/controls/beegfs.kdl:12
+    control beegfs-4 of profile site, impact 0.7, judged at the level `tree`</failure>
+            </testcase>
+            <testcase name="munge: service munge: is running" classname="summit-compute" file="specs/controls/beegfs.kdl"/>
+            <testcase name="never: service munge: is running" classname="summit-compute" file="specs/controls/beegfs.kdl">
+                <skipped>not known at the level `booted`
+    expected at specs/controls/beegfs.kdl:12
+    control never of profile site, impact 0.7, judged at the level `booted`</skipped>
+            </testcase>
+            <testcase name="only: About only" classname="summit-compute" file="specs/controls/beegfs.kdl">
+                <skipped>control at specs/controls/beegfs.kdl:10</skipped>
+            </testcase>
+            <testcase name="slow: command `x`: exit status is 0" classname="summit-compute" file="specs/controls/beegfs.kdl">
+                <error>the command did not end within 10 s
+    expected at specs/controls/beegfs.kdl:12
+    control slow of profile site, impact 0.7, judged at the level `container`</error>
+            </testcase>
+            <testcase name="note: file /etc/issue: is absent" classname="summit-compute" file="specs/controls/beegfs.kdl">
+                <skipped>does not block, its impact is 0
+    expected at specs/controls/beegfs.kdl:12
+    control note of profile site, impact 0, judged at the level `tree`</skipped>
+            </testcase>
+        </testsuite>
+    </testsuites>
+    "#);
+}
+
+#[test]
+fn findings_have_fingerprints_that_survive_a_move() {
+    let report = |prefix: &str| {
+        let mut sources = SourceMap::new();
+        let file = sources.add("specs/a.kdl", format!("{prefix}role x\nrole x\n"));
+        let at = |start: usize| Span::new(file, prefix.len() + start, prefix.len() + start + 4);
+        let finding = |start| {
+            let found = Diagnostic::error(codes::SPEC_DUPLICATE, "`x` is declared twice");
+            found.at(at(start), "here").help("keep one")
+        };
+        let whole = Diagnostic::warning(codes::SPEC_PROJECT, "the project has no image");
+        code_quality(&[finding(0), finding(7), whole], &sources)
+    };
+    let first = report("");
+    insta::assert_snapshot!(first, @r#"
+    [
+      {
+        "description": "`x` is declared twice; keep one",
+        "check_name": "forge::spec::duplicate",
+        "fingerprint": "85e8ef26a3bef82253d078802e5d7de67bb287f1cc501f204f62b115abf98ecb",
+        "severity": "critical",
+        "location": {
+          "path": "specs/a.kdl",
+          "lines": {
+            "begin": 1
+          }
+        }
+      },
+      {
+        "description": "`x` is declared twice; keep one",
+        "check_name": "forge::spec::duplicate",
+        "fingerprint": "78f6284fd47ba3bd80bb7c5dad8aa1096a0d46fc7eba344b21c4b73a5561e6ca",
+        "severity": "critical",
+        "location": {
+          "path": "specs/a.kdl",
+          "lines": {
+            "begin": 2
+          }
+        }
+      },
+      {
+        "description": "the project has no image",
+        "check_name": "forge::spec::project",
+        "fingerprint": "ef46be7932b452f52e2be09db41a97300a081e427822bf714de4d32d7a1da511",
+        "severity": "minor",
+        "location": {
+          "path": "forge.kdl",
+          "lines": {
+            "begin": 1
+          }
+        }
+      }
+    ]
+    "#);
+    let fingerprints = |text: &str| -> Vec<String> {
+        text.lines()
+            .filter(|line| line.contains("fingerprint"))
+            .map(str::to_owned)
+            .collect()
+    };
+    let moved = fingerprints(&report("\n\n"));
+    assert_eq!(moved, fingerprints(&first));
+    assert_ne!(moved[0], moved[1]);
+}
