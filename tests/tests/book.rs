@@ -2,11 +2,14 @@
 //!
 //! `FORGE_BLESS=1 cargo test -p forge-test --test book` writes the generated pages anew.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use forge_diag::{Sink, SourceMap, codes};
+use forge_syntax::reference::{Child, Default, Field, NodeKind};
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/src")
@@ -39,6 +42,103 @@ fn the_catalogue_of_diagnostics_is_printed() {
         writeln!(page, "| `{}` | {} |", code.name, code.meaning).unwrap();
     }
     assert_page("reference/diagnostics.md", &page);
+}
+
+const INTRODUCTION: &str = r##"# The spec language
+
+Specs are [KDL 2](https://kdl.dev) files. A project is a directory with a `forge.kdl`, usually the
+root of a git repository. Every `*.kdl` file below it is read, but for hidden directories, what git
+ignores, and directories with a `forge.kdl` of their own. The order of files and of declarations
+makes no difference. Paths are relative to the file that names them and may not leave the project.
+
+Names, versions, hashes, modes and paths are texts in quotes. In a text, `${name}` puts a
+parameter's value in; `$${` is a literal `${`; in a raw text (`#"…"#`) nothing is put in. Neither
+the environment nor the clock can be read.
+
+A parameter gets its value from, the strongest first: the node that uses the role, the image's
+`set`, the `set` of the image named by `from`, the role's default.
+
+This page is written from the tables that the decoder itself reads.
+"##;
+
+#[test]
+fn the_language_is_described_as_it_is_decoded() {
+    use forge_control::reference::NODE_KINDS;
+    use forge_spec::reference::{body, inner, top_level};
+
+    let mut page = INTRODUCTION.to_owned();
+    page.push_str("\n## At the top of a file\n");
+    for kind in top_level() {
+        describe(&mut page, "", kind);
+    }
+    page.push_str("\n## In roles and images\n");
+    for kind in body() {
+        describe(&mut page, "", kind);
+    }
+    page.push_str("\n## In one declaration alone\n");
+    for (owner, kind) in inner() {
+        describe(&mut page, &format!(" in `{owner}`"), kind);
+    }
+    page.push_str("\n## Profiles and controls\n");
+    for kind in NODE_KINDS {
+        describe(&mut page, "", kind);
+    }
+    assert_page("reference/language.md", &page);
+}
+
+fn describe(page: &mut String, place: &str, kind: &NodeKind) {
+    write!(page, "\n### `{}`{place}\n\n{}\n", kind.name, kind.doc).unwrap();
+    table(page, "argument", "", kind.args);
+    table(page, "property", "=", kind.props);
+    if !kind.children.is_empty() {
+        page.push_str("\n| child | |\n|---|---|\n");
+    }
+    for Child { name, doc } in kind.children {
+        writeln!(page, "| `{name}` | {} |", cell(doc)).unwrap();
+    }
+    if !kind.example.is_empty() {
+        write!(page, "\n```kdl\n{}\n```\n", kind.example).unwrap();
+    }
+}
+
+fn table(page: &mut String, what: &str, mark: &str, fields: &[Field]) {
+    if fields.is_empty() {
+        return;
+    }
+    write!(
+        page,
+        "\n| {what} | is | without it | |\n|---|---|---|---|\n"
+    )
+    .unwrap();
+    for Field {
+        name,
+        ty,
+        default,
+        doc,
+    } in fields
+    {
+        let name = if mark.is_empty() {
+            (*name).to_owned()
+        } else {
+            format!("`{name}{mark}`")
+        };
+        let without = match default {
+            Default::Required => "an error".to_owned(),
+            Default::None => String::new(),
+            Default::Is(value) => format!("`{value}`"),
+        };
+        writeln!(
+            page,
+            "| {name} | {} | {without} | {} |",
+            cell(ty),
+            cell(doc)
+        )
+        .unwrap();
+    }
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
 }
 
 /// All fenced KDL texts of the book and the README, with the page and line where they begin.
