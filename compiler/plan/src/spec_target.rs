@@ -1,21 +1,26 @@
 //! The spec as a target of controls: what it already says of an image is judged before anything
 //! is built.
 
+mod pattern;
+mod violation;
+
 use std::collections::BTreeMap;
 
-use forge_diag::{Diagnostic, SourceMap, Span, codes};
 use forge_judge::facts::Facts;
 use forge_model::{
     Account, Answer, Change, ChangeKind, CommandOutput, Content, FileStat, Files, GroupRecord,
     ImagePath, InstalledPackage, KernelSetting, Level, NoAnswer, Origin, Provenance, Resource,
-    Sources, Status, Target, UnitState, Verdict,
+    Sources, Target, UnitState, Verdict,
 };
 use forge_spec::{BaseKind, ItemKind, ResolvedImage};
 
+pub use self::violation::violations;
+
+use self::pattern::{join, removes};
 use crate::items::PartChanges;
 
 /// Judges every control of an image by the spec alone. What the spec does not say is
-/// [`Status::NotKnownHere`], so most controls have to be judged again in the built tree.
+/// `NotKnownHere`, so most controls have to be judged again in the built tree.
 pub fn judge_spec(image: &ResolvedImage, sources: &dyn Sources) -> Vec<Verdict> {
     let target = SpecTarget::new(image, sources);
     let controls = image.profiles.iter().flat_map(|profile| &profile.controls);
@@ -24,47 +29,8 @@ pub fn judge_spec(image: &ResolvedImage, sources: &dyn Sources) -> Vec<Verdict> 
         .collect()
 }
 
-/// The findings of verdicts that block, with the place that asks and the place that breaks it.
-/// Verdicts of several images that fail alike give equal diagnostics, which a sink shows once.
-pub fn violations(verdicts: &[Verdict], map: &SourceMap) -> Vec<Diagnostic> {
-    let span = |origin: &Origin| map.span_at(&origin.file, origin.line, origin.column);
-    let mut found = Vec::new();
-    for verdict in verdicts.iter().filter(|verdict| verdict.blocks()) {
-        for result in verdict.findings() {
-            let state = if result.status == Status::Error {
-                "cannot be judged"
-            } else {
-                "fails"
-            };
-            let headline = format!("control `{}` {state}: {}", verdict.control, result.text);
-            let why = result.message.clone().unwrap_or_default();
-            let made = result
-                .provenance
-                .as_ref()
-                .and_then(|made| made.origin.as_ref());
-            let made = made.and_then(span);
-            let asked = span(&result.origin);
-            let diagnostic = Diagnostic::error(codes::CONTROL_VIOLATED, headline)
-                .help("change what the spec says, or what the control asks for");
-            found.push(label(diagnostic, made, asked, why));
-        }
-    }
-    found
-}
-
-fn label(
-    diagnostic: Diagnostic,
-    made: Option<Span>,
-    asked: Option<Span>,
-    why: String,
-) -> Diagnostic {
-    match (made, asked) {
-        (Some(made), Some(asked)) => diagnostic.at(made, why).and(asked, "this is asked for"),
-        (Some(made), None) => diagnostic.at(made, why),
-        (None, Some(asked)) => diagnostic.at(asked, why),
-        (None, None) => diagnostic.note(why),
-    }
-}
+/// A phase's name, and a part's changes in it.
+type Phase = (&'static str, fn(&PartChanges) -> &[Change]);
 
 /// Something that the spec declares, and where.
 struct Declared<T> {
@@ -149,7 +115,7 @@ impl<'a> SpecTarget<'a> {
             .iter()
             .map(|part| (part.name.as_str(), PartChanges::of(part)))
             .collect();
-        let phases: [(&str, fn(&PartChanges) -> &[Change]); 5] = [
+        let phases: [Phase; 5] = [
             ("early-accounts", |changes| &changes.early_accounts),
             ("accounts", |changes| &changes.accounts),
             ("files", |changes| &changes.files),
@@ -387,48 +353,6 @@ const MAX_LINKS: usize = 40;
 
 fn unknown<T>(why: String) -> Answer<T> {
     Err(NoAnswer::Unknown(why))
-}
-
-fn join(link: &str, target: &str) -> String {
-    if target.starts_with('/') {
-        return target.to_owned();
-    }
-    let mut parts: Vec<&str> = link.split('/').collect();
-    parts.pop();
-    for part in target.split('/') {
-        match part {
-            "." | "" => {}
-            ".." => drop(parts.pop()),
-            _ => parts.push(part),
-        }
-    }
-    parts.join("/")
-}
-
-/// Whether a pattern of `remove` takes a path away, itself or with a directory above it.
-fn removes(pattern: &str, path: &ImagePath) -> bool {
-    let patterns: Vec<&[u8]> = pattern
-        .as_bytes()
-        .split(|b| *b == b'/')
-        .filter(|part| !part.is_empty())
-        .collect();
-    let parts: Vec<&[u8]> = path.components().collect();
-    !patterns.is_empty()
-        && parts.len() >= patterns.len()
-        && patterns
-            .iter()
-            .zip(&parts)
-            .all(|(pattern, part)| glob(pattern, part))
-}
-
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    match pattern.split_first() {
-        None => text.is_empty(),
-        Some((b'*', rest)) => (0..=text.len()).any(|skip| glob(rest, &text[skip..])),
-        Some((wanted, rest)) => text.split_first().is_some_and(|(first, others)| {
-            (*wanted == b'?' || wanted == first) && glob(rest, others)
-        }),
-    }
 }
 
 impl Files for SpecTarget<'_> {
