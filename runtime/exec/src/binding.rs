@@ -225,7 +225,7 @@ mod tests {
         }
     }
 
-    fn special(at: &str, kind: EntryKind) -> Manifest {
+    fn special(at: &str, kind: &EntryKind) -> Manifest {
         let mut manifest = manifest(at, &Node::Dir);
         for entry in manifest.entries.values_mut() {
             entry.kind = kind.clone();
@@ -233,10 +233,12 @@ mod tests {
         manifest
     }
 
+    type Case<'a> = (&'a str, Manifest, Option<(&'a str, Breach)>);
+
     #[test]
     fn changed_declarations_are_found() {
         let opaque = EntryKind::Directory { opaque: true };
-        let cases: &[(&str, Manifest, Option<(&str, Breach)>)] = &[
+        let cases: &[Case<'_>] = &[
             ("elsewhere", manifest("a/b/g", &Node::File("")), None),
             ("the same", manifest("a/b/f", &Node::File("x")), None),
             (
@@ -261,17 +263,17 @@ mod tests {
             ),
             (
                 "gone",
-                special("a/b/f", EntryKind::Whiteout),
+                special("a/b/f", &EntryKind::Whiteout),
                 Some(("a/b/f", Breach::Removed)),
             ),
             (
                 "parent gone",
-                special("a", EntryKind::Whiteout),
+                special("a", &EntryKind::Whiteout),
                 Some(("a/b/f", Breach::Removed)),
             ),
             (
                 "parent opaque",
-                special("a", opaque),
+                special("a", &opaque),
                 Some(("a/b/f", Breach::Removed)),
             ),
             (

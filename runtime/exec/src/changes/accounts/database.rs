@@ -41,7 +41,8 @@ impl Database {
         })
     }
 
-    pub(super) fn write(self, work: &mut Working<'_>) {
+    pub(super) fn write(mut self, work: &mut Working<'_>) {
+        self.origins.sort_unstable();
         let tables = [
             self.passwd,
             self.group,

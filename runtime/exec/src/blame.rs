@@ -1,1 +1,0 @@
-//! Which layer, package and line of the spec made a path.

@@ -1,0 +1,331 @@
+use forge_model::{
+    Content, Digest, Entry, PackageSources, Packages, Run, SecretFile, SecretReference,
+    SecretSource, SourceFile, Stamp, TreeEntry,
+};
+
+use super::*;
+use crate::changes::testing::{Image, Node, file, group, numbered, origin, path, remove, user};
+
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\n";
+
+fn debian() -> Action {
+    let sources = PackageSources {
+        suite: "bookworm".to_owned(),
+        components: Vec::new(),
+        updates: false,
+        mirror: None,
+        security: None,
+    };
+    let arch = "amd64".to_owned();
+    Action::Base(Base::Debian {
+        arch,
+        sources,
+        exclude_paths: Vec::new(),
+    })
+}
+
+fn packages() -> Action {
+    Action::Packages(Packages {
+        arch: "amd64".to_owned(),
+        names: Vec::new(),
+    })
+}
+
+fn source(at: &str) -> SourceFile {
+    SourceFile {
+        path: at.to_owned(),
+        digest: Digest::of(b""),
+        size: 0,
+        executable: false,
+    }
+}
+
+fn run() -> Action {
+    Action::Run(Run {
+        name: "tune".to_owned(),
+        script: source("tune.sh"),
+        inputs: Vec::new(),
+        environment: BTreeMap::new(),
+        secrets: Vec::new(),
+        protected: Vec::new(),
+        origin: origin(50),
+    })
+}
+
+fn secret() -> Action {
+    let secret = SecretReference {
+        name: "key".to_owned(),
+        source: SecretSource::Age(source("key.age")),
+        origin: origin(60),
+    };
+    let root = || "root".to_owned();
+    let file = SecretFile {
+        path: path("/lib/secret/key"),
+        mode: 0o400,
+        owner: root(),
+        group: root(),
+        secret,
+        origin: origin(61),
+    };
+    Action::Secrets(Secrets { files: vec![file] })
+}
+
+fn stamp() -> Action {
+    Action::Stamp(Stamp {
+        image: "x".to_owned(),
+        cluster: "x".to_owned(),
+        image_type: "x".to_owned(),
+        cmdline: None,
+        output: None,
+        secrets: Vec::new(),
+        origin: origin(70),
+    })
+}
+
+/// A stack of layers with the contents of all.
+struct Stack {
+    contents: BTreeMap<Digest, Vec<u8>>,
+    layers: Vec<(String, Action, Manifest)>,
+}
+
+impl Stack {
+    fn add(&mut self, label: &str, action: Action, nodes: &[(&str, Node<'_>)]) {
+        let image = Image::new(nodes);
+        let entries = image
+            .tree
+            .iter()
+            .map(|(at, found)| (at.clone(), found.entry.clone()));
+        // Directories that the layer only passes through are no entries of it.
+        let named = |at: &ImagePath, entry: &Entry| {
+            !entry.kind.is_directory() || nodes.iter().any(|(node, _)| path(node) == *at)
+        };
+        let entries = entries.filter(|(at, entry)| named(at, entry)).collect();
+        self.contents.extend(image.contents);
+        self.layers
+            .push((label.to_owned(), action, Manifest { entries }));
+    }
+
+    fn blamer(&self) -> Blamer<'_> {
+        let layers = self.layers.iter();
+        let layers = layers.map(|(label, action, manifest)| BlameLayer {
+            label,
+            action,
+            manifest,
+        });
+        Blamer::new(layers, &|_, entry| self.read(entry)).unwrap()
+    }
+
+    fn read(&self, entry: &TreeEntry) -> std::io::Result<Vec<u8>> {
+        match &entry.entry.kind {
+            EntryKind::File { digest, .. } => Ok(self.contents[digest].clone()),
+            _ => Err(std::io::ErrorKind::InvalidInput.into()),
+        }
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "a table of layers")]
+fn stack() -> Stack {
+    let mut stack = Stack {
+        contents: BTreeMap::new(),
+        layers: Vec::new(),
+    };
+    stack.add(
+        "base",
+        debian(),
+        &[
+            ("lib", Node::Link("usr/lib")),
+            ("usr", Node::Dir),
+            ("usr/lib", Node::Dir),
+            ("usr/lib/libc.so", Node::File("c")),
+            ("usr/bin/tool.old", Node::File("t")),
+            ("usr/bin/tool", Node::File("other")),
+            ("etc/passwd", Node::File(PASSWD)),
+            ("etc/group", Node::File("root:x:0:\n")),
+            ("etc/conf", Node::File("1")),
+            (
+                "var/lib/dpkg/info/libc6:amd64.list",
+                Node::File("/.\n/lib\n/lib/libc.so\n/usr\n"),
+            ),
+            (
+                "var/lib/dpkg/info/tool.list",
+                Node::File("/.\n/usr\n/usr/bin\n/usr/bin/tool\n/etc/conf\n/usr/lib\n"),
+            ),
+            ("var/lib/dpkg/info/tool.postinst", Node::File("#!/bin/sh\n")),
+            (
+                "var/lib/dpkg/info/other.list",
+                Node::File("/usr\n/usr/bin/tool\n"),
+            ),
+            (
+                "var/lib/dpkg/diversions",
+                Node::File("/usr/bin/tool\n/usr/bin/tool.old\nother\n"),
+            ),
+        ],
+    );
+    stack.add(
+        "more packages",
+        packages(),
+        &[
+            ("etc/shells", Node::File("s")),
+            ("usr/bin/new", Node::File("n")),
+            (
+                "var/lib/dpkg/info/new.list",
+                Node::File("/.\n/usr\n/usr/bin\n/usr/bin/new\n"),
+            ),
+        ],
+    );
+    let changes = [
+        file("/lib/own/file", "own"),
+        user("db", None, true),
+        group("hpc", None, false),
+        remove("/etc/conf"),
+    ];
+    let below = Tree::merge(stack.layers.iter().map(|(_, _, manifest)| manifest));
+    let read = |_: &ImagePath, entry: &TreeEntry| stack.read(entry);
+    let list = numbered(&changes);
+    let draft = changes::apply(&list, &View::new(&below, &read)).unwrap();
+    for content in draft.contents.into_values() {
+        if let changes::DraftContent::Bytes(bytes) = content {
+            stack.contents.insert(Digest::of(&bytes), bytes);
+        }
+    }
+    stack.layers.push((
+        "files".to_owned(),
+        Action::Changes(Changes { changes: list }),
+        draft.manifest,
+    ));
+    stack.add(
+        "run",
+        run(),
+        &[
+            ("etc/tuned", Node::File("1")),
+            ("usr/bin/new", Node::File("2")),
+        ],
+    );
+    stack.add(
+        "secrets",
+        secret(),
+        &[
+            ("usr/lib/secret", Node::Dir),
+            ("usr/lib/secret/key", Node::File("k")),
+        ],
+    );
+    stack.add("stamp", stamp(), &[("etc/forge-release", Node::File("r"))]);
+    stack
+}
+
+#[test]
+fn every_path_has_its_maker() {
+    let stack = stack();
+    let blamer = stack.blamer();
+    let cases = [
+        ("/usr/lib/libc.so", "base", "package libc6:amd64"),
+        ("/lib/libc.so", "base", "package libc6:amd64"),
+        ("/lib", "base", "package libc6:amd64"),
+        ("/usr", "base", "packages libc6:amd64, other, tool"),
+        ("/usr/bin/tool", "base", "package other"),
+        ("/usr/bin/tool.old", "base", "package tool"),
+        ("/etc/passwd", "files", "role.kdl:2, role.kdl:3"),
+        ("/etc/group", "files", "role.kdl:2, role.kdl:3"),
+        (
+            "/etc/shells",
+            "more packages",
+            "a maintainer script or the installer",
+        ),
+        (
+            "/var/lib/dpkg/info/tool.postinst",
+            "base",
+            "dpkg's record of package tool",
+        ),
+        ("/lib/own/file", "files", "role.kdl:1"),
+        ("/usr/lib/own", "files", "role.kdl:1"),
+        ("/usr/bin/new", "run", "script tune at role.kdl:50"),
+        ("/etc/tuned", "run", "script tune at role.kdl:50"),
+        (
+            "/usr/lib/secret/key",
+            "secrets",
+            "secret file at role.kdl:61",
+        ),
+        ("/usr/lib/secret", "secrets", "secret file at role.kdl:61"),
+        (
+            "/etc/forge-release",
+            "stamp",
+            "stamp of the image at role.kdl:70",
+        ),
+    ];
+    for (at, label, maker) in cases {
+        let blame = blamer.blame(&path(at)).unwrap();
+        assert_eq!(
+            (blame.label.as_str(), blame.maker.to_string().as_str()),
+            (label, maker),
+            "{at}"
+        );
+    }
+    assert_eq!(blamer.blame(&path("/etc/conf")), None);
+    assert_eq!(blamer.all().count(), blamer.tree().len());
+    for blame in blamer.all() {
+        assert_ne!(blame.maker, Maker::Declared(Vec::new()), "{}", blame.path);
+    }
+}
+
+#[test]
+fn a_removal_is_named() {
+    let stack = stack();
+    let blamer = stack.blamer();
+    let gone = blamer.removal(&path("/etc/conf")).unwrap();
+    assert_eq!(
+        (gone.label.as_str(), gone.maker),
+        ("files", Maker::Declared(vec![origin(4)]))
+    );
+    assert_eq!(blamer.removal(&path("/etc/passwd")), None);
+    assert_eq!(blamer.removal(&path("/never/there")), None);
+}
+
+#[test]
+fn bases_of_the_project_name_its_files() {
+    let action = Action::Base(Base::Tree {
+        arch: "amd64".to_owned(),
+        directory: "golden".to_owned(),
+        files: vec![(path("/etc/x"), source("golden/etc/x"))],
+    });
+    let mut stack = Stack {
+        contents: BTreeMap::new(),
+        layers: Vec::new(),
+    };
+    stack.add(
+        "base",
+        action,
+        &[("etc", Node::Dir), ("etc/x", Node::File("x"))],
+    );
+    let blamer = stack.blamer();
+    assert_eq!(
+        blamer.blame(&path("/etc/x")).unwrap().maker,
+        Maker::Source("golden/etc/x".to_owned())
+    );
+    assert_eq!(
+        blamer.blame(&path("/etc")).unwrap().maker,
+        Maker::Source("golden".to_owned())
+    );
+}
+
+#[test]
+fn changes_that_do_not_fit_are_an_error() {
+    let change = crate::changes::testing::owned_file("/x", "", "nobody-there", "root");
+    assert!(matches!(
+        &change,
+        forge_model::ChangeKind::File {
+            content: Content::Text(_),
+            ..
+        }
+    ));
+    let action = Action::Changes(Changes {
+        changes: numbered(&[change]),
+    });
+    let manifest = Manifest::default();
+    let layer = BlameLayer {
+        label: "files",
+        action: &action,
+        manifest: &manifest,
+    };
+    let failed = Blamer::new([layer], &|_, _| Ok(Vec::new())).unwrap_err();
+    assert!(matches!(failed, BlameError::Changes { errors, .. } if errors.len() == 1));
+}
