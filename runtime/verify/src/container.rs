@@ -15,7 +15,8 @@ use crate::TreeTarget;
 /// What containers of an image need of the run that they are part of.
 #[derive(Clone, Copy)]
 pub struct Containers<'a> {
-    /// Mounts the image's layers, secrets included.
+    /// Mounts the image's layers, secrets included. Called for each command that is not run in a
+    /// booted container, so that none sees what another wrote.
     pub mount: &'a dyn Fn() -> Result<Mounted, String>,
     /// The mount takes no writes, so containers get a volatile overlay on top of it. False where
     /// the mount has an upper of its own that is thrown away: overlays nest only so deep.
@@ -68,7 +69,6 @@ impl Containers<'_> {
 pub struct ContainerTarget<'a> {
     tree: TreeTarget<'a>,
     containers: Containers<'a>,
-    root: &'a Path,
     commands: AtomicU32,
 }
 
@@ -78,12 +78,11 @@ const STARTED: &str = "/run/forge-started";
 const START: &str = ": >/run/forge-started/yes && exec /bin/sh -c \"$1\"";
 
 impl<'a> ContainerTarget<'a> {
-    /// Containers of what is mounted at `root`.
-    pub fn new(tree: TreeTarget<'a>, containers: Containers<'a>, root: &'a Path) -> Self {
+    /// Containers of the image whose files `tree` shows.
+    pub fn new(tree: TreeTarget<'a>, containers: Containers<'a>) -> Self {
         Self {
             tree,
             containers,
-            root,
             commands: AtomicU32::new(0),
         }
     }
@@ -92,10 +91,11 @@ impl<'a> ContainerTarget<'a> {
         let number = self.commands.fetch_add(1, Ordering::Relaxed);
         let started = self.containers.scratch.join(format!("command-{number}"));
         std::fs::create_dir_all(&started).map_err(|error| error.to_string())?;
+        let mounted = (self.containers.mount)()?;
         let words = ["/bin/sh", "-c", START, "sh", line].map(Into::into);
         let mut sandbox = self
             .containers
-            .sandbox(self.root, Payload::Run(words.into()));
+            .sandbox(mounted.path(), Payload::Run(words.into()));
         sandbox.binds.push(Bind {
             host: started.clone(),
             container: STARTED.into(),

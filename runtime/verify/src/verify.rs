@@ -44,9 +44,7 @@ pub fn verify(
             (verdicts, record, None)
         }
         Level::Container => {
-            let containers = needed()?;
-            let mounted = (containers.mount)().map_err(VerifyError::Mount)?;
-            let target = ContainerTarget::new(tree, containers, mounted.path());
+            let target = ContainerTarget::new(tree, needed()?);
             let (verdicts, record) = judge_all(action, &target);
             (verdicts, record, None)
         }
