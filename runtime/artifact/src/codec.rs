@@ -62,8 +62,8 @@ impl Codec {
         }
     }
 
-    /// An encoder that gathers the compressed bytes in memory.
-    pub(crate) fn encoder(self) -> Result<Encoder, PackError> {
+    /// An encoder for `size` bytes that gathers the compressed ones in memory.
+    pub(crate) fn encoder(self, size: u64) -> Result<Encoder, PackError> {
         Ok(match self.compression {
             Compression::Gzip => {
                 // No name, no time, no extra field, no operating system: the kernel panics at an
@@ -78,6 +78,10 @@ impl Codec {
             Compression::Zstd => {
                 let encoder = zstd::Encoder::new(Vec::new(), self.level);
                 let mut encoder = encoder.map_err(|source| self.error(source))?;
+                // A frame that knows its size asks for no larger window: at level 22 a node would
+                // need 128 MiB to unpack a segment of 4 MiB.
+                let sized = encoder.set_pledged_src_size(Some(size));
+                sized.map_err(|source| self.error(source))?;
                 // Without it neither kernel nor tools notice a flipped byte.
                 encoder
                     .include_checksum(true)
@@ -149,7 +153,10 @@ mod tests {
 
     #[test]
     fn gzip_members_have_a_bare_header() {
-        let mut encoder = Codec::new(Compression::Gzip, 6).unwrap().encoder().unwrap();
+        let mut encoder = Codec::new(Compression::Gzip, 6)
+            .unwrap()
+            .encoder(1)
+            .unwrap();
         encoder.write_all(b"x").unwrap();
         let bytes = encoder.finish().unwrap();
         // RFC 1952: magic, deflate, no flags, no time, no extra flags, unknown system.
@@ -158,16 +165,24 @@ mod tests {
 
     #[test]
     fn zstd_frames_ask_for_a_window_that_a_kernel_gives() {
-        let mut encoder = Codec::new(Compression::Zstd, 22)
-            .unwrap()
-            .encoder()
-            .unwrap();
-        encoder.write_all(&vec![7; 100_000]).unwrap();
-        let bytes = encoder.finish().unwrap();
-        // RFC 8878, 3.1.1.1: magic, descriptor (no single segment, no dictionary, checksum),
-        // window descriptor with the exponent above 2^10 in its upper five bits.
-        assert_eq!(bytes[..4], 0xfd2f_b528_u32.to_le_bytes());
-        assert_eq!(bytes[4] & 0b0010_0111, 0b0000_0100);
-        assert!(u32::from(bytes[5] >> 3) + 10 <= 27);
+        let header = |size: u64| {
+            let codec = Codec::new(Compression::Zstd, 22).unwrap();
+            let Encoder::Zstd(mut encoder) = codec.encoder(size).unwrap() else {
+                unreachable!()
+            };
+            encoder.write_all(&vec![7; 100_000]).unwrap();
+            encoder.flush().unwrap();
+            encoder.get_ref()[..9].to_vec()
+        };
+        // RFC 8878, 3.1.1.1: magic; descriptor (bits 6 and 7 width of the content's size, bit 5
+        // single segment, bit 2 checksum, bits 0 and 1 dictionary). A single segment's window is
+        // its content; otherwise a byte with the exponent above 2^10 in its upper five bits.
+        let small = header(100_001);
+        assert_eq!(small[..4], 0xfd2f_b528_u32.to_le_bytes());
+        assert_eq!(small[4], 0b1010_0100);
+        assert_eq!(small[5..9], 100_001_u32.to_le_bytes());
+        let large = header(1 << 30);
+        assert_eq!(large[4], 0b1000_0100);
+        assert_eq!(large[5] >> 3, 27 - 10);
     }
 }
