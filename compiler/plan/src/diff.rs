@@ -243,7 +243,7 @@ fn step_change(old: &Node, new: &Node) -> LayerChange {
 
 /// The fields that differ between two keys. Fields of one name (packages, excluded paths) are
 /// compared as sets.
-pub(crate) fn field_changes(old: &[KeyField], new: &[KeyField]) -> Vec<FieldChange> {
+pub fn field_changes(old: &[KeyField], new: &[KeyField]) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     let names: BTreeSet<&str> = old.iter().chain(new).map(|field| field.name.as_str()).collect();
     for name in names {

@@ -25,7 +25,7 @@ pub struct Graph {
 
 /// A node of a [`Graph`], before numbering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Handle(NodeIndex);
+pub(crate) struct Handle(NodeIndex);
 
 impl Graph {
     /// An empty graph.

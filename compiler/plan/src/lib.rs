@@ -14,7 +14,9 @@ mod items;
 mod lower;
 mod spec_target;
 
-pub use diff::{FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges, diff};
+pub use diff::{
+    FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges, diff, field_changes,
+};
 pub use graph::Graph;
 pub use lower::{LowerError, lower};
 pub use spec_target::{SpecTarget, judge_spec, violations};

@@ -13,6 +13,7 @@ use forge_model::{
     PackageSources, Packages, Plan, Resolve, Run, SecretFile, SecretReference, Secrets, Stamp,
     Verdict, Verify,
 };
+use forge_diag::{Diagnostic, SourceMap, codes};
 use forge_spec::{BaseKind, ItemKind, Part, ResolvedImage, ResolvedSpec};
 
 use crate::graph::{Graph, Handle};
@@ -332,5 +333,18 @@ impl<'a> ImageLowering<'a> {
         let origins = vec![output.origin.clone()];
         let action = Action::Pack(pack);
         Some(self.graph.add(&image.name, "pack".to_owned(), action, &inputs, origins))
+    }
+}
+
+impl LowerError {
+    /// The mistake with its label.
+    pub fn diagnostic(&self, map: &SourceMap) -> Diagnostic {
+        let Origin { file, line, column } = &self.origin;
+        let diagnostic =
+            Diagnostic::error(codes::PLAN_GRAPH, self.message.clone()).help(self.help.clone());
+        match map.span_at(file, *line, *column) {
+            Some(span) => diagnostic.at(span, "asked for here"),
+            None => diagnostic,
+        }
     }
 }

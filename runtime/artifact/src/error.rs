@@ -105,3 +105,30 @@ impl PackError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_errors() {
+        let cases = [
+            (
+                io::ErrorKind::StorageFull,
+                "no space is left to write `out/x`",
+            ),
+            (
+                io::ErrorKind::QuotaExceeded,
+                "no space is left to write `out/x`",
+            ),
+            (
+                io::ErrorKind::NotFound,
+                "cannot write `out/x`: entity not found",
+            ),
+        ];
+        for (kind, want) in cases {
+            let error = PackError::io("write", Path::new("out/x"))(io::Error::from(kind));
+            assert_eq!(error.to_string(), want);
+        }
+    }
+}

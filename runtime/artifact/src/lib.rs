@@ -15,6 +15,7 @@ mod order;
 mod out;
 mod pack;
 mod segment;
+mod small;
 mod state;
 mod stream;
 
@@ -25,4 +26,5 @@ pub use manifest::{
 };
 pub use pack::{DEFAULT_KEEP, PackReport, PackRequest, SENTINEL, pack};
 pub use segment::{CachedSegment, ContentSource, NoCache, SegmentCache, SegmentKey};
+pub use small::SmallArchive;
 pub use state::{OutState, Wanted, refresh, state, up_to_date};

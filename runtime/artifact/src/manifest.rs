@@ -253,6 +253,82 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_format_stays_what_it_is() {
+        let mut manifest = sample();
+        manifest.add_revision(Some(&Revision {
+            commit: "f2666987".to_owned(),
+            dirty: true,
+        }));
+        manifest.layers.push(LayerFacts {
+            label: "base".to_owned(),
+            digest: Digest::of(b""),
+        });
+        manifest.packages.push(PackageFacts {
+            name: "init".to_owned(),
+            version: "1.65".to_owned(),
+            arch: "amd64".to_owned(),
+        });
+        manifest.capabilities.push("/usr/bin/ping".to_owned());
+        insta::assert_snapshot!(manifest.text(), @r#"
+        {
+          "version": 1,
+          "image": "summit-compute",
+          "cluster": "summit",
+          "type": "compute",
+          "digest": "0229ff7dec8a365f7300835d175494866d46e56fec330dad33cd3dc93df3c16d",
+          "arch": "amd64",
+          "dirty": true,
+          "revisions": [
+            {
+              "commit": "f2666987",
+              "dirty": true
+            }
+          ],
+          "archive": {
+            "file": "a",
+            "size": 1,
+            "unpacked": 2,
+            "blake3": "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
+            "sha256": "",
+            "codec": "zstd level 3",
+            "segments": "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+          },
+          "kernel": {
+            "file": "k",
+            "size": 1,
+            "blake3": "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
+            "sha256": "",
+            "version": "6.1",
+            "cmdline": null
+          },
+          "layers": [
+            {
+              "label": "base",
+              "digest": "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+            }
+          ],
+          "packages": [
+            {
+              "name": "init",
+              "version": "1.65",
+              "arch": "amd64"
+            }
+          ],
+          "capabilities": [
+            "/usr/bin/ping"
+          ],
+          "controls": {
+            "passed": 0,
+            "failed": 0,
+            "skipped": 0,
+            "errors": 0
+          },
+          "holds_secrets": false
+        }
+        "#);
+    }
+
+    #[test]
     fn another_version_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.json");

@@ -1,6 +1,5 @@
 //! Does one node: looks it up, and makes what is missing.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,7 +9,7 @@ use forge_store::{OutputKind, Record, Store};
 
 use crate::context::Context;
 use crate::error::StepError;
-use crate::freshness::{Lookup, own_fields};
+use crate::freshness::{Lookup, freshness, own_fields};
 use crate::keys::{self, Facts, Missing, Outputs};
 use crate::stack::Stack;
 use crate::steps;
@@ -185,6 +184,26 @@ impl std::fmt::Debug for Executor {
 }
 
 impl Executor {
+    /// Opens the secrets of the wanted nodes when some layer will be made, so that every new
+    /// layer is searched for their values. One that cannot be opened is reported by the step
+    /// that needs it.
+    pub fn open_secrets_ahead(&self, wanted: &std::collections::BTreeSet<NodeId>) {
+        let lookup = StoreLookup { context: &self.context, facts: &self.facts };
+        let states = freshness(&self.plan, wanted, &lookup, &self.facts);
+        let makes = |id: &NodeId| self.plan.node(*id).action.makes_layer();
+        if states.iter().all(|(id, state)| state.is_hit() || !makes(id)) {
+            return;
+        }
+        let actions = wanted.iter().map(|id| &self.plan.node(*id).action);
+        for secret in actions.flat_map(keys::secrets_of) {
+            let sources = self.context.sources.as_ref();
+            let opened = self.context.vault.open(secret, sources, &self.context.store);
+            if let Err(error) = opened {
+                tracing::debug!("secret {} stays closed: {error}", secret.name);
+            }
+        }
+    }
+
     /// Does one node: a hit, or the step of its kind and its record.
     pub fn execute(&self, id: NodeId, inputs: &Outputs) -> Result<Digest, StepError> {
         let node = self.plan.node(id);
@@ -334,20 +353,16 @@ impl Executor {
     }
 }
 
-/// Records of the nodes of an image, by node: what `why`, `blame` and reports start from.
-pub fn records(
-    plan: &Plan,
-    outputs: &Outputs,
+/// The key that a node's result is, or would be, kept under; none while an input is missing.
+pub fn current_key(
+    context: &Context,
     facts: &StoreFacts,
-    store: &Store,
-) -> BTreeMap<NodeId, Record> {
-    let mut found = BTreeMap::new();
-    for node in &plan.nodes {
-        if let Ok(key) = keys::action_key(plan, node.id, outputs, facts)
-            && let Some(record) = store.record(node.action.kind(), &key.digest)
-        {
-            found.insert(node.id, record);
-        }
-    }
-    found
+    plan: &Plan,
+    node: NodeId,
+    outputs: &Outputs,
+) -> Option<Key> {
+    let key = keys::action_key(plan, node, outputs, facts).ok()?;
+    let digests = keys::stack_outputs(plan, node, outputs).ok()?;
+    let stack = context.stack(&digests).ok()?;
+    Some(steps::narrow_key_of(&plan.node(node).action, &stack, facts).unwrap_or(key))
 }

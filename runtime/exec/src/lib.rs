@@ -23,7 +23,7 @@ mod steps;
 mod vault;
 
 pub use context::{Context, Surroundings};
-pub use execute::{Executor, NodeRequest, NodeRunner, StoreFacts, StoreLookup, find_record, records};
+pub use execute::{Executor, NodeRequest, NodeRunner, StoreFacts, StoreLookup, current_key, find_record};
 pub use error::{Fault, StepError};
 pub use keys::Outputs;
 pub use stack::Stack;

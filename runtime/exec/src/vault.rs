@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use forge_model::{Digest, SecretReference, SecretSource, Sources};
-use forge_secret::{MacKey, Opener, SecretValue};
+use forge_secret::{MacKey, Masker, Opener, SecretValue};
 use forge_store::Store;
 
 use crate::StepError;
@@ -63,5 +63,12 @@ impl Vault {
     pub fn opened(&self) -> Vec<(String, Arc<SecretValue>)> {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         opened.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// Masks every value opened so far.
+    pub fn masker(&self) -> Result<Masker, StepError> {
+        let opened = self.opened();
+        Masker::new(opened.iter().map(|(name, value)| (name.as_str(), &**value)))
+            .map_err(|error| StepError::bug(error.to_string()))
     }
 }

@@ -1,2 +1,55 @@
-//! The forge command line.
-fn main() {}
+//! The forge command line: the composition root. Commands return values; [`ui::Ui`] prints.
+
+mod cli;
+mod cmd;
+mod container;
+mod ctx;
+mod exit;
+mod failure;
+mod progress;
+mod runner;
+mod state;
+mod summary;
+mod ui;
+mod verdicts;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::ctx::Ctx;
+use crate::exit::{CmdError, Exit};
+use crate::ui::Ui;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ui = Arc::new(Ui::new(&cli.global));
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("FORGE_LOG"))
+        .with_writer(std::io::stderr)
+        .init();
+    let exit = run(&ui, cli).unwrap_or_else(|error| {
+        ui.error(&error);
+        error.exit
+    });
+    exit.into()
+}
+
+fn run(ui: &Arc<Ui>, cli: Cli) -> Result<Exit, CmdError> {
+    let ctx = Ctx::new(cli.global);
+    match cli.command {
+        Command::Check(args) => cmd::check::run(ui, &ctx, &args),
+        Command::Plan(args) => cmd::plan::run(ui, &ctx, &args),
+        Command::Show(args) => cmd::show::run(ui, &ctx, &args),
+        Command::List(args) => cmd::list::run(ui, &ctx, &args),
+        Command::Why(args) => cmd::why::run(ui, &ctx, &args),
+        Command::Blame(args) => cmd::blame::run(ui, &ctx, &args),
+        Command::Build(args) => cmd::build::run(ui, &ctx, &args),
+        Command::Shell(args) => cmd::shell::run(ui, &ctx, &args),
+        Command::Boot(args) => cmd::boot::run(ui, &ctx, &args),
+        Command::Doctor(args) => cmd::doctor::run(ui, &ctx, &args),
+        Command::Gc(args) => cmd::gc::run(ui, &ctx, &args),
+    }
+}

@@ -140,6 +140,15 @@ impl Root {
         ))
     }
 
+    /// A regular file for reading, at exactly this path: no link is followed.
+    pub fn open_file_exact(&self, path: &ImagePath) -> std::io::Result<File> {
+        let found = self.open_exact(path, OFlags::PATH)?;
+        regular(&found)?;
+        Ok(File::from(
+            self.open_exact(path, OFlags::RDONLY | OFlags::NONBLOCK)?,
+        ))
+    }
+
     /// Reads a regular file, links followed inside the image.
     pub fn read(&self, path: &ImagePath) -> std::io::Result<Vec<u8>> {
         read_all(self.open_file(path)?)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use forge_sys::process::Process;
+use forge_sys::process::Command;
 
 use crate::ctx::Ctx;
 use crate::exit::{CmdError, Exit};
@@ -77,7 +77,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
 }
 
 fn missing_tools() -> Vec<&'static Tool> {
-    TOOLS.iter().filter(|tool| forge_sys::process::find_program(tool.program).is_none()).collect()
+    TOOLS.iter().filter(|tool| forge_sys::host::find_program(tool.program).is_none()).collect()
 }
 
 fn install(ui: &Ui, missing: &[&Tool]) -> Result<(), CmdError> {
@@ -86,7 +86,7 @@ fn install(ui: &Ui, missing: &[&Tool]) -> Result<(), CmdError> {
     packages.dedup();
     ui.note(&format!("installing {}", packages.join(" ")));
     let apt = |arguments: &[&str]| {
-        Process::new("apt-get")
+        Command::new("apt-get")
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive")
             .run()
@@ -115,7 +115,7 @@ fn host_findings(ctx: &Ctx) -> Vec<Finding> {
     let module = Path::new("/lib/modules").exists();
     let cgroup = Path::new("/sys/fs/cgroup").is_dir();
     let store = ctx.store_dir();
-    let writable = forge_sys::files::is_writable(store);
+    let writable = forge_sys::host::is_writable(store);
     vec![
         Finding { good: root, text: "root: builds mount file systems and change owners".to_owned() },
         Finding { good: overlay || module, text: "overlayfs in the kernel: layers".to_owned() },

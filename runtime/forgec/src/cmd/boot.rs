@@ -1,0 +1,208 @@
+//! `forgec boot`: an image booted in a volatile container, or packed in QEMU.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use forge_model::Image;
+use forge_sys::process::Command;
+use forge_sys::sandbox::{Entered, Inside};
+
+use crate::container::console_log;
+use crate::ctx::{Compiled, Ctx, image};
+use crate::exit::{CmdError, Exit};
+use crate::runner::PackBlob;
+use crate::state::ImageState;
+use crate::ui::Ui;
+use crate::verdicts;
+
+/// Time for QEMU, which emulates the processor.
+const QEMU_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Boot an image in a volatile container, and say how its units are.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The image, built before
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+
+    /// Boot the packed image with its kernel in QEMU instead, by software emulation
+    #[arg(long)]
+    pub qemu: bool,
+}
+
+pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+    let Some(compiled) = ctx.compiled(ui)? else { return Ok(Exit::Findings) };
+    let image = image(&compiled.plan, &args.image)?;
+    let inside = match super::build::enter(ctx, &compiled.root)? {
+        Entered::Outside(code) => return Ok(Exit::Passed(code)),
+        Entered::Inside(inside) => inside,
+    };
+    if args.qemu {
+        qemu(ui, ctx, &compiled, image, &inside)
+    } else {
+        container(ui, ctx, &compiled, image, &inside)
+    }
+}
+
+/// Boots an image in a container, waits until it is up, and judges its units.
+pub fn container(
+    ui: &Ui,
+    ctx: &Ctx,
+    compiled: &Compiled,
+    image: &Image,
+    inside: &Inside,
+) -> Result<Exit, CmdError> {
+    let store = Arc::new(ctx.store_to_read()?);
+    let digests = ImageState::digests(&store, &image.name)?;
+    let context = super::build::reading_context(&store, compiled)?;
+    let stack =
+        context.stack(&digests).map_err(|error| CmdError::environment(error.message))?;
+    let log = console_log(&store, &image.name);
+    let started = Instant::now();
+    let report = verdicts::boot(&stack, image, &context, inside, &log)
+        .map_err(|error| CmdError::environment(error.message))?;
+    let seconds = started.elapsed().as_secs_f64();
+    if report.failures.is_empty() {
+        let state = &report.state;
+        ui.note(&format!("{} booted in a container: {state} ({seconds:.1} s)", image.name));
+        return Ok(Exit::Done);
+    }
+    for failure in &report.failures {
+        ui.err(&format!("{}: {}", image.name, failure.message));
+        for line in &failure.log {
+            ui.err(&format!("    | {line}"));
+        }
+    }
+    Err(CmdError::user(format!("{} did not come up as it should", image.name))
+        .help(format!("its console: {}", log.display())))
+}
+
+/// Boots the packed image with its kernel, as a node would, until its init says how it is.
+pub fn qemu(
+    ui: &Ui,
+    ctx: &Ctx,
+    _compiled: &Compiled,
+    image: &Image,
+    inside: &Inside,
+) -> Result<Exit, CmdError> {
+    let store = ctx.store_to_read()?;
+    let state = ImageState::read(&store, &image.name).ok_or_else(|| ImageState::unbuilt(&image.name))?;
+    let packed = state.steps.iter().find(|step| step.kind == "pack");
+    let blob = packed.and_then(|step| PackBlob::read(&store, &step.output));
+    let blob = blob.ok_or_else(|| {
+        CmdError::user(format!("image `{}` is not packed", image.name))
+            .help("give it an `output` node, and build it")
+    })?;
+    let out = ctx.out_dir();
+    let archive =
+        out.join(format!("{}.cpio.{}", blob.name, blob.compression.extension()));
+    let kernel = out.join(format!("vmlinuz-{}", blob.name));
+    let probe = probe_archive(&inside.work)?;
+    let log = store.directory().join("logs").join(format!("qemu-{}.log", image.name));
+    let started = Instant::now();
+    let answer = run_qemu(&archive, &probe, &kernel, image, &log)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let expected: Vec<_> = image.expect_failed.iter().map(|one| one.unit.as_str()).collect();
+    let unexpected: Vec<_> =
+        answer.failed.iter().filter(|unit| !expected.contains(&unit.as_str())).collect();
+    let good = answer.state == "running" || (answer.state == "degraded" && unexpected.is_empty());
+    if good && answer.whole {
+        ui.note(&format!(
+            "{} booted in QEMU: {} ({seconds:.0} s, emulated)",
+            blob.name, answer.state
+        ));
+        return Ok(Exit::Done);
+    }
+    let why = if answer.whole {
+        format!("`{}`, failed units: {:?}", answer.state, answer.failed)
+    } else {
+        "the archive was not unpacked whole".to_owned()
+    };
+    Err(CmdError::user(format!("{} did not come up in QEMU: {why}", blob.name))
+        .help(format!("its console: {}", log.display())))
+}
+
+/// What the probe unit prints on the console.
+struct Answer {
+    state: String,
+    failed: Vec<String>,
+    /// The last entry of the archive is there.
+    whole: bool,
+}
+
+/// A second initrd with one unit that says on the console how the boot went, and powers off. The
+/// kernel unpacks both into the same tree, so the image itself stays as it is.
+fn probe_archive(work: &Path) -> Result<std::path::PathBuf, CmdError> {
+    let failed = |error: std::io::Error| CmdError::environment(error.to_string());
+    let unit = "[Unit]\nDescription=Boot probe\nAfter=multi-user.target\n\
+         [Service]\nType=simple\nStandardOutput=tty\nTTYPath=/dev/console\n\
+         ExecStart=/bin/sh -c 'state=$$(systemctl is-system-running --wait || true); \
+         failed=$$(systemctl list-units --failed --plain --no-legend | while read u r; do \
+         printf \"%%s \" $$u; done); end=partial; [ -e /zzz-forge-end ] && end=whole; \
+         echo \"FORGE-BOOT state=$$state end=$$end failed=$$failed.\"; systemctl poweroff'\n";
+    let path = work.join("probe.cpio");
+    let mut archive = forge_artifact::SmallArchive::default();
+    let unit_path = "etc/systemd/system/forge-probe.service";
+    let wants = "etc/systemd/system/default.target.wants";
+    archive.file(unit_path, 0o644, unit.as_bytes());
+    archive.directory(wants, 0o755);
+    archive.link(&format!("{wants}/forge-probe.service"), &format!("/{unit_path}"));
+    std::fs::write(&path, archive.finish()).map_err(failed)?;
+    Ok(path)
+}
+
+fn run_qemu(
+    archive: &Path,
+    probe: &Path,
+    kernel: &Path,
+    image: &Image,
+    log: &Path,
+) -> Result<Answer, CmdError> {
+    let failed = |error: std::io::Error| CmdError::environment(error.to_string());
+    // One initrd: the kernel takes archives one after another, each compressed as it likes.
+    let joined = probe.with_extension("initrd");
+    let mut bytes = std::fs::read(archive).map_err(failed)?;
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    let unpacked_guess = bytes.len();
+    bytes.extend(std::fs::read(probe).map_err(failed)?);
+    std::fs::write(&joined, &bytes).map_err(failed)?;
+    drop(bytes);
+    // rootfs takes half of the memory, and gzip gives about a third.
+    let memory = (unpacked_guess / (1 << 20)) * 9 + 512;
+    let cmdline = format!(
+        "{} console=ttyS0 panic=-1",
+        image.cmdline.as_deref().unwrap_or_default()
+    );
+    std::fs::remove_file(log).ok();
+    let memory = memory.to_string();
+    let kernel = kernel.display().to_string();
+    let initrd = joined.display().to_string();
+    let output = Command::new("qemu-system-x86_64")
+        .args(["-accel", "tcg,thread=multi", "-smp", "2", "-m", &memory])
+        .args(["-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot"])
+        .args(["-nic", "none", "-kernel", &kernel, "-initrd", &initrd, "-append", &cmdline])
+        .log(log)
+        .limit(16 << 20)
+        .timeout(QEMU_TIMEOUT)
+        .run()
+        .map_err(|error| {
+            CmdError::environment(error.to_string())
+                .help(format!("its console: {}; `forgec doctor` names what is missing", log.display()))
+        })?;
+    std::fs::remove_file(&joined).ok();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find_map(|line| line.split("FORGE-BOOT ").nth(1)).ok_or_else(|| {
+        CmdError::user("the packed image did not come up in QEMU")
+            .help(format!("its console: {}", log.display()))
+    })?;
+    let field = |name: &str| {
+        line.split(name).nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_default()
+    };
+    let units = line.split("failed=").nth(1).unwrap_or_default().trim_end_matches(['.', '\r']);
+    Ok(Answer {
+        state: field("state=").to_owned(),
+        failed: units.split_whitespace().map(str::to_owned).collect(),
+        whole: field("end=") == "whole",
+    })
+}

@@ -1,0 +1,104 @@
+//! What a build came to: verdicts and artifacts, image by image.
+
+use std::path::Path;
+
+use forge_exec::Outputs;
+use forge_model::{Image, Verdict};
+use forge_report::{ImageVerdicts, verdicts_text};
+use forge_store::Store;
+
+use crate::ctx::{Compiled, Ctx, select};
+use crate::exit::{CmdError, Exit};
+use crate::runner::PackBlob;
+use crate::ui::Ui;
+use crate::verdicts;
+
+/// Prints verdicts and artifacts of the images that were asked for. Findings when a control or a
+/// boot keeps one of them from being packed.
+pub fn print(
+    ui: &Ui,
+    ctx: &Ctx,
+    compiled: &Compiled,
+    names: &[String],
+    outputs: &Outputs,
+    store: &Store,
+) -> Result<Exit, CmdError> {
+    let mut exit = Exit::Done;
+    let mut images = Vec::new();
+    for image in select(&compiled.plan, names)? {
+        let judged = verdicts_of(image, outputs, store);
+        if !judged.is_empty() && !ui.json() {
+            let shown = [ImageVerdicts { image: &image.name, verdicts: &judged }];
+            ui.note(verdicts_text(&shown, ui.verbose()).trim_end());
+        }
+        let boot = boot_failures(image, outputs, store);
+        for failure in &boot {
+            ui.err(&format!("{}: {failure}", image.name));
+        }
+        if !boot.is_empty() || judged.iter().any(Verdict::blocks) {
+            exit = Exit::Findings;
+        }
+        let packed = image.pack.and_then(|id| PackBlob::read(store, outputs.get(&id)?));
+        match &packed {
+            Some(blob) if !ui.json() => {
+                let file = format!("{}.cpio.{}", blob.name, blob.compression.extension());
+                ui.out(&ctx.out_dir().join(file).display().to_string());
+            }
+            _ => {}
+        }
+        images.push(serde_json::json!({
+            "image": image.name,
+            "packed": packed,
+            "verdicts": judged,
+            "boot_failures": boot,
+        }));
+    }
+    if ui.json() {
+        ui.out(&format!("{:#}", serde_json::json!({ "version": 1, "images": images })));
+    }
+    Ok(exit)
+}
+
+/// All verdicts of an image: those that the spec alone gives, and those of its verdict nodes.
+pub fn verdicts_of(image: &Image, outputs: &Outputs, store: &Store) -> Vec<Verdict> {
+    let mut found = image.spec_verdicts.clone();
+    for id in &image.verdicts {
+        let outcome = outputs.get(id).and_then(|output| verdicts::read(store, output));
+        found.extend(outcome.into_iter().flat_map(|outcome| outcome.verdicts));
+    }
+    found
+}
+
+fn boot_failures(image: &Image, outputs: &Outputs, store: &Store) -> Vec<String> {
+    let outcomes = image.verdicts.iter().filter_map(|id| verdicts::read(store, outputs.get(id)?));
+    let boots = outcomes.filter_map(|outcome| outcome.boot);
+    let failures = boots.flat_map(|boot| boot.failures).map(|failure| {
+        let mut text = failure.message;
+        for line in failure.log.iter().rev().take(8).rev() {
+            text.push_str("\n    | ");
+            text.push_str(line);
+        }
+        text
+    });
+    failures.collect()
+}
+
+/// Writes all verdicts as JUnit XML.
+pub fn junit(
+    file: &Path,
+    compiled: &Compiled,
+    names: &[String],
+    outputs: &Outputs,
+    store: &Store,
+) -> Result<(), CmdError> {
+    let images = select(&compiled.plan, names)?;
+    let judged: Vec<_> = images
+        .iter()
+        .map(|image| (image.name.as_str(), verdicts_of(image, outputs, store)))
+        .collect();
+    let shown: Vec<_> =
+        judged.iter().map(|(image, verdicts)| ImageVerdicts { image, verdicts }).collect();
+    let text = forge_report::junit(&shown).map_err(|error| CmdError::bug(error.to_string()))?;
+    std::fs::write(file, text)
+        .map_err(|error| CmdError::environment(format!("`{}`: {error}", file.display())))
+}

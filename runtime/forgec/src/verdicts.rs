@@ -1,0 +1,195 @@
+//! Controls judged for one build, and their outcomes read again.
+
+use std::path::Path;
+
+use forge_artifact::ControlCounts;
+use forge_exec::{NodeRequest, Stack, StepError};
+use forge_model::{
+    Action, ImagePath, Level, Node, NodeId, Plan, Provenance, Status, TreeEntry, Verdict, Verify,
+};
+use forge_store::Store;
+use forge_sys::overlay::Mounted;
+use forge_verify::{BootReport, Containers, Image, TreeTarget, VerifyError, VerifyOutcome, verify};
+
+use crate::container::Ground;
+
+/// Judges the controls of a node. At the tree, an earlier outcome whose answers are all still the
+/// same is kept: a control is keyed by what it asked, not by the whole image.
+pub fn judge(request: &NodeRequest<'_>, action: &Verify) -> Result<VerifyOutcome, StepError> {
+    let content = |path: &ImagePath, entry: &TreeEntry| request.stack.read(path, entry);
+    let is_secret = |layer: usize| is_secret(request.plan, &request.layers, layer);
+    let blame = |path: &ImagePath, entry: &TreeEntry| {
+        provenance(request.plan, &request.layers, path, entry)
+    };
+    let image =
+        Image { tree: &request.stack.tree, content: &content, is_secret: &is_secret, blame: &blame };
+    if action.level == Level::Tree {
+        if let Some(mut kept) = kept(request, &TreeTarget::new(image)) {
+            kept.relocate(action);
+            return Ok(kept);
+        }
+        return verify(action, image, None).map_err(step_error);
+    }
+    in_containers(request, action, image)
+}
+
+/// An earlier outcome of the same controls that would come out the same.
+fn kept(request: &NodeRequest<'_>, target: &TreeTarget<'_>) -> Option<VerifyOutcome> {
+    let store = &request.context.store;
+    let own = forge_exec::freshness::own_fields(request.node);
+    let outcomes = store.action_keys(&own).into_iter().filter_map(|key| {
+        let record = store.record(request.node.action.kind(), &key)?;
+        read(store, &record.output)
+    });
+    let mut usable = outcomes.filter(|outcome| !outcome.has_errors());
+    usable.find(|outcome| outcome.record.still_holds(target))
+}
+
+fn in_containers(
+    request: &NodeRequest<'_>,
+    action: &Verify,
+    image: Image<'_>,
+) -> Result<VerifyOutcome, StepError> {
+    let context = request.context;
+    let failed = |error: std::io::Error| StepError::environment(error.to_string());
+    let scratch = tempfile::Builder::new()
+        .prefix("controls-")
+        .tempdir_in(&context.work)
+        .map_err(failed)?;
+    let masker = context.vault.masker()?;
+    let mask = |text: &str| String::from_utf8_lossy(&masker.mask(text.as_bytes())).into_owned();
+    let mount = || mount(&request.stack, scratch.path());
+    let containers = Containers {
+        mount: &mount,
+        volatile: Ground::can_be_volatile(&request.stack),
+        hostname: &action.image,
+        outer: context.outer,
+        scratch: scratch.path(),
+        log: &request.log,
+        cancel: &context.cancel,
+        mask: &mask,
+    };
+    verify(action, image, Some(containers)).map_err(step_error)
+}
+
+/// Boots an image without any control, for the report of its units.
+pub fn boot(
+    stack: &Stack,
+    image: &forge_model::Image,
+    context: &forge_exec::Context,
+    inside: &forge_sys::sandbox::Inside,
+    log: &Path,
+) -> Result<BootReport, StepError> {
+    let failed = |error: std::io::Error| StepError::environment(error.to_string());
+    let scratch = tempfile::Builder::new()
+        .prefix("boot-")
+        .tempdir_in(&inside.work)
+        .map_err(failed)?;
+    let action = Verify {
+        image: image.name.clone(),
+        level: Level::Booted,
+        controls: Vec::new(),
+        expect_failed: image.expect_failed.clone(),
+    };
+    let content = |path: &ImagePath, entry: &TreeEntry| stack.read(path, entry);
+    let target = Image {
+        tree: &stack.tree,
+        content: &content,
+        is_secret: &|_| false,
+        blame: &|_, _| None,
+    };
+    let mount = || mount(stack, scratch.path());
+    let containers = Containers {
+        mount: &mount,
+        volatile: Ground::can_be_volatile(stack),
+        hostname: &image.name,
+        outer: inside.outer,
+        scratch: scratch.path(),
+        log,
+        cancel: &context.cancel,
+        mask: &str::to_owned,
+    };
+    let outcome = verify(&action, target, Some(containers)).map_err(step_error)?;
+    outcome.boot.ok_or_else(|| StepError::bug("a booted container without a boot report"))
+}
+
+fn mount(stack: &Stack, scratch: &Path) -> Result<Mounted, String> {
+    let ground = tempfile::Builder::new()
+        .prefix("root-")
+        .tempdir_in(scratch)
+        .map_err(|error| error.to_string())?
+        .keep();
+    Ground::mount_in(stack, &ground).map_err(|error| error.message)
+}
+
+fn step_error(error: VerifyError) -> StepError {
+    let message = error.to_string();
+    match error {
+        VerifyError::Cancelled => StepError::new(forge_exec::Fault::Interrupted, message),
+        VerifyError::Systemd(_) => StepError::user(message),
+        VerifyError::NoContainers(_) => StepError::bug(message),
+        VerifyError::Mount(_) | VerifyError::Container(_) => StepError::environment(message),
+    }
+}
+
+/// True for a layer that holds secrets.
+fn is_secret(plan: &Plan, layers: &[NodeId], layer: usize) -> bool {
+    let node = layers.get(layer).map(|id| plan.node(*id));
+    node.is_some_and(|node| matches!(node.action, Action::Secrets(_)))
+}
+
+/// The layer that a path comes from, and the line of the spec that asked for it there.
+fn provenance(
+    plan: &Plan,
+    layers: &[NodeId],
+    path: &ImagePath,
+    entry: &TreeEntry,
+) -> Option<Provenance> {
+    let node = plan.node(*layers.get(entry.layer)?);
+    Some(Provenance { layer: node.label.clone(), origin: origin(node, path) })
+}
+
+fn origin(node: &Node, path: &ImagePath) -> Option<forge_model::Origin> {
+    let declared = match &node.action {
+        Action::Changes(changes) => changes
+            .changes
+            .iter()
+            .find(|change| change.what.path() == Some(path))
+            .map(|change| &change.origin),
+        Action::Secrets(secrets) => {
+            secrets.files.iter().find(|file| file.path == *path).map(|file| &file.origin)
+        }
+        Action::Resolve(_)
+        | Action::Base(_)
+        | Action::Packages(_)
+        | Action::Run(_)
+        | Action::Stamp(_)
+        | Action::Verify(_)
+        | Action::Pack(_) => None,
+    };
+    declared.or(node.origins.first()).cloned()
+}
+
+/// The outcome that a verdict node gave.
+pub fn read(store: &Store, output: &forge_model::Digest) -> Option<VerifyOutcome> {
+    VerifyOutcome::decode(&store.read_blob(output).ok()?)
+}
+
+/// Adds a verdict to the counts.
+pub fn count(verdict: &Verdict, counts: &mut ControlCounts) {
+    match verdict.status {
+        Status::Passed => counts.passed += 1,
+        Status::Failed => counts.failed += 1,
+        Status::Skipped => counts.skipped += 1,
+        Status::Error | Status::NotKnownHere => counts.errors += 1,
+    }
+}
+
+/// What keeps an image from being packed: ids of controls, and units that are not as they should.
+pub fn blocking(outcome: &VerifyOutcome) -> Vec<String> {
+    let controls = outcome.verdicts.iter().filter(|verdict| verdict.blocks());
+    let mut names: Vec<_> = controls.map(|verdict| format!("`{}`", verdict.control)).collect();
+    let boot = outcome.boot.iter().flat_map(|boot| &boot.failures);
+    names.extend(boot.map(|failure| format!("boot: {}", failure.message)));
+    names
+}
