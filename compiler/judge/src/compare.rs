@@ -157,16 +157,37 @@ fn octal(property: Property, value: &Scalar) -> Result<u32, String> {
     .ok_or_else(|| format!("`{value}` is no {property} in octal digits"))
 }
 
-/// A value as messages show it; long text is left out, since a file may hold what a report must
-/// not.
+/// Characters of a text that a message shows: the output of a command can be long.
+const SHOWN: usize = 200;
+
+/// A value as messages show it.
 pub(crate) fn show(found: &Found) -> String {
     match found {
         Found::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
-        Found::Text(text) => format!("{text:?}"),
+        Found::Text(text) => match text.char_indices().nth(SHOWN) {
+            Some((cut, _)) => format!("{:?}… ({} bytes)", &text[..cut], text.len()),
+            None => format!("{text:?}"),
+        },
         Found::Number(number) => number.to_string(),
         Found::Mode(mode) => format!("{mode:04o}"),
         Found::Version(version) => version.clone(),
         Found::List(items) if items.is_empty() => "empty".to_owned(),
         Found::List(items) => items.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_output_is_cut_at_a_character() {
+        let long = "ü".repeat(300);
+        let shown = show(&Found::Text(long));
+        assert!(
+            shown.ends_with("ü\"… (600 bytes)") && shown.chars().count() < 230,
+            "{shown}"
+        );
+        assert_eq!(show(&Found::Text("a\n".to_owned())), "\"a\\n\"");
     }
 }

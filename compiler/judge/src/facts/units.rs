@@ -93,6 +93,13 @@ impl Links {
         Ok(())
     }
 
+    /// The link of any instance of a template.
+    fn instance_of(&self, template: &str) -> Option<&String> {
+        let instance = |unit: &str| template_of(unit).is_some_and(|found| found == template);
+        let found = self.wanted.iter().find(|(unit, _)| instance(unit));
+        found.map(|(_, link)| link)
+    }
+
     fn read_alias(&mut self, files: &dyn Files, directory: &str, name: String) -> Answer<()> {
         let link = files
             .stat(&format!("{directory}/{name}"), false)?
@@ -126,7 +133,10 @@ pub(super) fn unit(files: &dyn Files, links: &Links, name: &str) -> Answer<UnitS
             .flatten()
             .cloned(),
     );
-    let wanted = names.iter().find_map(|name| links.wanted.get(name));
+    let wanted = names
+        .iter()
+        .find_map(|name| links.wanted.get(name))
+        .or_else(|| links.instance_of(name));
     let script = if found.file.is_none() {
         script(files, name)?
     } else {
@@ -338,6 +348,7 @@ mod tests {
             ("absent.service", false, false, false),
             ("getty@tty1.service", true, true, false),
             ("getty@tty2.service", true, false, false),
+            ("getty@.service", true, true, false),
             ("old.service", true, true, false),
             ("nothing.service", false, false, false),
         ];
