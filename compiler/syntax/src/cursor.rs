@@ -17,6 +17,8 @@ pub struct Cursor<'a> {
     props: Vec<&'static str>,
     children: Vec<&'static str>,
     found: Sink,
+    /// Values that were reported before and are not spoken of again.
+    skipped: usize,
 }
 
 impl<'a> Cursor<'a> {
@@ -31,6 +33,7 @@ impl<'a> Cursor<'a> {
             props: Vec::new(),
             children: Vec::new(),
             found: Sink::new(),
+            skipped: 0,
         }
     }
 
@@ -63,9 +66,9 @@ impl<'a> Cursor<'a> {
         self.found.push(diagnostic);
     }
 
-    /// How many mistakes of this node were reported so far.
+    /// How many mistakes of this node are known so far.
     pub fn mistakes(&self) -> usize {
-        self.found.len()
+        self.found.len() + self.skipped
     }
 
     /// The next argument, which must be there; `what` says what it is: `a path`.
@@ -133,7 +136,10 @@ impl<'a> Cursor<'a> {
     fn read<T: FromValue>(&mut self, entry: &Entry, name: &str) -> Option<Spanned<T>> {
         match T::from_value(entry) {
             Ok(value) => Some(Spanned::new(value, entry.span)),
-            Err(_) if entry.reported => None,
+            Err(_) if entry.reported => {
+                self.skipped += 1;
+                None
+            }
             Err(mistake) => {
                 let code = mistake.code.unwrap_or(codes::SYNTAX_TYPE);
                 self.report(
@@ -303,7 +309,7 @@ impl<'a> Cursor<'a> {
     pub fn finish(mut self, sink: &mut Sink) -> bool {
         self.report_entries();
         self.report_children();
-        let good = self.found.is_empty();
+        let good = self.mistakes() == 0;
         sink.append(self.found);
         good
     }

@@ -60,13 +60,7 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let inputs = words(cursor.children("input"), "path", &mut found);
     let params = words(cursor.children("param"), "parameter's name", &mut found);
     let secrets = words(cursor.children("secret"), "secret's name", &mut found);
-    let mut env = Vec::new();
-    for node in cursor.children("env") {
-        let mut below = Cursor::new(node);
-        let (variable, value) = (below.arg("variable"), below.arg("value"));
-        below.finish(&mut found);
-        env.extend(variable.zip(value));
-    }
+    let env = variables(cursor.children("env"), &mut found);
     found
         .into_sorted()
         .into_iter()
@@ -80,6 +74,30 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
         env,
         secrets,
     }))
+}
+
+fn variables(nodes: Vec<&Node>, found: &mut Sink) -> Vec<(Spanned<String>, TextAt)> {
+    let mut env: Vec<(Spanned<String>, TextAt)> = Vec::new();
+    for node in nodes {
+        let mut below = Cursor::new(node);
+        let variable: Option<Spanned<String>> = below.arg("variable");
+        let value = below.arg("value");
+        below.finish(found);
+        let Some((variable, value)) = variable.zip(value) else {
+            continue;
+        };
+        if let Some((first, _)) = env.iter().find(|(known, _)| *known == variable) {
+            let headline = format!("the variable `{}` is given twice", variable.value);
+            found.push(
+                Diagnostic::error(codes::SYNTAX_DUPLICATE, headline)
+                    .at(variable.span, "and again here")
+                    .and(first.span, "first here"),
+            );
+        } else {
+            env.push((variable, value));
+        }
+    }
+    env
 }
 
 fn words<T: forge_syntax::FromValue>(
@@ -154,15 +172,7 @@ impl RunDecl {
                 continue;
             }
             let Some(text) = cx.text(value) else { continue };
-            if environment.insert(name.value.clone(), text).is_some() {
-                cx.report(
-                    Diagnostic::error(
-                        codes::SYNTAX_DUPLICATE,
-                        format!("the variable `{}` is given twice", name.value),
-                    )
-                    .at(name.span, "and again here"),
-                );
-            }
+            environment.insert(name.value.clone(), text);
         }
         environment
     }

@@ -23,6 +23,13 @@ pub(crate) fn images(cx: &mut Context<'_>) -> Vec<ResolvedImage> {
         .values()
         .filter_map(|image| image::resolve(cx, image, &mut used))
         .collect();
+    // What no image uses is looked at too; a mistake that was found already is reported once.
+    for base in project.bases.values() {
+        base.resolve(cx);
+    }
+    for secret in project.secrets.values() {
+        secret.resolve(cx);
+    }
     chain::role_cycles(cx);
     unused::report(cx, &used);
     images
