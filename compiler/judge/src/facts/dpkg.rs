@@ -1,9 +1,17 @@
 use std::collections::BTreeMap;
 
-use forge_model::{Answer, Files, InstalledPackage};
+use forge_model::{Answer, Files, InstalledPackage, NoAnswer};
 
 /// dpkg's record of all packages.
 pub const STATUS: &str = "/var/lib/dpkg/status";
+
+/// Where other package managers, and images made without dpkg, keep theirs.
+const OTHER_RECORDS: [&str; 4] = [
+    "/usr/lib/sysimage/rpm",
+    "/var/lib/rpm",
+    "/lib/apk/db/installed",
+    "/var/lib/dpkg/status.d",
+];
 
 /// Installed packages, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,11 +20,19 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Those of an image; none where dpkg never ran.
+    /// Those of an image. An image without any package has none; one that keeps its records in
+    /// another form gives no answer, since "not installed" would be a wrong pass.
     pub fn read(files: &dyn Files) -> Answer<Self> {
-        Ok(Self::parse(
-            &super::text(files, STATUS)?.unwrap_or_default(),
-        ))
+        if let Some(status) = super::text(files, STATUS)? {
+            return Ok(Self::parse(&status));
+        }
+        for other in OTHER_RECORDS {
+            if files.stat(other, true)?.is_some() {
+                let why = format!("the image keeps its packages in `{other}`, which nobody reads");
+                return Err(NoAnswer::Failed(why));
+            }
+        }
+        Ok(Self::default())
     }
 
     /// Those that a status file calls installed: the third word of `Status`, whatever is wanted
@@ -53,6 +69,16 @@ impl Packages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::MemoryImage;
+
+    #[test]
+    fn records_that_cannot_be_read_are_no_absence() {
+        let mut image = MemoryImage::default();
+        assert_eq!(Packages::read(&image), Ok(Packages::default()));
+        image.file("/var/lib/rpm/rpmdb.sqlite", "");
+        let why = "the image keeps its packages in `/var/lib/rpm`, which nobody reads".to_owned();
+        assert_eq!(Packages::read(&image), Err(NoAnswer::Failed(why)));
+    }
 
     #[test]
     fn only_the_third_word_counts() {
