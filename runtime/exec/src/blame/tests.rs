@@ -95,9 +95,10 @@ impl Stack {
             .tree
             .iter()
             .map(|(at, found)| (at.clone(), found.entry.clone()));
-        // Directories that the layer only passes through are no entries of it.
+        // Directories that a layer only passes through are no entries of it; the base has all.
+        let first = self.layers.is_empty();
         let named = |at: &ImagePath, entry: &Entry| {
-            !entry.kind.is_directory() || nodes.iter().any(|(node, _)| path(node) == *at)
+            first || !entry.kind.is_directory() || nodes.iter().any(|(node, _)| path(node) == *at)
         };
         let entries = entries.filter(|(at, entry)| named(at, entry)).collect();
         self.contents.extend(image.contents);
@@ -253,7 +254,7 @@ fn every_path_has_its_maker() {
         ),
     ];
     for (at, label, maker) in cases {
-        let blame = blamer.blame(&path(at)).unwrap();
+        let blame = blamer.blame(&path(at)).unwrap_or_else(|| panic!("{at}"));
         assert_eq!(
             (blame.label.as_str(), blame.maker.to_string().as_str()),
             (label, maker),

@@ -91,8 +91,8 @@ impl<'a> Working<'a> {
         if whole && !self.hidden(path) && self.below.kind(path) == Some(Kind::Directory) {
             names.extend(self.below.names(path));
         }
-        for (child, made) in &self.made {
-            if child.parent().as_ref() != Some(path) || child.is_root() {
+        for (child, made) in self.made_below(path) {
+            if child.parent().as_ref() != Some(path) {
                 continue;
             }
             if made.entry.kind == EntryKind::Whiteout {
@@ -102,6 +102,21 @@ impl<'a> Working<'a> {
             }
         }
         names.into_iter().collect()
+    }
+
+    /// What is made below a directory, in order.
+    fn made_below(&self, path: &ImagePath) -> impl Iterator<Item = (&ImagePath, &Made)> {
+        // `a/` comes before all that is below `a`, and nothing else lies between.
+        let first = if path.is_root() {
+            ImagePath::ROOT
+        } else {
+            path.join(b"")
+        };
+        let below = self
+            .made
+            .range(first..)
+            .take_while(|(at, _)| at.starts_with(path));
+        below.filter(|(at, _)| !at.is_root())
     }
 
     /// True when something made here on the way to `path` hides what the layers below have there.
@@ -219,7 +234,10 @@ impl<'a> Working<'a> {
 
     /// Takes away what stands at a real path, and all below it.
     pub(super) fn remove(&mut self, path: &ImagePath, origin: &Origin) {
-        self.made.retain(|at, _| !at.starts_with(path));
+        let gone: Vec<_> = self.made_below(path).map(|(at, _)| at.clone()).collect();
+        for at in gone.iter().chain([path]) {
+            self.made.remove(at);
+        }
         if !self.hidden(path) && self.below.kind(path).is_some() {
             self.make_parents(path, origin);
             self.made.insert(path.clone(), whiteout(origin));

@@ -54,8 +54,12 @@ pub(super) fn enable(work: &mut Working<'_>, unit: &str, origin: &Origin) -> Don
                 continue;
             }
             Found::Masked(at) => {
-                return Err(Problem::new(format!("`{name}` is masked by `{at}`"))
-                    .help(format!("take the mask away: `remove \"{at}\"`")));
+                let help = if at.starts_with(&config_dir()) {
+                    format!("take the mask away: `remove \"{at}\"`")
+                } else {
+                    "its package masks it, other units do its work: leave it as it is".to_owned()
+                };
+                return Err(Problem::new(format!("`{name}` is masked by `{at}`")).help(help));
             }
             Found::Missing => return Err(find::missing(work, &name)),
         };

@@ -187,7 +187,12 @@ fn misfits_are_errors_with_a_mend() {
             "is masked by `/etc/systemd/system/masked.service`",
             "remove \"/etc",
         ),
-        ("enable", "empty.service", "is masked", "remove"),
+        (
+            "enable",
+            "empty.service",
+            "is masked",
+            "its package masks it",
+        ),
         (
             "enable",
             "shh.service",
