@@ -2,6 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use forge_model::Digest;
+use forge_sys::tree::Durability;
 
 use crate::{Store, StoreError, durable};
 
@@ -20,11 +21,13 @@ impl Store {
             return Ok(digest);
         }
         let written = match path.parent() {
-            Some(parent) => durable::create_directories(parent, 0o755),
+            Some(parent) => durable::create_directories(parent, 0o755)
+                // The name of the blob's directory must last as long as the blob's own.
+                .and_then(|()| durable::sync_parent(parent)),
             None => Ok(()),
         };
         written
-            .and_then(|()| self.write(&path, bytes, 0o644))
+            .and_then(|()| self.write(&path, bytes, 0o644, Durability::Now))
             .map_err(|source| StoreError::io("written", &path, source))?;
         Ok(digest)
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use forge_sys::tree::Durability;
 use rustix::fs::FlockOperation;
 
 use crate::{Store, transaction};
@@ -13,20 +14,32 @@ use crate::{Store, transaction};
 pub(crate) const PART: &str = "part";
 
 impl Store {
-    /// Writes a whole file: temporary name in `tx/`, fsync, rename, fsync of the directory.
-    pub(crate) fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    /// Writes a whole file: temporary name in `tx/`, rename; with fsync before and of the directory
+    /// after, when it is to survive a power cut. Without, it is then the old one, absent, or
+    /// broken: right for what is checked when read and made again when lost.
+    pub(crate) fn write(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        mode: u32,
+        durability: Durability,
+    ) -> io::Result<()> {
         loop {
             let temporary = self
                 .directory
                 .join("tx")
                 .join(transaction::unique_name())
                 .with_extension(PART);
-            let result = write_new(&temporary, bytes, mode).and_then(|_held| {
+            let result = write_new(&temporary, bytes, mode).and_then(|held| {
+                if durability == Durability::Now {
+                    held.sync_all()?;
+                }
                 // The lock is held until here: a sweep of another run takes what nobody holds.
                 fs::rename(&temporary, path)
             });
             match result {
-                Ok(()) => return sync_parent(path),
+                Ok(()) if durability == Durability::Now => return sync_parent(path),
+                Ok(()) => return Ok(()),
                 // Swept between its creation and its lock.
                 Err(error)
                     if error.kind() == io::ErrorKind::NotFound
@@ -40,7 +53,7 @@ impl Store {
     }
 }
 
-/// Writes a new file and syncs it; gives it locked.
+/// Writes a new file; gives it locked.
 pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File> {
     let mut file = OpenOptions::new()
         .write(true)
@@ -51,7 +64,6 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File
     // The umask of whoever starts a build decides nothing here.
     file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(bytes)?;
-    file.sync_all()?;
     Ok(file)
 }
 
@@ -79,10 +91,6 @@ pub(crate) fn create_directories(path: &Path, mode: u32) -> io::Result<()> {
     match DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => {
-            fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-            // Else a record could outlive the directory that it stands in.
-            sync_parent(path)
-        }
+        Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(mode)),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use forge_model::{Digest, Entry, EntryKind, ImagePath, Manifest};
-use forge_sys::tree::{Content, Durability, Keep, ScanOptions, scan, write_tree};
+use forge_sys::tree::{Content, Durability, Keep, ScanOptions, scan, synchronise, write_tree};
 
 use crate::{Store, StoreError, Transaction, durable};
 
@@ -167,20 +167,13 @@ impl Store {
         fs::set_permissions(staging.join("closed"), fs::Permissions::from_mode(0o700))
             .map_err(at)?;
         let marks = forge_sys::overlay::probe(&staging);
-        let small = manifest.entries.len() <= SMALL;
-        let durability = if small {
-            Durability::Now
-        } else {
-            Durability::Later
-        };
-        write_content(manifest, content, &tree, marks, durability)?;
+        write_content(manifest, content, &tree, marks)?;
         durable::write_new(&staging.join("manifest"), text.as_bytes(), 0o644).map_err(at)?;
         if !marks {
             durable::write_new(&staging.join("no-marks"), b"", 0o644).map_err(at)?;
         }
-        if small {
-            durable::sync_directory(&staging.join("closed")).map_err(at)?;
-            durable::sync_directory(&staging).map_err(at)?;
+        if manifest.entries.len() <= SMALL {
+            synchronise(&staging).map_err(StoreError::from_tree)?;
         } else {
             let directory = fs::File::open(&staging).map_err(at)?;
             rustix::fs::syncfs(&directory).map_err(|errno| at(errno.into()))?;
@@ -269,12 +262,15 @@ fn write_content(
     content: LayerContent<'_>,
     tree: &Path,
     marks: bool,
-    durability: Durability,
 ) -> Result<(), StoreError> {
     let written = match content {
-        LayerContent::Directory(from) => {
-            write_tree(manifest, Content::Directory(from), tree, marks, durability)
-        }
+        LayerContent::Directory(from) => write_tree(
+            manifest,
+            Content::Directory(from),
+            tree,
+            marks,
+            Durability::Later,
+        ),
         LayerContent::Bytes(bytes) => {
             let mut read = |path: &ImagePath| {
                 bytes
@@ -282,7 +278,13 @@ fn write_content(
                     .cloned()
                     .ok_or_else(|| std::io::ErrorKind::NotFound.into())
             };
-            write_tree(manifest, Content::Bytes(&mut read), tree, marks, durability)
+            write_tree(
+                manifest,
+                Content::Bytes(&mut read),
+                tree,
+                marks,
+                Durability::Later,
+            )
         }
     };
     written.map_err(StoreError::from_tree)

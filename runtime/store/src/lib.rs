@@ -24,7 +24,8 @@
 //!
 //! Killing any process at any moment, or a full disk, leaves a store that the next run uses
 //! without repair. What enters is written in a transaction's directory, made durable, renamed
-//! into place, the directories synced, and only then is its record renamed into place. A layer or
+//! into place, the directories synced, and only then is its record renamed into place. The record
+//! itself may be lost in a power cut, or be broken, which is a miss like any other. A layer or
 //! blob that is found without a record that vouches for it is hashed again before it counts.
 
 mod blobs;
@@ -38,6 +39,8 @@ mod records;
 mod transaction;
 
 use std::path::{Path, PathBuf};
+
+use forge_sys::tree::Durability;
 
 pub use error::StoreError;
 pub use gc::{Collected, GcOptions};
@@ -141,7 +144,7 @@ impl Store {
         Self::make_directories(directory)?;
         let version = directory.join("version");
         Self::at(directory)
-            .write(&version, VERSION.as_bytes(), 0o644)
+            .write(&version, VERSION.as_bytes(), 0o644, Durability::Now)
             .map_err(|source| StoreError::io("written", &version, source))
     }
 

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use forge_model::Digest;
+use forge_sys::tree::Durability;
 
 use crate::{Store, StoreError, durable};
 
@@ -21,7 +22,9 @@ impl Store {
         std::io::Read::read_exact(&mut random, &mut key).map_err(at)?;
         let transaction = self.begin()?;
         let made = transaction.directory().join("mac-key");
-        durable::write_new(&made, &key, 0o600).map_err(at)?;
+        durable::write_new(&made, &key, 0o600)
+            .and_then(|key| key.sync_all())
+            .map_err(at)?;
         match fs::hard_link(&made, &path) {
             Ok(()) => durable::sync_parent(&path).map_err(at)?,
             // Another run was faster: its key counts.
@@ -55,7 +58,7 @@ impl Store {
     /// Remembers a MAC.
     pub fn remember_mac(&self, source: &Digest, mac: &Digest) -> Result<(), StoreError> {
         let path = self.mac_path(source);
-        self.write(&path, mac.to_hex().as_bytes(), 0o600)
+        self.write(&path, mac.to_hex().as_bytes(), 0o600, Durability::Later)
             .map_err(|error| StoreError::io("written", &path, error))
     }
 }

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use forge_model::{Digest, Key};
+use forge_sys::tree::Durability;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -84,11 +85,11 @@ impl Store {
         (record.version == Record::VERSION).then_some(record)
     }
 
-    /// Keeps a record, durably: from now on its key is a hit. What it names is in the store
-    /// already.
+    /// Keeps a record: from now on its key is a hit. What it names is in the store already, and
+    /// durable; the record itself becomes so when the kernel writes it.
     pub fn commit_record(&self, record: &Record) -> Result<(), StoreError> {
         let path = self.record_path(&record.kind, &record.key.digest);
-        self.write_json(&path, record)?;
+        self.write_json(&path, record, Durability::Later)?;
         self.note_action_key(&record.plan_key, &record.key.digest)
     }
 
@@ -104,6 +105,7 @@ impl Store {
                 version: Record::VERSION,
                 alias_of: *of,
             },
+            Durability::Later,
         )
     }
 
@@ -127,7 +129,7 @@ impl Store {
         keys.retain(|key| key != action_key);
         keys.insert(0, *action_key);
         keys.truncate(LATEST);
-        self.write_json(&path, &keys)
+        self.write_json(&path, &keys, Durability::Later)
     }
 
     /// The latest action keys of a plan key, the newest first.
@@ -147,7 +149,7 @@ impl Store {
         name: &str,
         value: &T,
     ) -> Result<(), StoreError> {
-        self.write_json(&self.ref_path(kind, name), value)
+        self.write_json(&self.ref_path(kind, name), value, Durability::Now)
     }
 
     /// What a name stands for; none when it stands for nothing readable.
@@ -173,12 +175,17 @@ impl Store {
         fs::remove_file(self.ref_path(kind, name)).ok();
     }
 
-    fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<(), StoreError> {
+    fn write_json<T: Serialize>(
+        &self,
+        path: &Path,
+        value: &T,
+        durability: Durability,
+    ) -> Result<(), StoreError> {
         let at = |source| StoreError::io("written", path, source);
         let bytes = serde_json::to_vec(value).map_err(|error| at(error.into()))?;
         if let Some(parent) = path.parent() {
             durable::create_directories(parent, 0o755).map_err(at)?;
         }
-        self.write(path, &bytes, 0o644).map_err(at)
+        self.write(path, &bytes, 0o644, durability).map_err(at)
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use forge_model::{BUILD_EPOCH, Entry, EntryKind, ImagePath, Manifest, Xattrs};
 use rayon::prelude::*;
@@ -15,6 +15,9 @@ use rustix::fs::{CWD, FileType, Mode, OFlags};
 use crate::overlay::{set_opaque, write_whiteout};
 use crate::root::{Attributes, set_attributes, set_link_attributes};
 use crate::tree::{TreeError, host_path};
+
+/// Threads that wait for the disk at once.
+const SYNC_THREADS: usize = 16;
 
 /// Where the bytes of a manifest's files are.
 pub enum Content<'a> {
@@ -76,7 +79,7 @@ pub fn write_tree(
     }
     match durability {
         Durability::Later => Ok(()),
-        Durability::Now => synchronise(manifest, &directories, to),
+        Durability::Now => synchronise(to),
     }
 }
 
@@ -229,18 +232,52 @@ fn make_node(
     Ok(rustix::fs::chmod(at, Mode::from_raw_mode(entry.mode))?)
 }
 
-/// fsync of each file and directory, all at once, so that the journal takes them in few commits.
-fn synchronise(manifest: &Manifest, directories: &Directories, to: &Path) -> Result<(), TreeError> {
-    let files = manifest.entries.iter().filter(|(path, entry)| {
-        matches!(entry.kind, EntryKind::File { .. }) && !is_further_link(path, &entry.kind)
-    });
-    let paths: Vec<PathBuf> = files
-        .map(|(path, _)| path)
-        .chain(directories.keys())
-        .map(|path| host_path(to, path))
-        .collect();
-    paths.into_par_iter().try_for_each(|path| {
-        let synced = File::open(&path).and_then(|file| Ok(rustix::fs::fsync(file.as_fd())?));
-        synced.map_err(|source| TreeError::Write { path, source })
+/// Makes a small tree durable: fsync of each file and directory, many at a time, so that the
+/// journal takes them in few commits.
+pub fn synchronise(directory: &Path) -> Result<(), TreeError> {
+    let mut paths = Vec::new();
+    let mut pending = vec![directory.to_owned()];
+    while let Some(at) = pending.pop() {
+        let failed = |source| TreeError::Read {
+            path: at.clone(),
+            source,
+        };
+        for entry in std::fs::read_dir(&at).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let kind = entry.file_type().map_err(failed)?;
+            if kind.is_dir() {
+                pending.push(entry.path());
+            } else if kind.is_file() {
+                paths.push(entry.path());
+            }
+        }
+        paths.push(at);
+    }
+    let next = AtomicUsize::new(0);
+    let sync_some = || {
+        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+            File::open(path)
+                .and_then(|file| file.sync_all())
+                .map_err(|source| TreeError::Write {
+                    path: path.clone(),
+                    source,
+                })?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (1..paths.len().min(SYNC_THREADS))
+            .map(|_| scope.spawn(sync_some))
+            .collect();
+        threads.into_iter().fold(sync_some(), |done, thread| {
+            let lost = || std::io::Error::other("a thread panicked");
+            let ended = thread.join().unwrap_or_else(|_| {
+                Err(TreeError::Write {
+                    path: directory.to_owned(),
+                    source: lost(),
+                })
+            });
+            done.and(ended)
+        })
     })
 }
