@@ -9,19 +9,19 @@ use crate::cmd;
 /// Compiles image specs and builds the operating-system images of a cluster.
 #[derive(Debug, Parser)]
 #[command(name = "forgec", version, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
-    pub global: Global,
+    pub(crate) global: Global,
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
-pub struct Global {
+pub(crate) struct Global {
     /// The project: a directory with a forge.kdl, or one below it
     #[arg(short = 'C', long = "project", value_name = "DIR", global = true)]
-    pub project: Option<PathBuf>,
+    pub(crate) project: Option<PathBuf>,
 
     /// Where layers and records are kept
     #[arg(
@@ -31,36 +31,36 @@ pub struct Global {
         default_value = "/var/lib/forge",
         global = true
     )]
-    pub store: PathBuf,
+    pub(crate) store: PathBuf,
 
     /// Where packed images go
     #[arg(long, value_name = "DIR", env = "FORGE_OUT", default_value = "out", global = true)]
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
 
     /// Steps that run at the same time [default: number of cores]
     #[arg(short, long, value_name = "N", env = "FORGE_JOBS", global = true)]
-    pub jobs: Option<usize>,
+    pub(crate) jobs: Option<usize>,
 
     /// When to use colors
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto, global = true)]
-    pub color: Color,
+    pub(crate) color: Color,
 
     /// How results are written
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Human, global = true)]
-    pub format: Format,
+    pub(crate) format: Format,
 
     /// Say less
     #[arg(short, long, global = true)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
 
     /// Say more
     #[arg(short, long, global = true)]
-    pub verbose: bool,
+    pub(crate) verbose: bool,
 }
 
 /// When to use colors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Color {
+pub(crate) enum Color {
     /// On a terminal
     Auto,
     /// Always
@@ -71,7 +71,7 @@ pub enum Color {
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people
     Human,
     /// For programs
@@ -80,7 +80,7 @@ pub enum Format {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Compile the specs and report every mistake
     Check(cmd::check::Args),
     /// Say what the next build does, or what a change does against another revision

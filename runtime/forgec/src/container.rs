@@ -11,12 +11,12 @@ use crate::exit::CmdError;
 
 /// A mounted image.
 #[derive(Debug)]
-pub struct Ground {
+pub(crate) struct Ground {
     mounted: Mounted,
-    scratch: TempDir,
+    /// Removed when the mount is gone.
+    _scratch: TempDir,
     /// nspawn lays its own overlay on top; otherwise the mount has an upper on the tmpfs already.
     volatile: bool,
-    outer: u32,
 }
 
 impl Ground {
@@ -25,23 +25,23 @@ impl Ground {
     /// The tree is mounted read-only and nspawn's `--volatile=overlay` takes the writes. Where
     /// the store itself lies on overlayfs, that would be one overlay too many for the kernel
     /// (FILESYSTEM_MAX_STACK_DEPTH), and an upper on the tmpfs takes them.
-    pub fn mount(stack: &Stack, work: &Path, outer: u32) -> Result<Self, CmdError> {
+    pub(crate) fn mount(stack: &Stack, work: &Path) -> Result<Self, CmdError> {
         let scratch = tempfile::Builder::new()
             .prefix("container-")
             .tempdir_in(work)
             .map_err(|error| CmdError::environment(error.to_string()))?;
         let mounted = Self::mount_in(stack, scratch.path())
             .map_err(|error| CmdError::environment(error.message))?;
-        Ok(Self { mounted, scratch, volatile: Self::can_be_volatile(stack), outer })
+        Ok(Self { mounted, _scratch: scratch, volatile: Self::can_be_volatile(stack) })
     }
 
     /// Whether nspawn can lay an overlay of its own over a mount of this stack.
-    pub fn can_be_volatile(stack: &Stack) -> bool {
+    pub(crate) fn can_be_volatile(stack: &Stack) -> bool {
         stack.layers.first().is_none_or(|layer| layer.has_marks())
     }
 
     /// Mounts a stack in an empty directory of the run's tmpfs.
-    pub fn mount_in(stack: &Stack, scratch: &Path) -> Result<Mounted, StepError> {
+    pub(crate) fn mount_in(stack: &Stack, scratch: &Path) -> Result<Mounted, StepError> {
         let failed = |error: std::io::Error| StepError::environment(error.to_string());
         let target = scratch.join("root");
         std::fs::create_dir(&target).map_err(failed)?;
@@ -57,12 +57,12 @@ impl Ground {
     }
 
     /// The mounted tree.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.mounted.path()
     }
 
     /// A container of it that leaves no trace.
-    pub fn sandbox(&self, payload: Payload) -> Sandbox {
+    pub(crate) fn sandbox(&self, payload: Payload) -> Sandbox {
         let mut sandbox = Sandbox::new(self.root(), payload);
         sandbox.volatile = self.volatile;
         sandbox
@@ -70,6 +70,6 @@ impl Ground {
 }
 
 /// Where the console of a booted image goes.
-pub fn console_log(store: &forge_store::Store, image: &str) -> PathBuf {
+pub(crate) fn console_log(store: &forge_store::Store, image: &str) -> PathBuf {
     store.directory().join("logs").join(format!("boot-{image}.log"))
 }

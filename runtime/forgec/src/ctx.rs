@@ -7,7 +7,6 @@ use std::sync::Arc;
 use forge_diag::render::{HumanOptions, human, json};
 use forge_diag::{Diagnostic, Severity, Sink, SourceMap};
 use forge_model::{Image, NodeId, Plan, Sources};
-use forge_spec::ResolvedSpec;
 use forge_store::Store;
 use forge_sys::sources::{DiskSources, GitSources};
 
@@ -17,20 +16,18 @@ use crate::ui::Ui;
 
 /// The surroundings of a command.
 #[derive(Debug)]
-pub struct Ctx {
+pub(crate) struct Ctx {
     global: Global,
 }
 
 /// A compiled project.
-pub struct Project {
+pub(crate) struct Project {
     /// Its root directory.
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
     /// Its files.
-    pub sources: Arc<dyn Sources>,
-    /// What it says; none when it has mistakes.
-    pub spec: Option<ResolvedSpec>,
+    pub(crate) sources: Arc<dyn Sources>,
     /// What is to be done; none when it has mistakes.
-    pub plan: Option<Plan>,
+    pub(crate) plan: Option<Plan>,
 }
 
 impl std::fmt::Debug for Project {
@@ -40,47 +37,40 @@ impl std::fmt::Debug for Project {
 }
 
 /// A project's root, spec and plan, all of it without mistakes.
-pub struct Compiled {
+pub(crate) struct Compiled {
     /// Its root directory.
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
     /// Its files.
-    pub sources: Arc<dyn Sources>,
-    /// What it says.
-    pub spec: ResolvedSpec,
+    pub(crate) sources: Arc<dyn Sources>,
     /// What is to be done.
-    pub plan: Plan,
+    pub(crate) plan: Plan,
 }
 
 impl Ctx {
     /// From the command line.
-    pub fn new(global: Global) -> Self {
+    pub(crate) fn new(global: Global) -> Self {
         Self { global }
     }
 
-    /// Options of every command.
-    pub fn global(&self) -> &Global {
-        &self.global
-    }
-
     /// The store's directory.
-    pub fn store_dir(&self) -> &Path {
+    pub(crate) fn store_dir(&self) -> &Path {
         &self.global.store
     }
 
     /// Where packed images go: relative to the working directory, absolute here, since a build
     /// changes neither.
-    pub fn out_dir(&self) -> PathBuf {
+    pub(crate) fn out_dir(&self) -> PathBuf {
         std::path::absolute(&self.global.out).unwrap_or_else(|_| self.global.out.clone())
     }
 
     /// How many steps run at the same time.
-    pub fn jobs(&self) -> usize {
+    pub(crate) fn jobs(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         self.global.jobs.unwrap_or_else(cores).max(1)
     }
 
     /// The project's root: the nearest directory upward that has a `forge.kdl`.
-    pub fn root(&self) -> Result<PathBuf, CmdError> {
+    pub(crate) fn root(&self) -> Result<PathBuf, CmdError> {
         let start = self.global.project.clone().unwrap_or_else(|| PathBuf::from("."));
         let start = std::path::absolute(&start)
             .map_err(|error| CmdError::usage(format!("`{}`: {error}", start.display())))?;
@@ -92,41 +82,38 @@ impl Ctx {
     }
 
     /// Compiles the project on disk, and prints every mistake.
-    pub fn compile(&self, ui: &Ui) -> Result<Project, CmdError> {
+    pub(crate) fn compile(&self, ui: &Ui) -> Result<Project, CmdError> {
         let root = self.root()?;
         let sources: Arc<dyn Sources> = Arc::new(
             DiskSources::open(&root).map_err(|error| CmdError::environment(error.to_string()))?,
         );
-        let (spec, plan) = compile(ui, sources.as_ref())?;
-        Ok(Project { root, sources, spec, plan })
+        let plan = compile(ui, sources.as_ref());
+        Ok(Project { root, sources, plan })
     }
 
     /// Compiles the project on disk; mistakes end the command.
-    pub fn compiled(&self, ui: &Ui) -> Result<Option<Compiled>, CmdError> {
-        let Project { root, sources, spec, plan } = self.compile(ui)?;
-        Ok(spec.zip(plan).map(|(spec, plan)| Compiled { root, sources, spec, plan }))
+    pub(crate) fn compiled(&self, ui: &Ui) -> Result<Option<Compiled>, CmdError> {
+        let Project { root, sources, plan } = self.compile(ui)?;
+        Ok(plan.map(|plan| Compiled { root, sources, plan }))
     }
 
     /// Compiles the project as it is in a revision.
-    pub fn compile_revision(&self, ui: &Ui, revision: &str) -> Result<Option<Plan>, CmdError> {
+    pub(crate) fn compile_revision(&self, ui: &Ui, revision: &str) -> Result<Option<Plan>, CmdError> {
         let root = self.root()?;
         let sources = GitSources::open(&root, revision)
             .map_err(|error| CmdError::user(format!("revision `{revision}`: {error}")))?;
-        Ok(compile(ui, &sources)?.1)
+        Ok(compile(ui, &sources))
     }
 
     /// The store, for questions; an absent one is an empty one.
-    pub fn store_to_read(&self) -> Result<Store, CmdError> {
+    pub(crate) fn store_to_read(&self) -> Result<Store, CmdError> {
         Store::open_read(&self.global.store)
             .map_err(|error| CmdError::environment(error.to_string()))
     }
 }
 
 /// Compiles sources, printing every mistake and warning.
-fn compile(
-    ui: &Ui,
-    sources: &dyn Sources,
-) -> Result<(Option<ResolvedSpec>, Option<Plan>), CmdError> {
+fn compile(ui: &Ui, sources: &dyn Sources) -> Option<Plan> {
     let compiled = forge_spec::compile(sources);
     let (map, mut findings) = (compiled.source_map, compiled.diagnostics);
     let mut plan = None;
@@ -147,10 +134,7 @@ fn compile(
     }
     print(ui, &findings, &map);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
-    if failed {
-        return Ok((None, None));
-    }
-    Ok((compiled.spec, plan))
+    if failed { None } else { plan }
 }
 
 /// Each finding once, in the order of their places: images that share a role share its mistakes.
@@ -177,7 +161,7 @@ fn print(ui: &Ui, findings: &[Diagnostic], map: &SourceMap) {
 }
 
 /// The images that a command names; all of them when it names none.
-pub fn select<'a>(plan: &'a Plan, names: &[String]) -> Result<Vec<&'a Image>, CmdError> {
+pub(crate) fn select<'a>(plan: &'a Plan, names: &[String]) -> Result<Vec<&'a Image>, CmdError> {
     if names.is_empty() {
         return Ok(plan.images.iter().collect());
     }
@@ -185,7 +169,7 @@ pub fn select<'a>(plan: &'a Plan, names: &[String]) -> Result<Vec<&'a Image>, Cm
 }
 
 /// The image of this name.
-pub fn image<'a>(plan: &'a Plan, name: &str) -> Result<&'a Image, CmdError> {
+pub(crate) fn image<'a>(plan: &'a Plan, name: &str) -> Result<&'a Image, CmdError> {
     plan.image(name).ok_or_else(|| {
         let known: Vec<_> = plan.images.iter().map(|image| image.name.as_str()).collect();
         let near = forge_syntax::closest(name, known.iter().copied());
@@ -198,7 +182,7 @@ pub fn image<'a>(plan: &'a Plan, name: &str) -> Result<&'a Image, CmdError> {
 }
 
 /// Everything that is to be done for an image.
-pub fn targets(image: &Image) -> Vec<NodeId> {
+pub(crate) fn targets(image: &Image) -> Vec<NodeId> {
     let mut ids: Vec<_> = image.verdicts.clone();
     ids.push(image.stamp);
     ids.extend(image.pack);
@@ -206,7 +190,7 @@ pub fn targets(image: &Image) -> Vec<NodeId> {
 }
 
 /// The exit that a step's fault asks for.
-pub fn exit_of(fault: forge_exec::Fault) -> Exit {
+pub(crate) fn exit_of(fault: forge_exec::Fault) -> Exit {
     match fault {
         forge_exec::Fault::User => Exit::Findings,
         forge_exec::Fault::Environment => Exit::Environment,

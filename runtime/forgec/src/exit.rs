@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Done.
     Done,
     /// Findings: spec errors, failed steps, failed controls that block.
@@ -25,7 +25,7 @@ pub enum Exit {
 
 impl Exit {
     /// The process's exit code.
-    pub fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Findings => 1,
@@ -47,39 +47,39 @@ impl From<Exit> for ExitCode {
 
 /// Why a command could not do its work: the message, how to mend it, and whose turn it is.
 #[derive(Debug)]
-pub struct CmdError {
+pub(crate) struct CmdError {
     /// The exit code's kind.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// What is wrong, literals in backticks.
-    pub message: String,
+    pub(crate) message: String,
     /// How to mend it.
-    pub help: Option<String>,
+    pub(crate) help: Option<String>,
 }
 
 impl CmdError {
     /// The user's input is at fault.
-    pub fn user(message: impl Into<String>) -> Self {
+    pub(crate) fn user(message: impl Into<String>) -> Self {
         Self { exit: Exit::Findings, message: message.into(), help: None }
     }
 
     /// The command line is at fault.
-    pub fn usage(message: impl Into<String>) -> Self {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into(), help: None }
     }
 
     /// The host or the environment is at fault.
-    pub fn environment(message: impl Into<String>) -> Self {
+    pub(crate) fn environment(message: impl Into<String>) -> Self {
         Self { exit: Exit::Environment, message: message.into(), help: None }
     }
 
     /// forge is at fault.
-    pub fn bug(message: impl Into<String>) -> Self {
+    pub(crate) fn bug(message: impl Into<String>) -> Self {
         Self { exit: Exit::Bug, message: message.into(), help: None }
     }
 
     /// Adds how to mend it.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }

@@ -8,7 +8,7 @@ use forge_exec::StepError;
 use forge_model::Origin;
 
 /// The whole story of a failed step.
-pub fn story(name: &str, error: &StepError, root: &Path) -> String {
+pub(crate) fn story(name: &str, error: &StepError, root: &Path) -> String {
     let mut text = format!("error: {name} failed\n  {}\n", error.message.replace('\n', "\n  "));
     // Writing to a String cannot fail.
     for origin in error.origins.iter().take(4) {

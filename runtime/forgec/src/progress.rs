@@ -12,7 +12,7 @@ use crate::ui::Ui;
 
 /// How many steps of a build went which way.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub(crate) struct Counts {
     hits: AtomicUsize,
     done: AtomicUsize,
     failed: AtomicUsize,
@@ -20,18 +20,18 @@ pub struct Counts {
 
 impl Counts {
     /// Steps found in the store.
-    pub fn hits(&self) -> usize {
+    pub(crate) fn hits(&self) -> usize {
         self.hits.load(Ordering::Relaxed)
     }
 
     /// Steps done.
-    pub fn done(&self) -> usize {
+    pub(crate) fn done(&self) -> usize {
         self.done.load(Ordering::Relaxed)
     }
 }
 
 /// Prints events as they come.
-pub struct Progress {
+pub(crate) struct Progress {
     plan: Arc<Plan>,
     ui: Arc<Ui>,
     counts: Counts,
@@ -45,7 +45,7 @@ struct Live {
 
 impl Progress {
     /// For the steps of a plan.
-    pub fn new(plan: Arc<Plan>, ui: Arc<Ui>) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>, ui: Arc<Ui>) -> Self {
         let live = ui
             .interactive()
             .then(|| Live { all: MultiProgress::new(), bars: Mutex::new(BTreeMap::new()) });
@@ -53,7 +53,7 @@ impl Progress {
     }
 
     /// How many steps went which way.
-    pub fn counts(&self) -> &Counts {
+    pub(crate) fn counts(&self) -> &Counts {
         &self.counts
     }
 

@@ -22,40 +22,40 @@ use crate::verdicts;
 
 /// Does verdicts and artifacts for one build.
 #[derive(Debug)]
-pub struct Runner {
+pub(crate) struct Runner {
     /// Where packed images go.
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
     /// The project's revision; none without git.
-    pub revision: Option<Revision>,
+    pub(crate) revision: Option<Revision>,
     /// How many images of a name are kept.
-    pub keep: usize,
+    pub(crate) keep: usize,
     /// The store, for what found outputs stand for.
-    pub store: std::sync::Arc<Store>,
+    pub(crate) store: std::sync::Arc<Store>,
 }
 
 /// Which segments an image's last packing used: a set of their keys, by the image's name.
-pub const SEGMENTS_OF: &str = "segments-of";
+pub(crate) const SEGMENTS_OF: &str = "segments-of";
 
 /// What the store keeps of a packed image: enough to ask whether it is still there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PackBlob {
+pub(crate) struct PackBlob {
     /// Format version.
-    pub version: u32,
+    pub(crate) version: u32,
     /// The image's name.
-    pub image: String,
+    pub(crate) image: String,
     /// Its full digest.
-    pub digest: Digest,
+    pub(crate) digest: Digest,
     /// `IMAGE-SHORTSHA`.
-    pub name: String,
+    pub(crate) name: String,
     /// The codec.
-    pub compression: Compression,
+    pub(crate) compression: Compression,
     /// BLAKE3 of the archive.
-    pub archive: Digest,
+    pub(crate) archive: Digest,
 }
 
 impl PackBlob {
     /// Reads what a pack node gave.
-    pub fn read(store: &Store, output: &Digest) -> Option<Self> {
+    pub(crate) fn read(store: &Store, output: &Digest) -> Option<Self> {
         serde_json::from_slice(&store.read_blob(output).ok()?).ok()
     }
 }
@@ -172,7 +172,7 @@ impl Runner {
 }
 
 /// The image's digest: the key that its stamp is kept under.
-pub fn image_digest(request: &NodeRequest<'_>) -> Result<Digest, StepError> {
+pub(crate) fn image_digest(request: &NodeRequest<'_>) -> Result<Digest, StepError> {
     let path = ImagePath::new("etc/forge-release").unwrap_or(ImagePath::ROOT);
     let missing = || StepError::bug("the image has no `/etc/forge-release`");
     let entry = request.stack.tree.get(&path).ok_or_else(missing)?;
@@ -181,7 +181,7 @@ pub fn image_digest(request: &NodeRequest<'_>) -> Result<Digest, StepError> {
 }
 
 /// `DIGEST=` of an `/etc/forge-release`.
-pub fn release_digest(text: &[u8]) -> Option<Digest> {
+pub(crate) fn release_digest(text: &[u8]) -> Option<Digest> {
     let text = std::str::from_utf8(text).ok()?;
     text.lines().find_map(|line| line.strip_prefix("DIGEST=")?.parse().ok())
 }

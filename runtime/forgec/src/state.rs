@@ -9,46 +9,46 @@ use crate::exit::CmdError;
 
 /// One step of a built image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepState {
+pub(crate) struct StepState {
     /// Its label.
-    pub label: String,
+    pub(crate) label: String,
     /// Its kind.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Its plan key.
-    pub plan_key: Digest,
+    pub(crate) plan_key: Digest,
     /// Its output.
-    pub output: Digest,
+    pub(crate) output: Digest,
 }
 
 /// An image as last built, kept under its name in the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ImageState {
+pub(crate) struct ImageState {
     /// Format version.
-    pub version: u32,
+    pub(crate) version: u32,
     /// Its name.
-    pub image: String,
+    pub(crate) image: String,
     /// Its steps that are done, inputs first.
-    pub steps: Vec<StepState>,
+    pub(crate) steps: Vec<StepState>,
     /// Its layers from the bottom up, when all are done.
-    pub layers: Option<Vec<BuiltLayer>>,
+    pub(crate) layers: Option<Vec<BuiltLayer>>,
 }
 
 /// A layer as it was built: enough to lay blame without the project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BuiltLayer {
+pub(crate) struct BuiltLayer {
     /// Its label.
-    pub label: String,
+    pub(crate) label: String,
     /// Its digest.
-    pub digest: Digest,
+    pub(crate) digest: Digest,
     /// What made it.
-    pub action: Action,
+    pub(crate) action: Action,
 }
 
 const KIND: &str = "images";
 
 impl ImageState {
     /// The state after a run.
-    pub fn of(image: &Image, plan: &Plan, outputs: &Outputs) -> Self {
+    pub(crate) fn of(image: &Image, plan: &Plan, outputs: &Outputs) -> Self {
         let needed: Vec<NodeId> =
             forge_exec::freshness::closure(plan, crate::ctx::targets(image)).into_iter().collect();
         let steps = needed
@@ -73,38 +73,38 @@ impl ImageState {
     }
 
     /// Digests of its layers from the bottom up; an error when it is not built.
-    pub fn digests(store: &Store, image: &str) -> Result<Vec<Digest>, CmdError> {
+    pub(crate) fn digests(store: &Store, image: &str) -> Result<Vec<Digest>, CmdError> {
         let layers = Self::read(store, image).and_then(|state| state.layers);
         let layers = layers.ok_or_else(|| Self::unbuilt(image))?;
         Ok(layers.iter().map(|layer| layer.digest).collect())
     }
 
     /// The image is not built.
-    pub fn unbuilt(image: &str) -> CmdError {
+    pub(crate) fn unbuilt(image: &str) -> CmdError {
         CmdError::user(format!("image `{image}` is not built with this store"))
             .help(format!("run `forgec build {image}` first, or name its store with `--store DIR`"))
     }
 
     /// Keeps it in the store.
-    pub fn write(&self, store: &Store) -> Result<(), CmdError> {
+    pub(crate) fn write(&self, store: &Store) -> Result<(), CmdError> {
         store
             .put_ref(KIND, &self.image, self)
             .map_err(|error| CmdError::environment(error.to_string()))
     }
 
     /// The state of an image, when it was built with this store.
-    pub fn read(store: &Store, image: &str) -> Option<Self> {
+    pub(crate) fn read(store: &Store, image: &str) -> Option<Self> {
         store.read_ref(KIND, image).filter(|state: &Self| state.version == 1)
     }
 
     /// Takes an image's state away.
-    pub fn forget(store: &Store, image: &str) {
+    pub(crate) fn forget(store: &Store, image: &str) {
         store.remove_ref(KIND, image);
         store.remove_ref(crate::runner::SEGMENTS_OF, image);
     }
 
     /// All images that were built with this store.
-    pub fn all(store: &Store) -> Vec<Self> {
+    pub(crate) fn all(store: &Store) -> Vec<Self> {
         let names = store.ref_names(KIND);
         names.iter().filter_map(|name| Self::read(store, name)).collect()
     }

@@ -15,7 +15,7 @@ use crate::verdicts;
 
 /// Prints verdicts and artifacts of the images that were asked for. Findings when a control or a
 /// boot keeps one of them from being packed.
-pub fn print(
+pub(crate) fn print(
     ui: &Ui,
     ctx: &Ctx,
     compiled: &Compiled,
@@ -27,7 +27,8 @@ pub fn print(
     let mut images = Vec::new();
     for image in select(&compiled.plan, names)? {
         let judged = verdicts_of(image, outputs, store);
-        if !judged.is_empty() && !ui.json() {
+        let complete = image.verdicts.iter().all(|id| outputs.contains_key(id));
+        if complete && !judged.is_empty() && !ui.json() {
             let shown = [ImageVerdicts { image: &image.name, verdicts: &judged }];
             ui.note(verdicts_text(&shown, ui.verbose()).trim_end());
         }
@@ -59,13 +60,19 @@ pub fn print(
     Ok(exit)
 }
 
-/// All verdicts of an image: those that the spec alone gives, and those of its verdict nodes.
-pub fn verdicts_of(image: &Image, outputs: &Outputs, store: &Store) -> Vec<Verdict> {
-    let mut found = image.spec_verdicts.clone();
-    for id in &image.verdicts {
-        let outcome = outputs.get(id).and_then(|output| verdicts::read(store, output));
-        found.extend(outcome.into_iter().flat_map(|outcome| outcome.verdicts));
-    }
+/// All verdicts of an image, each control's latest: what the built image gave replaces what the
+/// spec alone gave.
+pub(crate) fn verdicts_of(image: &Image, outputs: &Outputs, store: &Store) -> Vec<Verdict> {
+    let outcomes = image.verdicts.iter().filter_map(|id| verdicts::read(store, outputs.get(id)?));
+    let judged: Vec<_> = outcomes.flat_map(|outcome| outcome.verdicts).collect();
+    let settled = |verdict: &&Verdict| {
+        let same = |one: &Verdict| {
+            (&one.control, &one.profile) == (&verdict.control, &verdict.profile)
+        };
+        !judged.iter().any(same)
+    };
+    let mut found: Vec<_> = image.spec_verdicts.iter().filter(settled).cloned().collect();
+    found.extend(judged);
     found
 }
 
@@ -84,7 +91,7 @@ fn boot_failures(image: &Image, outputs: &Outputs, store: &Store) -> Vec<String>
 }
 
 /// Writes all verdicts as JUnit XML.
-pub fn junit(
+pub(crate) fn junit(
     file: &Path,
     compiled: &Compiled,
     names: &[String],

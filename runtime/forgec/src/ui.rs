@@ -7,7 +7,7 @@ use crate::exit::CmdError;
 
 /// Standard output and error, with the user's wishes about them.
 #[derive(Debug)]
-pub struct Ui {
+pub(crate) struct Ui {
     color: bool,
     quiet: bool,
     verbose: bool,
@@ -16,7 +16,7 @@ pub struct Ui {
 
 impl Ui {
     /// The wishes of the command line; `NO_COLOR` counts (no-color.org).
-    pub fn new(global: &Global) -> Self {
+    pub(crate) fn new(global: &Global) -> Self {
         let color = match global.color {
             Color::Always => true,
             Color::Never => false,
@@ -29,62 +29,51 @@ impl Ui {
     }
 
     /// Whether to use colors.
-    pub fn color(&self) -> bool {
+    pub(crate) fn color(&self) -> bool {
         self.color
     }
 
-    /// Whether to say less.
-    pub fn quiet(&self) -> bool {
-        self.quiet
-    }
-
     /// Whether to say more.
-    pub fn verbose(&self) -> bool {
+    pub(crate) fn verbose(&self) -> bool {
         self.verbose
     }
 
     /// Whether results go to a program.
-    pub fn json(&self) -> bool {
+    pub(crate) fn json(&self) -> bool {
         self.format == Format::Json
     }
 
     /// Whether a person watches progress.
-    pub fn interactive(&self) -> bool {
+    pub(crate) fn interactive(&self) -> bool {
         io::stderr().is_terminal() && !self.quiet
     }
 
     /// A result, on standard output. A reader that went away is no error.
-    pub fn out(&self, text: &str) {
+    pub(crate) fn out(&self, text: &str) {
         let mut out = io::stdout().lock();
         let newline = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
         let _written = write!(out, "{text}{newline}").and_then(|()| out.flush());
     }
 
     /// A word about what happens, on standard error.
-    pub fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             self.err(text);
         }
     }
 
     /// On standard error, whatever the user wishes.
-    pub fn err(&self, text: &str) {
+    pub(crate) fn err(&self, text: &str) {
         let mut err = io::stderr().lock();
         let _written = writeln!(err, "{}", text.trim_end_matches('\n'));
     }
 
     /// An error with its mend.
-    pub fn error(&self, error: &CmdError) {
+    pub(crate) fn error(&self, error: &CmdError) {
         let (red, plain) = if self.color { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
         self.err(&format!("{red}error{plain}: {}", error.message));
         if let Some(help) = &error.help {
             self.err(&format!("  help: {help}"));
         }
-    }
-
-    /// A warning.
-    pub fn warning(&self, text: &str) {
-        let (yellow, plain) = if self.color { ("\x1b[1;33m", "\x1b[0m") } else { ("", "") };
-        self.err(&format!("{yellow}warning{plain}: {text}"));
     }
 }

@@ -15,7 +15,7 @@ use crate::container::Ground;
 
 /// Judges the controls of a node. At the tree, an earlier outcome whose answers are all still the
 /// same is kept: a control is keyed by what it asked, not by the whole image.
-pub fn judge(request: &NodeRequest<'_>, action: &Verify) -> Result<VerifyOutcome, StepError> {
+pub(crate) fn judge(request: &NodeRequest<'_>, action: &Verify) -> Result<VerifyOutcome, StepError> {
     let content = |path: &ImagePath, entry: &TreeEntry| request.stack.read(path, entry);
     let is_secret = |layer: usize| is_secret(request.plan, &request.layers, layer);
     let blame = |path: &ImagePath, entry: &TreeEntry| {
@@ -73,7 +73,7 @@ fn in_containers(
 }
 
 /// Boots an image without any control, for the report of its units.
-pub fn boot(
+pub(crate) fn boot(
     stack: &Stack,
     image: &forge_model::Image,
     context: &forge_exec::Context,
@@ -171,12 +171,12 @@ fn origin(node: &Node, path: &ImagePath) -> Option<forge_model::Origin> {
 }
 
 /// The outcome that a verdict node gave.
-pub fn read(store: &Store, output: &forge_model::Digest) -> Option<VerifyOutcome> {
+pub(crate) fn read(store: &Store, output: &forge_model::Digest) -> Option<VerifyOutcome> {
     VerifyOutcome::decode(&store.read_blob(output).ok()?)
 }
 
 /// Adds a verdict to the counts.
-pub fn count(verdict: &Verdict, counts: &mut ControlCounts) {
+pub(crate) fn count(verdict: &Verdict, counts: &mut ControlCounts) {
     match verdict.status {
         Status::Passed => counts.passed += 1,
         Status::Failed => counts.failed += 1,
@@ -186,7 +186,7 @@ pub fn count(verdict: &Verdict, counts: &mut ControlCounts) {
 }
 
 /// What keeps an image from being packed: ids of controls, and units that are not as they should.
-pub fn blocking(outcome: &VerifyOutcome) -> Vec<String> {
+pub(crate) fn blocking(outcome: &VerifyOutcome) -> Vec<String> {
     let controls = outcome.verdicts.iter().filter(|verdict| verdict.blocks());
     let mut names: Vec<_> = controls.map(|verdict| format!("`{}`", verdict.control)).collect();
     let boot = outcome.boot.iter().flat_map(|boot| &boot.failures);

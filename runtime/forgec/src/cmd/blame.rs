@@ -11,21 +11,21 @@ use crate::ui::Ui;
 
 /// Name the layer and the spec line, or the package, that made a path of an image as last built.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The image, built before
     #[arg(value_name = "IMAGE")]
-    pub image: String,
+    pub(crate) image: String,
 
     /// Paths in the image
     #[arg(value_name = "PATH", required_unless_present = "all")]
-    pub paths: Vec<String>,
+    pub(crate) paths: Vec<String>,
 
     /// Every path of the image
     #[arg(long, conflicts_with = "paths")]
-    pub all: bool,
+    pub(crate) all: bool,
 }
 
-pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let store = ctx.store_to_read()?;
     let state = ImageState::read(&store, &args.image).and_then(|state| state.layers);
     let built = state.ok_or_else(|| ImageState::unbuilt(&args.image))?;

@@ -21,17 +21,17 @@ const QEMU_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Boot an image in a volatile container, and say how its units are.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The image, built before
     #[arg(value_name = "IMAGE")]
-    pub image: String,
+    pub(crate) image: String,
 
     /// Boot the packed image with its kernel in QEMU instead, by software emulation
     #[arg(long)]
-    pub qemu: bool,
+    pub(crate) qemu: bool,
 }
 
-pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let Some(compiled) = ctx.compiled(ui)? else { return Ok(Exit::Findings) };
     let image = image(&compiled.plan, &args.image)?;
     let inside = match super::build::enter(ctx, &compiled.root)? {
@@ -46,7 +46,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
 }
 
 /// Boots an image in a container, waits until it is up, and judges its units.
-pub fn container(
+pub(crate) fn container(
     ui: &Ui,
     ctx: &Ctx,
     compiled: &Compiled,
@@ -79,7 +79,7 @@ pub fn container(
 }
 
 /// Boots the packed image with its kernel, as a node would, until its init says how it is.
-pub fn qemu(
+pub(crate) fn qemu(
     ui: &Ui,
     ctx: &Ctx,
     _compiled: &Compiled,

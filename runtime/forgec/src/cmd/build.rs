@@ -29,41 +29,41 @@ use crate::{cmd, summary};
 
 /// Build images, prove them, and pack them.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Images to build; all of the project when none is named
     #[arg(value_name = "IMAGE")]
-    pub images: Vec<String>,
+    pub(crate) images: Vec<String>,
 
     /// Resolve package names anew, from fresh package indexes
     #[arg(long)]
-    pub refresh: bool,
+    pub(crate) refresh: bool,
 
     /// A file with age identities that open the project's secrets
     #[arg(long, value_name = "FILE", env = "FORGE_AGE_IDENTITY_FILE")]
-    pub identity: Option<PathBuf>,
+    pub(crate) identity: Option<PathBuf>,
 
     /// Images of a name that are kept in the output folder
     #[arg(long, value_name = "N", default_value_t = DEFAULT_KEEP)]
-    pub keep: usize,
+    pub(crate) keep: usize,
 
     /// Write the verdicts of controls as JUnit XML
     #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
+    pub(crate) junit: Option<PathBuf>,
 
     /// Get what the host lacks first, as `forgec doctor --install` does
     #[arg(long)]
-    pub install: bool,
+    pub(crate) install: bool,
 
     /// Boot each image in a container afterwards
     #[arg(long)]
-    pub boot: bool,
+    pub(crate) boot: bool,
 
     /// Boot this packed image in QEMU afterwards, by software emulation
     #[arg(long, value_name = "IMAGE")]
-    pub qemu: Option<String>,
+    pub(crate) qemu: Option<String>,
 }
 
-pub fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+pub(crate) fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     if args.install && !sandbox::is_inner() {
         cmd::doctor::run(ui, ctx, &cmd::doctor::Args { install: true })?;
     }
@@ -88,7 +88,7 @@ pub fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
 }
 
 /// The private namespaces that every mount and container of a run lives in.
-pub fn enter(ctx: &Ctx, root: &Path) -> Result<sandbox::Entered, CmdError> {
+pub(crate) fn enter(ctx: &Ctx, root: &Path) -> Result<sandbox::Entered, CmdError> {
     let store = std::path::absolute(ctx.store_dir())
         .map_err(|error| CmdError::environment(error.to_string()))?;
     // The store is made by the outer process's user: its work directory is the mount point.
@@ -299,7 +299,7 @@ async fn interrupted() -> Result<u8, CmdError> {
 }
 
 /// A context for questions: nothing is run in it.
-pub fn reading_context(store: &Arc<Store>, compiled: &Compiled) -> Result<Context, CmdError> {
+pub(crate) fn reading_context(store: &Arc<Store>, compiled: &Compiled) -> Result<Context, CmdError> {
     let cancel = Cancel::new().map_err(|error| CmdError::environment(error.to_string()))?;
     let surroundings = Surroundings {
         store: store.clone(),

@@ -6,9 +6,9 @@ use crate::ui::Ui;
 
 /// Compile the specs and report every mistake.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub(crate) struct Args {}
 
-pub fn run(ui: &Ui, ctx: &Ctx, _args: &Args) -> Result<Exit, CmdError> {
+pub(crate) fn run(ui: &Ui, ctx: &Ctx, _args: &Args) -> Result<Exit, CmdError> {
     let project = ctx.compile(ui)?;
     let Some(compiled) = project.plan else { return Ok(Exit::Findings) };
     let images = compiled.images.len();

@@ -10,10 +10,10 @@ use crate::ui::Ui;
 
 /// Say what the host lacks.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Install what is missing, with apt-get
     #[arg(long)]
-    pub install: bool,
+    pub(crate) install: bool,
 }
 
 /// A program of the host, the Debian package that brings it, and what it is for.
@@ -41,7 +41,7 @@ const fn tool(program: &'static str, package: &'static str, purpose: &'static st
     Tool { program, package, purpose, required: true }
 }
 
-pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let mut missing = missing_tools();
     if args.install && !missing.is_empty() {
         install(ui, &missing)?;

@@ -13,17 +13,17 @@ use crate::ui::Ui;
 
 /// Remove what no image needs any more: kept is what each image's last build used.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Only say what would go
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
 
     /// An image that is no longer wanted; what only it needs goes too
     #[arg(long, value_name = "IMAGE")]
-    pub forget: Vec<String>,
+    pub(crate) forget: Vec<String>,
 }
 
-pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let failed = |error: forge_store::StoreError| CmdError::environment(error.to_string());
     let store = Store::open(ctx.store_dir()).map_err(failed)?;
     // Builds under way are waited for.

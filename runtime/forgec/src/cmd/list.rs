@@ -8,9 +8,9 @@ use crate::ui::Ui;
 
 /// List the images of the project.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub(crate) struct Args {}
 
-pub fn run(ui: &Ui, ctx: &Ctx, _args: &Args) -> Result<Exit, CmdError> {
+pub(crate) fn run(ui: &Ui, ctx: &Ctx, _args: &Args) -> Result<Exit, CmdError> {
     let project = ctx.compile(ui)?;
     let Some(plan) = project.plan else { return Ok(Exit::Findings) };
     if ui.json() {

@@ -1,13 +1,13 @@
 //! One file per subcommand: its arguments, and `run`.
 
-pub mod blame;
-pub mod boot;
-pub mod build;
-pub mod check;
-pub mod doctor;
-pub mod gc;
-pub mod list;
-pub mod plan;
-pub mod shell;
-pub mod show;
-pub mod why;
+pub(crate) mod blame;
+pub(crate) mod boot;
+pub(crate) mod build;
+pub(crate) mod check;
+pub(crate) mod doctor;
+pub(crate) mod gc;
+pub(crate) mod list;
+pub(crate) mod plan;
+pub(crate) mod shell;
+pub(crate) mod show;
+pub(crate) mod why;

@@ -18,25 +18,25 @@ use crate::ui::Ui;
 
 /// Say what the next build does, or what a change does against another revision.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Images to look at; all of the project when none is named
     #[arg(value_name = "IMAGE")]
-    pub images: Vec<String>,
+    pub(crate) images: Vec<String>,
 
     /// Compare with this revision of the project instead of with the store
     #[arg(long, value_name = "REV")]
-    pub against: Option<String>,
+    pub(crate) against: Option<String>,
 
     /// Exit with 10 when something would be rebuilt
     #[arg(long)]
-    pub exit_code: bool,
+    pub(crate) exit_code: bool,
 
     /// Write a report beside the text: markdown=FILE, json=FILE or terraform=FILE
     #[arg(long, value_name = "KIND=FILE")]
-    pub report: Vec<String>,
+    pub(crate) report: Vec<String>,
 }
 
-pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let reports = reports(&args.report)?;
     let Some(compiled) = ctx.compiled(ui)? else { return Ok(Exit::Findings) };
     let diff = match &args.against {

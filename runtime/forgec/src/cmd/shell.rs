@@ -13,21 +13,21 @@ use crate::ui::Ui;
 
 /// Open a shell in a volatile container of an image: what it writes is gone afterwards.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The image, built before
     #[arg(value_name = "IMAGE")]
-    pub image: String,
+    pub(crate) image: String,
 
     /// Only the layers up to this one, by its label
     #[arg(long, value_name = "LAYER")]
-    pub at: Option<String>,
+    pub(crate) at: Option<String>,
 
     /// A command to run instead of a shell
     #[arg(last = true, value_name = "COMMAND")]
-    pub command: Vec<String>,
+    pub(crate) command: Vec<String>,
 }
 
-pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let Some(compiled) = ctx.compiled(ui)? else { return Ok(Exit::Findings) };
     let inside = match super::build::enter(ctx, &compiled.root)? {
         Entered::Outside(code) => return Ok(Exit::Passed(code)),
@@ -38,7 +38,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let context = super::build::reading_context(&store, &compiled)?;
     let stack =
         context.stack(&digests).map_err(|error| CmdError::environment(error.message))?;
-    let ground = Ground::mount(&stack, &inside.work, inside.outer)?;
+    let ground = Ground::mount(&stack, &inside.work)?;
     let mut words: Vec<std::ffi::OsString> = args.command.iter().map(Into::into).collect();
     if words.is_empty() {
         let bash = ["bin/bash", "usr/bin/bash"].iter().any(|path| {

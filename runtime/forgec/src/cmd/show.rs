@@ -10,17 +10,17 @@ use crate::ui::Ui;
 
 /// Show the steps of an image, from the bottom up, with what enters their keys.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The image
     #[arg(value_name = "IMAGE")]
-    pub image: String,
+    pub(crate) image: String,
 
     /// Only this step, by its label
     #[arg(value_name = "STEP")]
-    pub step: Option<String>,
+    pub(crate) step: Option<String>,
 }
 
-pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let Some(compiled) = ctx.compiled(ui)? else { return Ok(Exit::Findings) };
     let plan = &compiled.plan;
     let image = image(plan, &args.image)?;

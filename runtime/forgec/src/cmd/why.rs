@@ -16,17 +16,17 @@ use crate::ui::Ui;
 
 /// Say why a layer would be rebuilt, or that it would not.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The image
     #[arg(value_name = "IMAGE")]
-    pub image: String,
+    pub(crate) image: String,
 
     /// The step, by its label; all that a build would do when none is named
     #[arg(value_name = "STEP")]
-    pub step: Option<String>,
+    pub(crate) step: Option<String>,
 }
 
-pub fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let Some(compiled) = ctx.compiled(ui)? else { return Ok(Exit::Findings) };
     let plan = &compiled.plan;
     let image = image(plan, &args.image)?;
