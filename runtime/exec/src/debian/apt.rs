@@ -1,5 +1,6 @@
 //! apt with a directory of its own: nothing of the host's apt state is read or written.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,9 @@ const PROXY_VARIABLES: [(&str, &str); 4] = [
     ("ftp_proxy", "FTP_PROXY"),
     ("no_proxy", "NO_PROXY"),
 ];
+
+/// Names of all packages, written with the lists: asking apt for them takes 0.1 s each time.
+const NAMES: &str = "names";
 
 /// An apt directory, held against an update by another process.
 #[derive(Debug)]
@@ -150,7 +154,16 @@ impl<'a> Apt<'a> {
                 tail: complaints(&output.tail),
             });
         }
+        let names = self.command("apt-cache").arg("pkgnames").run()?;
+        write_file(&self.directory.join(NAMES), names.stdout)?;
         write_file(&self.directory.join("updated"), "")
+    }
+
+    /// All names of packages in the lists.
+    pub(crate) fn package_names(&self) -> Result<BTreeSet<String>, DebianError> {
+        let path = self.directory.join(NAMES);
+        let text = std::fs::read_to_string(&path).map_err(|source| io_error(&path, source))?;
+        Ok(text.lines().map(str::to_owned).collect())
     }
 }
 

@@ -36,9 +36,9 @@ Dir::Cache::pkgcache "";
 Dir::Cache::srcpkgcache "";
 Dir::Log "/run/apt/log/";
 Dir::Etc::sourcelist "/run/forge/sources.list";
-Dir::Etc::sourceparts "-";
+Dir::Etc::sourceparts "/run/apt/none/";
 Dir::Etc::preferences "none";
-Dir::Etc::preferencesparts "-";
+Dir::Etc::preferencesparts "/run/apt/none/";
 APT::Sandbox::User "root";
 APT::Install-Recommends "true";
 APT::Install-Suggests "false";
@@ -49,7 +49,7 @@ DPkg::Options { "--force-confdef"; "--force-confold"; "--force-unsafe-io"; "--lo
 
 /// The repository holds the slice alone, so whatever apt could take in is in the list.
 const SCRIPT: &str = "set -e\n\
-    mkdir -p /run/apt/lists/partial /run/apt/cache/archives/partial /run/apt/log\n\
+    mkdir -p /run/apt/lists/partial /run/apt/cache/archives/partial /run/apt/log /run/apt/none\n\
     apt-get update -qq\n\
     exec apt-get install -y -q --no-remove -- \"$@\"\n";
 

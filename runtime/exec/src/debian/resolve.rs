@@ -40,9 +40,19 @@ pub fn resolve(
         names,
         recommends,
     } = action;
+    if !base
+        && names
+            .iter()
+            .all(|name| is_installed(&name.value, installed))
+    {
+        return Ok(PackageList {
+            version: LIST_VERSION,
+            packages: Vec::new(),
+        });
+    }
     let sources = Sources::new(sources, arch, &context.host_apt)?;
     let apt = Apt::open(context, &sources, arch)?;
-    let known = known_names(&apt)?;
+    let known = apt.package_names()?;
     check_names(&apt, names, &known)?;
 
     make_directory(&context.work)?;
@@ -78,6 +88,13 @@ pub fn resolve(
         .filter_map(|line| Chosen::parse(&line))
         .collect();
     records(&apt, &sources, &chosen)
+}
+
+fn is_installed(name: &str, installed: &[PackageList]) -> bool {
+    installed
+        .iter()
+        .flat_map(|list| &list.packages)
+        .any(|one| one.name == name)
 }
 
 /// A line of `apt-get --print-uris`: `'URI' FILE SIZE SHA256:HEX`.
@@ -195,11 +212,6 @@ pub(crate) fn status_of(installed: &[PackageList]) -> String {
         out.push_str("\n\n");
     }
     out
-}
-
-fn known_names(apt: &Apt<'_>) -> Result<BTreeSet<String>, DebianError> {
-    let output = apt.command("apt-cache").arg("pkgnames").run()?;
-    Ok(output_lines(&output).collect())
 }
 
 /// All names are packages. Asked before apt is, which takes `x-`, `x+`, `x/y` and regular
