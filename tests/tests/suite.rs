@@ -29,8 +29,8 @@ fn cases() -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut pending = vec![directory()];
     while let Some(directory) = pending.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in fs::read_dir(directory).expect("a directory of cases") {
+            let path = entry.expect("an entry").path();
             if path.is_dir() {
                 pending.push(path);
             } else {

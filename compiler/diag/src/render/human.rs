@@ -48,9 +48,10 @@ pub fn human(found: &[Diagnostic], map: &SourceMap, options: HumanOptions) -> St
     };
     let mut out = String::new();
     for diagnostic in found {
-        let report = Report::new(diagnostic, &mut sources);
-        // Writing to a String cannot fail.
-        let _ = handler.render_report(&mut out, &report);
+        for report in reports(diagnostic, &mut sources) {
+            // Writing to a String cannot fail.
+            let _ = handler.render_report(&mut out, &report);
+        }
         out.push('\n');
     }
     out
@@ -76,8 +77,8 @@ impl Sources<'_> {
     }
 }
 
-/// One file's part of a finding: miette knows one text per report, so labels in further files
-/// are related reports.
+/// One snippet of a finding: miette knows one text per report, so labels in further files are
+/// reports of their own, shown below the first. What to do stands at the end.
 struct Report {
     headline: String,
     code: Option<&'static str>,
@@ -85,46 +86,41 @@ struct Report {
     help: Option<String>,
     source: Option<Arc<NamedSource<String>>>,
     labels: Vec<LabeledSpan>,
-    related: Vec<Report>,
 }
 
-impl Report {
-    fn new(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> Self {
-        let home = diagnostic.span().map(|span| span.file);
-        let (here, elsewhere): (Vec<&Label>, Vec<&Label>) = diagnostic
-            .labels
-            .iter()
-            .partition(|label| Some(label.span.file) == home);
-        let mut help: Vec<String> = diagnostic.help.iter().cloned().collect();
-        help.extend(diagnostic.notes.iter().map(|note| format!("note: {note}")));
-        Self {
-            headline: diagnostic.headline.clone(),
-            code: Some(diagnostic.code.name),
-            severity: match diagnostic.severity {
-                Severity::Error => miette::Severity::Error,
-                Severity::Warning => miette::Severity::Warning,
-            },
-            help: (!help.is_empty()).then(|| help.join("\n")),
-            source: home.map(|file| sources.get(file)),
-            labels: here.into_iter().map(labeled).collect(),
-            related: elsewhere
-                .into_iter()
-                .map(|label| Self::related(label, sources))
-                .collect(),
-        }
+fn reports(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> Vec<Report> {
+    let home = diagnostic.span().map(|span| span.file);
+    let (here, elsewhere): (Vec<&Label>, Vec<&Label>) = diagnostic
+        .labels
+        .iter()
+        .partition(|label| Some(label.span.file) == home);
+    let mut reports = vec![Report {
+        headline: diagnostic.headline.clone(),
+        code: Some(diagnostic.code.name),
+        severity: match diagnostic.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        },
+        help: None,
+        source: home.map(|file| sources.get(file)),
+        labels: here.into_iter().map(labeled).collect(),
+    }];
+    reports.extend(elsewhere.into_iter().map(|label| Report {
+        headline: label.text.clone(),
+        code: None,
+        severity: miette::Severity::Advice,
+        help: None,
+        source: Some(sources.get(label.span.file)),
+        labels: vec![LabeledSpan::new_with_span(None, range(label.span))],
+    }));
+    let mut help: Vec<String> = diagnostic.help.iter().cloned().collect();
+    help.extend(diagnostic.notes.iter().map(|note| format!("note: {note}")));
+    if let Some(last) = reports.last_mut()
+        && !help.is_empty()
+    {
+        last.help = Some(help.join("\n"));
     }
-
-    fn related(label: &Label, sources: &mut Sources<'_>) -> Self {
-        Self {
-            headline: label.text.clone(),
-            code: None,
-            severity: miette::Severity::Advice,
-            help: None,
-            source: Some(sources.get(label.span.file)),
-            labels: vec![LabeledSpan::new_with_span(None, range(label.span))],
-            related: Vec::new(),
-        }
-    }
+    reports
 }
 
 fn labeled(label: &Label) -> LabeledSpan {
@@ -178,17 +174,6 @@ impl miette::Diagnostic for Report {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         Some(Box::new(self.labels.iter().cloned()))
-    }
-
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
-        if self.related.is_empty() {
-            return None;
-        }
-        Some(Box::new(
-            self.related
-                .iter()
-                .map(|report| report as &dyn miette::Diagnostic),
-        ))
     }
 }
 
