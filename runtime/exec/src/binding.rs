@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forge_model::{Digest, Entry, EntryKind, ImagePath, Manifest, Origin};
+use forge_model::{Digest, Entry, EntryKind, ImagePath, Manifest, Origin, Tree};
 
 use crate::changes::Draft;
 
@@ -42,6 +42,28 @@ pub type Declarations = BTreeMap<ImagePath, Declaration>;
 pub fn declarations(draft: &Draft) -> Declarations {
     let declaration = |declared: &crate::changes::Declared| {
         let entry = draft.manifest.entries.get(&declared.path)?;
+        let declaration = Declaration::of(entry, &declared.origin)?;
+        Some((declared.path.clone(), declaration))
+    };
+    draft.declared.iter().filter_map(declaration).collect()
+}
+
+/// What stands in `tree` at paths that earlier steps declared, links on the way followed: what a
+/// step over this tree must leave as it is. For a step that knows the declared paths alone.
+pub fn standing<'a>(
+    tree: &Tree,
+    paths: impl IntoIterator<Item = (&'a ImagePath, &'a Origin)>,
+) -> Declarations {
+    let declaration = |(path, origin): (&ImagePath, &Origin)| {
+        let path = tree.resolve(path, false)?;
+        let declaration = Declaration::of(&tree.get(&path)?.entry, origin)?;
+        Some((path, declaration))
+    };
+    paths.into_iter().filter_map(declaration).collect()
+}
+
+impl Declaration {
+    fn of(entry: &Entry, origin: &Origin) -> Option<Self> {
         let expected = Expected::of(entry)?;
         let Entry {
             kind: _,
@@ -51,17 +73,14 @@ pub fn declarations(draft: &Draft) -> Declarations {
             mtime: _,
             xattrs: _,
         } = entry;
-        let origin = declared.origin.clone();
-        let declaration = Declaration {
-            origin,
+        Some(Self {
+            origin: origin.clone(),
             expected,
             mode: *mode,
             uid: *uid,
             gid: *gid,
-        };
-        Some((declared.path.clone(), declaration))
-    };
-    draft.declared.iter().filter_map(declaration).collect()
+        })
+    }
 }
 
 impl Expected {
@@ -317,6 +336,23 @@ mod tests {
             let want: Vec<_> = want.iter().map(|(at, what)| (path(at), *what)).collect();
             assert_eq!(got, want, "{name}");
         }
+    }
+
+    #[test]
+    fn what_stands_is_found_through_links() {
+        let image = Image::new(&[
+            ("lib", Node::Link("usr/lib")),
+            ("usr/lib/f", Node::File("x")),
+            ("dev/null", Node::Fifo),
+        ]);
+        let written = ["/lib/f", "/dev/null", "/absent"].map(path);
+        let origin = crate::changes::testing::origin(9);
+        let standing = standing(&image.tree, written.iter().map(|path| (path, &origin)));
+        let paths: Vec<_> = standing.keys().map(ToString::to_string).collect();
+        assert_eq!(paths, ["/usr/lib/f"]);
+        let none = BTreeSet::new();
+        let found = |node| violations(&standing, &manifest("usr/lib/f", &node), &none).len();
+        assert_eq!((found(Node::File("x")), found(Node::File("y"))), (0, 1));
     }
 
     #[test]
