@@ -202,6 +202,14 @@ struct Pieces {
     kernel_sums: Sums,
 }
 
+/// Where the bytes under the final names come from.
+enum Bytes {
+    /// They are there, and this manifest vouches for them.
+    Known(Box<ImageManifest>),
+    /// They were written in this run.
+    Written(Pieces),
+}
+
 impl Job<'_> {
     fn names(&self) -> Names<'_> {
         Names {
@@ -212,11 +220,11 @@ impl Job<'_> {
 
     fn run(&self) -> Result<PackReport, PackError> {
         let existing = self.existing()?;
-        let reusable = existing.filter(|manifest| self.out.is_whole(manifest));
-        match reusable {
-            Some(manifest) => self.publish(None, Some(manifest)),
-            None => self.publish(Some(self.write()?), None),
-        }
+        let bytes = match existing.filter(|manifest| self.out.is_whole(manifest)) {
+            Some(manifest) => Bytes::Known(Box::new(manifest)),
+            None => Bytes::Written(self.write()?),
+        };
+        self.publish(bytes)
     }
 
     /// The manifest under this image's name, when it has one that says the same of its bytes.
@@ -310,35 +318,35 @@ impl Job<'_> {
     }
 
     /// Gives the files their names, moves the links, and removes old images.
-    fn publish(
-        &self,
-        pieces: Option<Pieces>,
-        known: Option<ImageManifest>,
-    ) -> Result<PackReport, PackError> {
+    fn publish(&self, bytes: Bytes) -> Result<PackReport, PackError> {
         let (names, request) = (self.names(), self.request);
-        let reused = pieces.is_none();
-        let compressed = pieces
-            .as_ref()
-            .map_or(0, |pieces| pieces.written.compressed);
-        let not_kept = pieces
-            .as_ref()
-            .and_then(|pieces| pieces.written.not_kept.clone());
         let _lock = self.out.lock()?;
         // Another run may have come first since this one looked.
-        let known = self.existing()?.or(known);
-        let mut manifest = match (&pieces, &known) {
-            (Some(pieces), _) => self.manifest(pieces),
-            (None, Some(known)) => known.clone(),
-            (None, None) => return Err(self.taken(&names.manifest(&self.short), String::new())),
+        let before = self.existing()?;
+        let mut manifest = match &bytes {
+            Bytes::Known(known) => self.manifest(known.archive.clone(), known.kernel.clone()),
+            Bytes::Written(pieces) => {
+                self.manifest(self.archive_facts(pieces), self.kernel_facts(pieces))
+            }
         };
-        if let Some(known) = &known {
-            manifest.revisions.clone_from(&known.revisions);
+        if let Some(before) = &before {
+            manifest.revisions.clone_from(&before.revisions);
         }
         manifest.add_revision(request.revision.as_ref());
-        if let Some(pieces) = pieces {
-            self.place(pieces, known.as_ref())?;
-        }
-        if known.as_ref() != Some(&manifest) {
+        let (reused, compressed, not_kept) = match bytes {
+            Bytes::Known(_) => (true, 0, None),
+            Bytes::Written(pieces) => {
+                let Written {
+                    compressed,
+                    not_kept,
+                    ..
+                } = &pieces.written;
+                let took = (false, *compressed, not_kept.clone());
+                self.place(pieces, before.as_ref())?;
+                took
+            }
+        };
+        if before.as_ref() != Some(&manifest) {
             self.out
                 .write_manifest(&names.manifest(&self.short), &manifest)?;
         }
@@ -360,58 +368,68 @@ impl Job<'_> {
         })
     }
 
-    /// Renames the files, unless other bytes have their names.
-    fn place(&self, pieces: Pieces, known: Option<&ImageManifest>) -> Result<(), PackError> {
+    /// Renames the files, unless other bytes have their names. With a manifest that vouches for
+    /// the bytes, a file that differs is a broken one and is replaced.
+    fn place(&self, pieces: Pieces, before: Option<&ImageManifest>) -> Result<(), PackError> {
         let names = self.names();
-        let both = [
-            (names.archive(&self.short), &pieces.written.sums),
-            (names.kernel(&self.short), &pieces.kernel_sums),
-        ];
-        for (name, sums) in &both {
-            // With a manifest that vouches for these bytes, a file that differs is a broken one.
-            let found = if known.is_some() {
-                None
-            } else {
-                file_digest(&self.out.join(name))?
-            };
-            if found.is_some_and(|found| found != sums.blake3) {
-                return Err(self.taken(name, "with other bytes and without a manifest".to_owned()));
+        let (archive, kernel) = (names.archive(&self.short), names.kernel(&self.short));
+        let (new_archive, new_kernel) = (pieces.written.sums.blake3, pieces.kernel_sums.blake3);
+        match before {
+            Some(before) => {
+                let vouched = [before.archive.blake3, before.kernel.blake3];
+                if vouched != [new_archive, new_kernel] {
+                    return Err(self.taken(&archive, "with other bytes".to_owned()));
+                }
+            }
+            None => {
+                for (name, new) in [(&archive, new_archive), (&kernel, new_kernel)] {
+                    if file_digest(&self.out.join(name))?.is_some_and(|found| found != new) {
+                        let why = "with other bytes and without a manifest".to_owned();
+                        return Err(self.taken(name, why));
+                    }
+                }
             }
         }
-        let [(archive, _), (kernel, _)] = both;
         pieces.archive.rename(&self.out.join(&archive))?;
         pieces.kernel.rename(&self.out.join(&kernel))
     }
 
-    fn manifest(&self, pieces: &Pieces) -> ImageManifest {
-        let (names, request) = (self.names(), self.request);
+    fn archive_facts(&self, pieces: &Pieces) -> ArchiveFacts {
         let Sums {
             size,
             blake3,
             sha256,
         } = pieces.written.sums.clone();
-        let archive = ArchiveFacts {
-            file: names.archive(&self.short),
+        ArchiveFacts {
+            file: self.names().archive(&self.short),
             size,
             unpacked: self.unpacked,
             blake3,
             sha256,
             codec: self.packer.codec.identity(),
             segments: self.identity,
-        };
+        }
+    }
+
+    fn kernel_facts(&self, pieces: &Pieces) -> KernelFacts {
         let Sums {
             size,
             blake3,
             sha256,
         } = pieces.kernel_sums.clone();
-        let kernel = KernelFacts {
-            file: names.kernel(&self.short),
+        KernelFacts {
+            file: self.names().kernel(&self.short),
             size,
             blake3,
             sha256,
             version: self.kernel.version.to_owned(),
-            cmdline: request.cmdline.map(str::to_owned),
-        };
+            cmdline: self.request.cmdline.map(str::to_owned),
+        }
+    }
+
+    /// The manifest without revisions.
+    fn manifest(&self, archive: ArchiveFacts, kernel: KernelFacts) -> ImageManifest {
+        let request = self.request;
         let mut packages = request.packages.clone();
         packages.sort();
         ImageManifest {

@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
-use forge_artifact::{OutState, PackError, Revision, Wanted, refresh, state, up_to_date};
+use forge_artifact::{
+    ControlCounts, OutState, PackError, Revision, Wanted, refresh, state, up_to_date,
+};
 use forge_model::{Compression, Digest};
 
 use crate::support::{Bench, Layer};
@@ -109,6 +111,14 @@ fn an_empty_commit_adds_a_revision_and_changes_no_byte() {
         (vec!["one", "two"], false)
     );
     assert!(up_to_date(&wanted));
+
+    // So does what a changed set of controls says of the same bytes.
+    bench.controls = ControlCounts {
+        passed: 7,
+        ..ControlCounts::default()
+    };
+    let again = bench.pack().unwrap();
+    assert_eq!((again.reused, again.manifest.controls.passed), (true, 7));
 
     // The same by `refresh`, which needs no tree.
     let third = revision("three");

@@ -93,6 +93,7 @@ pub(crate) struct Bench {
     pub(crate) digest: Digest,
     pub(crate) revision: Option<Revision>,
     pub(crate) secret_layer: Option<usize>,
+    pub(crate) controls: ControlCounts,
     pub(crate) keep: usize,
     pub(crate) opened: Mutex<Vec<ImagePath>>,
 }
@@ -106,6 +107,7 @@ impl Bench {
             digest: Digest::of(b"image"),
             revision: None,
             secret_layer: None,
+            controls: ControlCounts::default(),
             keep: 3,
             opened: Mutex::default(),
         }
@@ -140,7 +142,7 @@ impl Bench {
             secret_layer: self.secret_layer,
             revision: self.revision.clone(),
             packages: Vec::new(),
-            controls: ControlCounts::default(),
+            controls: self.controls,
             content: self,
             cache: &cache,
             out: &out,
