@@ -13,21 +13,20 @@ impl Store {
         self.directory.join("blobs").join(&name[..2]).join(name)
     }
 
-    /// Keeps bytes and gives their digest. Durable before it returns.
+    /// Keeps bytes and gives their digest.
     pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
         let path = self.blob_path(&digest);
         if blob_is_whole(&path, bytes) {
             return Ok(digest);
         }
+        self.leave_note()?;
         let written = match path.parent() {
-            Some(parent) => durable::create_directories(parent, 0o755)
-                // The name of the blob's directory must last as long as the blob's own.
-                .and_then(|()| durable::sync_parent(parent)),
+            Some(parent) => durable::create_directories(parent, 0o755),
             None => Ok(()),
         };
         written
-            .and_then(|()| self.write(&path, bytes, 0o644, Durability::Now))
+            .and_then(|()| self.write(&path, bytes, 0o644, Durability::Later))
             .map_err(|source| StoreError::io("written", &path, source))?;
         Ok(digest)
     }

@@ -5,13 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use forge_model::{Digest, Entry, EntryKind, ImagePath, Manifest};
-use forge_sys::tree::{Content, Durability, Keep, ScanOptions, scan, synchronise, write_tree};
+use forge_sys::tree::{Content, Durability, Keep, ScanOptions, scan, write_tree};
 
 use crate::{Store, StoreError, Transaction, durable};
-
-/// Layers up to this many entries are synced file by file: a `syncfs` beside a busy neighbour
-/// costs more than they are worth.
-const SMALL: usize = 200;
 
 /// A layer's tree, in the layer's directory.
 const TREE: &str = "closed/tree";
@@ -133,7 +129,7 @@ impl Store {
             .any(|private| self.layer_path(digest, *private).is_dir())
     }
 
-    /// Brings a layer into the store, whole and durable; the caller commits the record then.
+    /// Brings a layer into the store, whole; the caller commits the record then.
     /// A layer of the same digest that is there already is checked and kept.
     pub fn commit_layer(
         &self,
@@ -142,6 +138,7 @@ impl Store {
         content: LayerContent<'_>,
         private: bool,
     ) -> Result<Digest, StoreError> {
+        self.leave_note()?;
         let text = manifest.encode();
         let digest = Digest::of(text.as_bytes());
         let target = self.layer_path(&digest, private);
@@ -172,19 +169,12 @@ impl Store {
         if !marks {
             durable::write_new(&staging.join("no-marks"), b"", 0o644).map_err(at)?;
         }
-        if manifest.entries.len() <= SMALL {
-            synchronise(&staging).map_err(StoreError::from_tree)?;
-        } else {
-            let directory = fs::File::open(&staging).map_err(at)?;
-            rustix::fs::syncfs(&directory).map_err(|errno| at(errno.into()))?;
-        }
         match fs::rename(&staging, &target) {
             Ok(()) => {}
             // Another builder was first with the same bytes.
             Err(_) if target.is_dir() => return Ok(digest),
             Err(source) => return Err(StoreError::io("written", &target, source)),
         }
-        durable::sync_parent(&target).map_err(at)?;
         Ok(digest)
     }
 

@@ -18,15 +18,16 @@
 //!   locks/KEY                flock: one builder for each key
 //!   tx/ID/, ID.lock          transactions under way; the lock of a dead one is free
 //!   tx/ID.part               single files under way
+//!   unsettled/ID             a run whose writes may not all be on the disk; holds the boot's id
 //!   work/                    mount point of the tmpfs of a run
 //!   private/                 0700: layers that hold secrets, the MAC key, known MACs
 //! ```
 //!
 //! Killing any process at any moment, or a full disk, leaves a store that the next run uses
-//! without repair. What enters is written in a transaction's directory, made durable, renamed
-//! into place, the directories synced, and only then is its record renamed into place. The record
-//! itself may be lost in a power cut, or be broken, which is a miss like any other. A layer or
-//! blob that is found without a record that vouches for it is hashed again before it counts.
+//! without repair. What enters is written in a transaction's directory and renamed into place, and
+//! only then is its record renamed into place. A build does not wait for the disk: what was written
+//! shortly before a power cut is checked by the next run ([`settle`]). A layer or blob that is found
+//! without a record that vouches for it is hashed again before it counts.
 
 mod blobs;
 mod durable;
@@ -36,6 +37,7 @@ mod layers;
 mod locks;
 mod macs;
 mod records;
+mod settle;
 mod transaction;
 
 use std::path::{Path, PathBuf};
@@ -64,6 +66,7 @@ const DIRECTORIES: &[(&str, u32)] = &[
     ("logs", 0o755),
     ("locks", 0o755),
     ("tx", 0o700),
+    ("unsettled", 0o755),
     ("work", 0o700),
     ("private", 0o700),
     ("private/layers", 0o700),
@@ -75,11 +78,12 @@ const DIRECTORIES: &[(&str, u32)] = &[
 pub struct Store {
     directory: PathBuf,
     layers: layers::Cache,
+    note: settle::Note,
 }
 
 impl Store {
-    /// Opens a store for writing; makes it when the directory is absent or empty, and sweeps what
-    /// dead runs left.
+    /// Opens a store for writing; makes it when the directory is absent or empty, sweeps what
+    /// dead runs left, and checks what a power cut may have damaged.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         let at = |source| StoreError::io("made", directory, source);
         durable::create_directories(directory, 0o755).map_err(at)?;
@@ -100,6 +104,7 @@ impl Store {
         }
         let store = Self::at(directory);
         store.sweep_transactions();
+        store.check_after_power_cut()?;
         Ok(store)
     }
 
@@ -124,6 +129,7 @@ impl Store {
         Self {
             directory: directory.to_owned(),
             layers: layers::Cache::default(),
+            note: settle::Note::default(),
         }
     }
 

@@ -72,17 +72,20 @@ impl Store {
             .join(name)
     }
 
-    /// What an action key gave; none when it was never done here, or when the record cannot be
-    /// read (it is then done again).
+    /// What an action key gave; none when it was never done here, when the record cannot be
+    /// read, or when its output is gone (it is then done again).
     pub fn record(&self, kind: &str, key: &Digest) -> Option<Record> {
         let bytes = fs::read(self.record_path(kind, key)).ok()?;
-        if let Ok(record) = serde_json::from_slice::<Record>(&bytes) {
-            return (record.version == Record::VERSION).then_some(record);
-        }
-        let alias: Alias = serde_json::from_slice(&bytes).ok()?;
-        let target = fs::read(self.record_path(kind, &alias.alias_of)).ok()?;
-        let record: Record = serde_json::from_slice(&target).ok()?;
-        (record.version == Record::VERSION).then_some(record)
+        let record = serde_json::from_slice::<Record>(&bytes).ok().or_else(|| {
+            let alias: Alias = serde_json::from_slice(&bytes).ok()?;
+            let target = fs::read(self.record_path(kind, &alias.alias_of)).ok()?;
+            serde_json::from_slice(&target).ok()
+        })?;
+        let is_there = match record.output_kind {
+            OutputKind::Layer | OutputKind::PrivateLayer => self.has_layer(&record.output),
+            OutputKind::Blob => self.has_blob(&record.output),
+        };
+        (record.version == Record::VERSION && is_there).then_some(record)
     }
 
     /// Keeps a record: from now on its key is a hit. What it names is in the store already, and

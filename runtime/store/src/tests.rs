@@ -119,11 +119,11 @@ fn a_damaged_layer_is_found_and_made_anew() {
     let tree = store.layer(&digest).unwrap().tree();
     let damage: [(&str, &dyn Fn()); 4] = [
         ("empty, as after a power cut", &|| {
-            std::fs::write(tree.join("a"), "").unwrap()
+            std::fs::write(tree.join("a"), "").unwrap();
         }),
         ("gone", &|| std::fs::remove_file(tree.join("a")).unwrap()),
         ("another file", &|| {
-            std::fs::write(tree.join("c"), "").unwrap()
+            std::fs::write(tree.join("c"), "").unwrap();
         }),
         ("another mode", &|| {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
@@ -335,4 +335,74 @@ fn only_a_store_is_opened() {
             "{refused:?}"
         );
     }
+}
+
+#[test]
+fn after_a_power_cut_what_is_damaged_is_a_miss() {
+    let (_directory, store) = store();
+    let mut records = Vec::new();
+    for name in ["whole", "damaged"] {
+        let layer = commit(&store, &[("file", name)]);
+        let blob = store.put_blob(name.as_bytes()).unwrap();
+        records.push(record("changes", name, layer, OutputKind::Layer));
+        records.push(record("resolve", name, blob, OutputKind::Blob));
+    }
+    for record in &records {
+        store.commit_record(record).unwrap();
+    }
+    let tree = store.layer(&records[2].output).unwrap().tree();
+    std::fs::write(tree.join("file"), "").unwrap();
+    std::fs::write(store.blob_path(&records[3].output), "").unwrap();
+    let deb = store.debs_directory().join("fetched.deb");
+    std::fs::write(&deb, "").unwrap();
+    let path = store.directory().to_owned();
+    let hits = |store: &Store| {
+        let found = |record: &Record| store.record(&record.kind, &record.key.digest).is_some();
+        records.iter().map(found).collect::<Vec<_>>()
+    };
+
+    // Without a power cut nothing is looked at again.
+    let notes = path.join("unsettled");
+    let again = Store::open(&path).unwrap();
+    assert_eq!((hits(&again), names(&notes).len()), (vec![true; 4], 1));
+    drop((store, again));
+
+    let note = notes.join(&names(&notes)[0]);
+    std::fs::write(&note, "another boot").unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_eq!(hits(&store), [true, true, false, false]);
+    assert!(!note.exists() && !deb.exists());
+    assert_eq!(commit(&store, &[("file", "damaged")]), records[2].output);
+    store.put_blob(b"damaged").unwrap();
+    assert_eq!(hits(&store), [true; 4]);
+    assert_eq!(store.verify_layer(&records[2].output).unwrap(), []);
+}
+
+#[test]
+fn what_ended_runs_wrote_is_settled_by_the_next() {
+    let (_directory, store) = store();
+    commit(&store, &[("file", "one")]);
+    let path = store.directory().to_owned();
+    let notes = path.join("unsettled");
+    drop(store);
+    let ended = names(&notes);
+    let long_ago = std::time::SystemTime::now() - Duration::from_hours(1);
+    let note = std::fs::File::options()
+        .write(true)
+        .open(notes.join(&ended[0]))
+        .unwrap();
+    note.set_modified(long_ago).unwrap();
+    drop(note);
+    let next = Store::open(&path).unwrap();
+    commit(&next, &[("file", "two")]);
+    let deadline = std::time::Instant::now() + Duration::from_mins(1);
+    while names(&notes).contains(&ended[0]) {
+        assert!(std::time::Instant::now() < deadline, "{:?}", names(&notes));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(
+        names(&notes).len(),
+        1,
+        "its own note stays for as long as it runs"
+    );
 }
