@@ -207,7 +207,7 @@ enum Bytes {
     /// They are there, and this manifest vouches for them.
     Known(Box<ImageManifest>),
     /// They were written in this run.
-    Written(Pieces),
+    Written(Box<Pieces>),
 }
 
 impl Job<'_> {
@@ -222,7 +222,7 @@ impl Job<'_> {
         let existing = self.existing()?;
         let bytes = match existing.filter(|manifest| self.out.is_whole(manifest)) {
             Some(manifest) => Bytes::Known(Box::new(manifest)),
-            None => Bytes::Written(self.write()?),
+            None => Bytes::Written(Box::new(self.write()?)),
         };
         self.publish(bytes)
     }
@@ -342,7 +342,7 @@ impl Job<'_> {
                     ..
                 } = &pieces.written;
                 let took = (false, *compressed, not_kept.clone());
-                self.place(pieces, before.as_ref())?;
+                self.place(*pieces, before.as_ref())?;
                 took
             }
         };
