@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail them")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,11 +14,11 @@ use forge_exec::debian::{
     resolve, scrub,
 };
 use forge_model::{
-    EntryKind, ImagePath, Located, Manifest, Mirror, Origin, PackageList, PackageSources, Resolve,
-    Tree,
+    EntryKind, ImagePath, Located, Manifest, Mirror, Origin, PackageList, PackageRecord,
+    PackageSources, Resolve, Tree,
 };
 use forge_sys::overlay::Upper;
-use forge_sys::process::Cancel;
+use forge_sys::process::{Cancel, Command};
 use forge_sys::tree::{ScanOptions, scan};
 
 /// A directory for one test, with a tmpfs in it that goes with the directory.
@@ -104,6 +105,10 @@ fn now() -> i64 {
     .unwrap()
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "shown with --nocapture, for whoever measures"
+)]
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = work();
@@ -281,6 +286,81 @@ fn two_builds_are_equal_and_leave_no_identity() {
     assert_eq!(
         kept,
         ["/var/log/munge", "/var/log/runit", "/var/log/runit/ssh"]
+    );
+    scripts_run_offline_and_their_failure_is_shown(&place, &tree);
+}
+
+/// A package made here, in the store as if it had been fetched.
+fn own_package(place: &Place, name: &str, script: &str) -> PackageRecord {
+    let tree = place.directory.path().join(name);
+    let control = format!(
+        "Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: Site <site@example.org>\n\
+         Description: a test\n"
+    );
+    std::fs::create_dir_all(tree.join("DEBIAN")).unwrap();
+    std::fs::write(tree.join("DEBIAN/control"), &control).unwrap();
+    let postinst = tree.join("DEBIAN/postinst");
+    std::fs::write(&postinst, script).unwrap();
+    std::fs::set_permissions(&postinst, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let deb = place.directory.path().join(format!("{name}.deb"));
+    let built = Command::new("dpkg-deb")
+        .args(["--root-owner-group", "--build"])
+        .args([&tree, &deb]);
+    assert!(built.run().unwrap().success());
+    let summed = Command::new("sha256sum").arg(&deb).run().unwrap().text();
+    let sha256 = summed.split(' ').next().unwrap().to_owned();
+    let size = std::fs::metadata(&deb).unwrap().len();
+    std::fs::rename(&deb, place.context("").debs.join(format!("{sha256}.deb"))).unwrap();
+    let path = format!("pool/{name}_1_all.deb");
+    PackageRecord {
+        name: name.to_owned(),
+        version: "1".to_owned(),
+        arch: "all".to_owned(),
+        size,
+        mirror: "host".to_owned(),
+        stanza: format!("{control}Filename: {path}\nSize: {size}\nSHA256: {sha256}\n"),
+        sha256,
+        path,
+    }
+}
+
+/// What a package's script sees, and what becomes of a step whose script fails.
+fn scripts_run_offline_and_their_failure_is_shown(place: &Place, base: &Path) {
+    let script = "#!/bin/sh\n\
+        ip -o link 2>/dev/null | grep -v ' lo:' && echo NETWORK\n\
+        test -e /run/systemd/system && echo SYSTEMD\n\
+        ls /run/forge/repository\n\
+        echo the reason >&2\n\
+        exit 3\n";
+    let record = own_package(place, "broken", script);
+    let upper = Upper {
+        upper: place.work().join("broken/upper"),
+        work: place.work().join("broken/work"),
+    };
+    for directory in [&upper.upper, &upper.work] {
+        std::fs::create_dir_all(directory).unwrap();
+    }
+    let request = InstallRequest {
+        names: &names(&["broken"]),
+        packages: &[record],
+        lowers: &[base.to_owned()],
+        upper: &upper,
+    };
+    let error = install(&place.context("broken.log"), &request).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::User);
+    let text = error.to_string();
+    assert!(
+        text.contains("the reason") && text.contains("broken.log"),
+        "{text}"
+    );
+    let log = std::fs::read_to_string(place.context("broken.log").log).unwrap();
+    assert!(
+        log.contains("Packages\nRelease\nbroken_1_all.deb\n"),
+        "{log}"
+    );
+    assert!(
+        !log.contains("NETWORK") && !log.contains("SYSTEMD"),
+        "{log}"
     );
 }
 

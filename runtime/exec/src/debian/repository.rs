@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use forge_model::PackageRecord;
+use sha2::{Digest as _, Sha256};
 
-use super::fetch::deb_path;
+use super::fetch::{deb_path, hex};
 use super::{DebianError, io_error, make_directory, write_file};
 
 /// A flat repository in a directory of its own.
@@ -35,9 +36,9 @@ impl Repository {
                 std::fs::copy(&from, &to).map_err(|source| io_error(&from, source))?;
             }
         }
-        write_file(&directory.join("Packages"), index(packages))?;
-        let release = format!("Suite: {suite}\nCodename: {suite}\n");
-        write_file(&directory.join("Release"), release)?;
+        let index = index(packages);
+        write_file(&directory.join("Release"), release(suite, &index))?;
+        write_file(&directory.join("Packages"), index)?;
         Ok(Self {
             directory: directory.to_owned(),
         })
@@ -73,6 +74,16 @@ fn index(packages: &[PackageRecord]) -> String {
     out
 }
 
+/// The `Release` file; the time is that of all builds.
+fn release(suite: &str, index: &str) -> String {
+    let digest = hex(&Sha256::digest(index));
+    format!(
+        "Suite: {suite}\nCodename: {suite}\nDate: Wed, 01 Jan 2025 00:00:00 UTC\n\
+         SHA256:\n {digest} {} Packages\n",
+        index.len()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,7 +116,15 @@ mod tests {
             read("Packages"),
             "Package: x\nFilename: ./x_1_all.deb\nDescription: a\n b\n\n"
         );
-        assert_eq!(read("Release"), "Suite: bookworm\nCodename: bookworm\n");
+        let (index, release) = (read("Packages"), read("Release"));
+        assert!(
+            release.starts_with("Suite: bookworm\nCodename: bookworm\n"),
+            "{release}"
+        );
+        assert!(
+            release.ends_with(&format!(" {} Packages\n", index.len())),
+            "{release}"
+        );
         assert_eq!(read("x_1_all.deb"), "aa");
         assert_eq!(std::fs::read_dir(&target).unwrap().count(), 3);
     }
