@@ -142,6 +142,17 @@ pub struct Packages {
 pub struct Changes {
     /// The changes, in order.
     pub changes: Vec<Change>,
+    /// Paths that earlier steps declared and that these changes may not touch; only removals can.
+    pub protected: Vec<DeclaredPath>,
+}
+
+/// A path that a step declares: a later step may not change it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DeclaredPath {
+    /// As written.
+    pub path: ImagePath,
+    /// The node of the spec.
+    pub origin: Origin,
 }
 
 /// A script in the sandbox.
@@ -159,7 +170,7 @@ pub struct Run {
     /// Secrets, each a file `/run/forge/secrets/NAME` on a tmpfs.
     pub secrets: Vec<SecretReference>,
     /// Paths that earlier steps declared; the script may not change them.
-    pub protected: Vec<ImagePath>,
+    pub protected: Vec<DeclaredPath>,
     /// Where the step stands.
     pub origin: Origin,
 }

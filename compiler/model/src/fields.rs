@@ -2,7 +2,7 @@
 //! part of an action cannot be forgotten here.
 
 use crate::{
-    Action, Base, Change, ChangeKind, Changes, Content, ExpectFailed, KeyBuilder, Located, Mirror,
+    Action, Base, Change, ChangeKind, Changes, Content, DeclaredPath, ExpectFailed, KeyBuilder, Located, Mirror,
     OutputSettings, Pack, PackageSources, Packages, Resolve, Run, SecretFile, SecretReference,
     SecretSource, Secrets, SourceFile, Stamp, Verify,
 };
@@ -35,10 +35,11 @@ impl Action {
                 key.field("architecture", arch);
                 name_fields(names, &mut key);
             }
-            Self::Changes(Changes { changes }) => {
+            Self::Changes(Changes { changes, protected }) => {
                 for change in changes {
                     change_fields(change, &mut key);
                 }
+                protected_fields(protected, &mut key);
             }
             Self::Run(run) => run_fields(run, &mut key),
             Self::Secrets(Secrets { files }) => {
@@ -168,8 +169,12 @@ fn run_fields(run: &Run, key: &mut KeyBuilder) {
     for secret in secrets {
         secret_fields(secret, key);
     }
-    for path in protected {
-        key.field("declared by an earlier step", path.to_string());
+    protected_fields(protected, key);
+}
+
+fn protected_fields(protected: &[DeclaredPath], key: &mut KeyBuilder) {
+    for DeclaredPath { path, origin } in protected {
+        key.field_at("declared by an earlier step", path.to_string(), origin);
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) struct PartChanges {
     pub files: Vec<Change>,
     pub units: Vec<Change>,
     pub remove: Vec<Change>,
+    /// A `remove` of the part says `override=#true`.
+    pub remove_overrides: bool,
 }
 
 impl PartChanges {
@@ -32,6 +34,7 @@ impl PartChanges {
             ItemKind::Remove { pattern } => {
                 let what = ChangeKind::Remove { pattern: pattern.clone() };
                 self.remove.push(change(&item.origin, what));
+                self.remove_overrides |= item.overrides;
             }
             ItemKind::Service { unit, enabled, masked } => {
                 self.units.extend(unit_state(&item.origin, unit, *enabled, *masked));
@@ -39,7 +42,8 @@ impl PartChanges {
             ItemKind::Unit { unit, content, enabled, masked } => {
                 if let Some(content) = content {
                     let what = root_file(unit_path(unit), content.clone());
-                    self.units.push(change(&item.origin, what));
+                    // Enabling reads it, and reads what lower layers hold.
+                    self.files.push(change(&item.origin, what));
                 }
                 self.units.extend(unit_state(&item.origin, unit, *enabled, *masked));
             }
@@ -101,10 +105,12 @@ impl PartChanges {
                     group: "root".to_owned(),
                 };
                 self.files.push(change(&item.origin, directory));
-                self.units.extend(mount_units(
-                    &item.origin,
-                    &MountUnit { path, what, filesystem, options, automount: *automount },
-                ));
+                let unit = MountUnit { path, what, filesystem, options, automount: *automount };
+                let (enable, files) = mount_units(&item.origin, &unit)
+                    .into_iter()
+                    .partition(|change| matches!(change.what, ChangeKind::Enable { .. }));
+                self.files.extend::<Vec<_>>(files);
+                self.units.extend::<Vec<_>>(enable);
             }
             _ => {}
         }

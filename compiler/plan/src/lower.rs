@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use forge_model::{
-    Action, Base, Changes, EdgeRole, Image, ImagePath, Level, Located, NodeId, Origin, Pack,
+    Action, Base, Changes, DeclaredPath, EdgeRole, Image, ImagePath, Level, Located, NodeId, Origin, Pack,
     PackageSources, Packages, Plan, Resolve, Run, SecretFile, SecretReference, Secrets, Stamp,
     Verdict, Verify,
 };
@@ -28,6 +28,20 @@ pub struct LowerError {
     pub help: String,
     /// Where.
     pub origin: Origin,
+}
+
+/// The paths that the files and units of all parts declare, each once.
+fn declared(changes: &[PartChanges]) -> Vec<DeclaredPath> {
+    let changes = changes.iter().flat_map(|part| part.files.iter().chain(&part.units));
+    let mut declared: Vec<_> = changes
+        .filter_map(|change| {
+            let (path, origin) = (change.what.path()?.clone(), change.origin.clone());
+            Some(DeclaredPath { path, origin })
+        })
+        .collect();
+    declared.sort_unstable();
+    declared.dedup_by(|a, b| a.path == b.path);
+    declared
 }
 
 /// Lowers all images to one plan. `spec_verdicts` are the control results that the spec alone
@@ -86,8 +100,10 @@ impl<'a> ImageLowering<'a> {
             self.changes(part, "units", &changes.units);
         }
         self.runs(&changes);
+        let declared = declared(&changes);
         for (part, changes) in self.image.parts.iter().zip(&changes) {
-            self.changes(part, "remove", &changes.remove);
+            let protected = if changes.remove_overrides { &[] } else { declared.as_slice() };
+            self.file_layer(part, "remove", &changes.remove, protected);
         }
         Ok(self.finish(spec_verdicts))
     }
@@ -187,21 +203,27 @@ impl<'a> ImageLowering<'a> {
     }
 
     fn changes(&mut self, part: &Part, phase: &str, changes: &[forge_model::Change]) {
+        self.file_layer(part, phase, changes, &[]);
+    }
+
+    fn file_layer(
+        &mut self,
+        part: &Part,
+        phase: &str,
+        changes: &[forge_model::Change],
+        protected: &[DeclaredPath],
+    ) {
         if changes.is_empty() {
             return;
         }
         let mut origins: Vec<_> = changes.iter().map(|change| change.origin.clone()).collect();
         origins.dedup();
-        let action = Action::Changes(Changes { changes: changes.to_vec() });
+        let action = Action::Changes(Changes { changes: changes.to_vec(), protected: protected.to_vec() });
         self.push(format!("{}/{phase}", part.name), action, None, origins);
     }
 
     fn runs(&mut self, changes: &[PartChanges]) {
-        let declared = || changes.iter().flat_map(|part| part.files.iter().chain(&part.units));
-        let mut protected: Vec<ImagePath> =
-            declared().filter_map(|change| change.what.path().cloned()).collect();
-        protected.sort_unstable();
-        protected.dedup();
+        let protected = declared(changes);
         for part in &self.image.parts {
             for item in &part.items {
                 let ItemKind::Run { name, script, inputs, environment, secrets } = &item.kind

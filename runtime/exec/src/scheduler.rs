@@ -140,7 +140,7 @@ mod tests {
     /// A chain 0 <- 1 <- 2 and a lone 3.
     fn plan() -> Plan {
         let node = |id: u32, below: Option<u32>| {
-            let action = Action::Changes(Changes { changes: Vec::new() });
+            let action = Action::Changes(Changes { changes: Vec::new(), protected: Vec::new() });
             let edge = |node| Edge { node: NodeId(node), role: EdgeRole::Lower };
             Node {
                 id: NodeId(id),

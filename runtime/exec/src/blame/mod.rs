@@ -225,7 +225,7 @@ impl<'a> Blamer<'a> {
         read: &ReadContent<'_>,
     ) -> Result<Makers, BlameError> {
         // Changes are read against what is below them, everything else with the layer on top.
-        if let Action::Changes(Changes { changes }) = layer.action {
+        if let Action::Changes(Changes { changes, protected: _ }) = layer.action {
             let draft =
                 changes::apply(changes, &View::new(&self.tree, read)).map_err(|errors| {
                     BlameError::Changes {

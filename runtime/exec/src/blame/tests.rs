@@ -191,7 +191,7 @@ fn stack() -> Stack {
     }
     stack.layers.push((
         "files".to_owned(),
-        Action::Changes(Changes { changes: list }),
+        Action::Changes(Changes { changes: list, protected: Vec::new() }),
         draft.manifest,
     ));
     stack.add(
@@ -320,6 +320,7 @@ fn changes_that_do_not_fit_are_an_error() {
     ));
     let action = Action::Changes(Changes {
         changes: numbered(&[change]),
+        protected: Vec::new(),
     });
     let manifest = Manifest::default();
     let layer = BlameLayer {

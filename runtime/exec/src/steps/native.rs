@@ -1,14 +1,15 @@
 //! Steps without a sandbox: typed changes, secrets, the stamp.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forge_model::{
-    Action, Change, ChangeKind, Changes, Content, Digest, EntryKind, ImagePath, Key, Manifest,
+    Action, Change, ChangeKind, Changes, Content, DeclaredPath, Digest, EntryKind, ImagePath, Key, Manifest,
     Secrets, Stamp,
 };
 use forge_store::{LayerContent, OutputKind};
 
 use super::leak;
+use crate::binding;
 use crate::changes::{ChangeError, Draft, DraftContent, View, apply};
 use crate::execute::{Made, Step, find_record};
 use crate::keys::narrow_key;
@@ -40,6 +41,7 @@ fn joined(errors: Vec<ChangeError>) -> StepError {
 pub(crate) fn changes(step: &Step<'_>, changes: &Changes) -> Result<Made, StepError> {
     let stack = step.stack()?;
     let draft = draft(&changes.changes, &stack).map_err(joined)?;
+    check_binding(&stack, &changes.protected, &draft.manifest)?;
     let key = narrow_key(&step.node.action, &draft.selector, step.facts)
         .map_err(|_| StepError::bug("a file layer asks for secrets"))?;
     let contents = contents(step, &draft)?;
@@ -56,6 +58,26 @@ fn contents(step: &Step<'_>, draft: &Draft) -> Result<BTreeMap<ImagePath, Vec<u8
         contents.insert(path.clone(), bytes);
     }
     Ok(contents)
+}
+
+/// A declaration is binding: a later step that changes a declared path says so.
+pub(crate) fn check_binding(
+    stack: &Stack,
+    protected: &[DeclaredPath],
+    later: &Manifest,
+) -> Result<(), StepError> {
+    let paths = protected.iter().map(|declared| (&declared.path, &declared.origin));
+    let declarations = binding::standing(&stack.tree, paths);
+    let violations = binding::violations(&declarations, later, &BTreeSet::new());
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<_> = violations
+        .iter()
+        .map(|one| format!("`{}` is declared at {}, and this step {}", one.path, one.origin, one.what.words()))
+        .collect();
+    let help = "leave what is declared as it is, or say `override=#true` at the later node";
+    Err(StepError::user(lines.join("\n")).help(help))
 }
 
 /// A project file as the plan saw it.

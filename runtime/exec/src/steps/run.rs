@@ -51,22 +51,9 @@ pub(crate) fn run(step: &Step<'_>, run: &Run) -> Result<Made, StepError> {
     }
     let made =
         debian::keep(step, &upper.upper, Some(&stack.tree), started, &crate::debian::scrub)?;
-    check_protected(step, run, &made)?;
-    Ok(made)
-}
-
-/// A declaration is binding: a script may not change what an earlier step declares.
-fn check_protected(step: &Step<'_>, run: &Run, made: &Made) -> Result<(), StepError> {
     let layer = step.context.store.layer(&made.output)?;
-    let changed: Vec<&ImagePath> =
-        run.protected.iter().filter(|path| layer.manifest().entries.contains_key(*path)).collect();
-    let Some(first) = changed.first() else { return Ok(()) };
-    let list = changed.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
-    let message = format!("script `{}` changes declared paths: {list}", run.script.path);
-    let help = format!(
-        "keep the script from writing `{first}`, or say `override=#true` at its `run` node"
-    );
-    Err(StepError::user(message).help(help).at(&run.origin))
+    native::check_binding(&stack, &run.protected, layer.manifest())?;
+    Ok(made)
 }
 
 /// Writes script, inputs and secrets where the container sees them; gives the secrets' values.
