@@ -11,10 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use forge_model::ImagePath;
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal};
 
 use crate::cgroup::Cgroup;
 use crate::process::{Command, Output, PATH, ProcessError, Running, log_tail};
+use crate::root::Root;
 
 /// Time that a container gets to stop in good order.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,6 +39,13 @@ pub enum NspawnError {
         why: String,
         /// The end of its console.
         tail: Vec<String>,
+    },
+    /// The image has something else where a container needs a directory. systemd-nspawn would
+    /// follow a link there, and mount and write on the host.
+    #[error("no container can be started in this image: its `/{path}` is not a directory")]
+    Unsafe {
+        /// The path in the image.
+        path: &'static str,
     },
     /// The host refused something that the container needs.
     #[error("{what}: {source}")]
@@ -203,6 +213,7 @@ pub fn run(
     outer: u32,
     shape: impl FnOnce(Command) -> Command,
 ) -> Result<Output, NspawnError> {
+    check_mount_points(sandbox)?;
     let group = new_group(outer)?;
     let command = base_command(sandbox, &group, Some("--console=pipe"));
     Ok(shape(command).run()?)
@@ -210,9 +221,36 @@ pub fn run(
 
 /// Runs a container on the caller's terminal.
 pub fn run_on_terminal(sandbox: &Sandbox, outer: u32) -> Result<i32, NspawnError> {
+    check_mount_points(sandbox)?;
     let group = new_group(outer)?;
     let command = base_command(sandbox, &group, Some("--console=interactive"));
     Ok(command.inherit_env(&["TERM"]).terminal().run()?.status)
+}
+
+/// Directories of an image that systemd-nspawn mounts on or writes to. It resolves most paths in
+/// the image, but not these: with a link at `/dev` it makes its device nodes on the host.
+const MOUNT_POINTS: [&str; 9] = [
+    "dev", "proc", "sys", "run", "tmp", "etc", "usr", "var", "root",
+];
+
+fn check_mount_points(sandbox: &Sandbox) -> Result<(), NspawnError> {
+    let host = |source| NspawnError::Host {
+        what: format!("`{}` could not be opened", sandbox.root.display()),
+        source,
+    };
+    let root = Root::open(&sandbox.root).map_err(host)?;
+    for path in MOUNT_POINTS {
+        let Some(at) = ImagePath::new(path) else {
+            continue;
+        };
+        match root.open_exact(&at, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(NspawnError::Unsafe { path });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn new_group(outer: u32) -> Result<Cgroup, NspawnError> {
@@ -259,6 +297,7 @@ pub fn boot(
         move |source: std::io::Error| NspawnError::Host { what, source }
     };
     let started = Instant::now();
+    check_mount_points(sandbox)?;
     let group = new_group(outer)?;
     let socket_path = scratch.join(format!("{}.notify", group.name));
     let socket = UnixDatagram::bind(&socket_path).map_err(host("a socket could not be made"))?;

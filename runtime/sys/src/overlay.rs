@@ -53,6 +53,21 @@ pub enum OverlayError {
     },
 }
 
+impl OverlayError {
+    /// `lowerdir+` is unknown, or the calls are (a seccomp filter of an old container runtime
+    /// answers EPERM).
+    fn may_be_unsupported(&self) -> bool {
+        let Self::Mount { source, .. } = self else {
+            return false;
+        };
+        let errno = Errno::from_io_error(source);
+        matches!(
+            errno,
+            Some(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::NODEV)
+        )
+    }
+}
+
 /// The writable top of a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upper {
@@ -76,12 +91,28 @@ pub struct Overlay {
 impl Overlay {
     /// Mounts it: by the new mount API, or by `mount(2)` on kernels before 6.7.
     pub fn mount(&self) -> Result<Mounted, OverlayError> {
-        match self.mount_with(MountApi::New) {
-            Err(OverlayError::Mount { source, .. }) if is_unsupported(&source) => {
-                self.mount_with(MountApi::Classic)
-            }
-            other => other,
-        }
+        let refused = match self.mount_with(MountApi::New) {
+            Err(error) if error.may_be_unsupported() => error,
+            other => return other,
+        };
+        self.mount_with(MountApi::Classic)
+            .map_err(|second| match (refused, second) {
+                // Only the new API explains itself; but that it does not know an option is no
+                // explanation.
+                (
+                    OverlayError::Mount {
+                        detail,
+                        source,
+                        target,
+                    },
+                    _,
+                ) if !detail.is_empty() && !detail.contains("lowerdir+") => OverlayError::Mount {
+                    target,
+                    source,
+                    detail,
+                },
+                (_, second) => second,
+            })
     }
 
     /// Mounts it by one of the two ways.
@@ -118,16 +149,6 @@ pub enum MountApi {
     New,
     /// `mount(2)`.
     Classic,
-}
-
-/// `lowerdir+` is unknown, or the calls are (a seccomp filter of an old container runtime answers
-/// EPERM, and so does a caller without the right, who then gets EPERM again from `mount(2)`).
-fn is_unsupported(error: &std::io::Error) -> bool {
-    let errno = Errno::from_io_error(error);
-    matches!(
-        errno,
-        Some(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::NODEV)
-    )
 }
 
 type Refusal = (Errno, String);

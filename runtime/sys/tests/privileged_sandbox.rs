@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use forge_sys::nspawn::{self, Payload, Sandbox};
+use forge_sys::nspawn::{self, NspawnError, Payload, Sandbox};
 use forge_sys::process::Command;
 use forge_sys::sandbox::{Entered, Inside, Options, enter};
 
@@ -52,6 +52,10 @@ fn main() {
         ),
         ("orphans_are_reaped", orphans_are_reaped),
         ("a_container_runs_a_command", a_container_runs_a_command),
+        (
+            "a_hostile_image_reaches_nothing",
+            a_hostile_image_reaches_nothing,
+        ),
     ];
     let before = host();
     for (name, test) in tests {
@@ -128,12 +132,13 @@ fn play_inside(part: &str, directory: &Path, inside: &Inside) -> u8 {
             u8::try_from(names.filter(|name| is_zombie(name)).count()).unwrap()
         }
         "part-container" => container(inside),
+        "part-hostile" => hostile(directory, inside),
         other => panic!("there is no part `{other}`"),
     }
 }
 
-fn container(inside: &Inside) -> u8 {
-    let root = inside.work.join("root");
+/// An image with the host's programs and nothing else.
+fn image(root: &Path) {
     for name in [
         "usr", "etc", "dev", "proc", "sys", "run", "tmp", "var/log", "root",
     ] {
@@ -143,15 +148,57 @@ fn container(inside: &Inside) -> u8 {
         std::os::unix::fs::symlink(format!("usr/{name}"), root.join(name)).unwrap();
     }
     std::fs::write(root.join("etc/os-release"), "ID=test\n").unwrap();
+}
+
+fn programs() -> nspawn::Bind {
+    nspawn::Bind {
+        host: "/usr".into(),
+        container: "/usr".into(),
+        writable: false,
+    }
+}
+
+/// Each of these places in turn leads to a directory of the host.
+fn hostile(directory: &Path, inside: &Inside) -> u8 {
+    let outside = directory.join("outside");
+    for name in [
+        "var/log", "bin", "etc", "tmp", "run", "root", "var", "dev", "proc", "sys", "usr",
+    ] {
+        let root = inside.work.join(name.replace('/', "-"));
+        image(&root);
+        std::fs::remove_dir_all(root.join(name))
+            .or_else(|_| std::fs::remove_file(root.join(name)))
+            .unwrap();
+        std::os::unix::fs::symlink(&outside, root.join(name)).unwrap();
+        let words = [
+            "/usr/bin/touch",
+            "/var/log/x",
+            "/etc/x",
+            "/tmp/x",
+            "/run/x",
+            "/root/x",
+        ];
+        let mut sandbox = Sandbox::new(&root, Payload::Run(words.map(Into::into).into()));
+        sandbox.binds.push(programs());
+        let refused = nspawn::run(&sandbox, inside.outer, |command| command);
+        let is_unsafe = matches!(refused, Err(NspawnError::Unsafe { .. }));
+        assert_eq!(
+            is_unsafe,
+            !matches!(name, "var/log" | "bin"),
+            "{name}: {refused:?}"
+        );
+    }
+    0
+}
+
+fn container(inside: &Inside) -> u8 {
+    let root = inside.work.join("root");
+    image(&root);
     let script = "echo $0 $A; ls /sys/class/net; touch /made; exit 3";
     let words = ["/bin/sh", "-c", script, "hello"].map(Into::into).into();
     let mut sandbox = Sandbox::new(&root, Payload::Run(words));
     sandbox.environment.push(("A".into(), "b c".into()));
-    sandbox.binds.push(nspawn::Bind {
-        host: "/usr".into(),
-        container: "/usr".into(),
-        writable: false,
-    });
+    sandbox.binds.push(programs());
     let output = nspawn::run(&sandbox, inside.outer, |command| command).unwrap();
     let said = (output.status, output.text());
     assert_eq!(said, (3, "hello b c\nlo".to_owned()), "{output:?}");
@@ -240,6 +287,19 @@ fn a_container_runs_a_command(directory: &Path) {
         .wait_with_output()
         .unwrap();
     assert!(output.status.success());
+}
+
+fn a_hostile_image_reaches_nothing(directory: &Path) {
+    let outside = directory.join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("os-release"), "ID=test\n").unwrap();
+    let output = start("part-hostile", directory).wait_with_output().unwrap();
+    assert!(output.status.success());
+    let found: Vec<_> = std::fs::read_dir(outside)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
+    assert_eq!(found.len(), 1, "{found:?}");
 }
 
 /// Starts a part and waits for its first line.
