@@ -10,4 +10,5 @@ pub mod root;
 pub mod sandbox;
 pub mod sources;
 pub mod tree;
+mod watch;
 mod write;

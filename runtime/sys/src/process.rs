@@ -4,19 +4,21 @@
 //! and dies with the thread that waits for it. Its output goes, line by line, through a filter
 //! (which masks secrets) into a log file, and, bounded, into memory.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, Signal};
+
+use crate::watch::Watcher;
 
 /// Takes a line of output without its end, gives back what goes into the log. Called from the
 /// thread that runs the child.
@@ -25,14 +27,8 @@ pub type LineFilter = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
 /// The search path of children, unless said otherwise.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Lines kept of the end of a child's output.
-const TAIL_LINES: usize = 40;
 /// Bytes of a stream kept in memory unless said otherwise.
 const DEFAULT_LIMIT: usize = 1 << 20;
-/// Bytes after which a line without an end is passed on.
-const LONGEST_LINE: usize = 64 << 10;
-/// Time between SIGTERM and SIGKILL.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// Why a child could not be run to its end. A status other than zero is no error here.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +83,7 @@ pub enum ProcessError {
 
 /// Stops all children that were started with it.
 #[derive(Clone, Debug)]
-pub struct Cancel(Arc<OwnedFd>);
+pub struct Cancel(pub(crate) Arc<OwnedFd>);
 
 impl Cancel {
     /// A token that is not yet cancelled.
@@ -187,14 +183,14 @@ pub struct Command {
     arguments: Vec<OsString>,
     environment: BTreeMap<OsString, OsString>,
     directory: Option<PathBuf>,
-    input: Vec<u8>,
-    log: Option<PathBuf>,
-    filter: Option<LineFilter>,
-    timeout: Option<Duration>,
-    limit: usize,
+    pub(crate) input: Vec<u8>,
+    pub(crate) log: Option<PathBuf>,
+    pub(crate) filter: Option<LineFilter>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) limit: usize,
     isolation: Isolation,
     terminal: bool,
-    cancel: Option<Cancel>,
+    pub(crate) cancel: Option<Cancel>,
     pub(crate) cgroups: Vec<PathBuf>,
 }
 
@@ -419,11 +415,11 @@ impl Command {
         command
     }
 
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.program.to_string_lossy().into_owned()
     }
 
-    fn watch_error(&self, source: std::io::Error) -> ProcessError {
+    pub(crate) fn watch_error(&self, source: std::io::Error) -> ProcessError {
         ProcessError::Watch {
             program: self.name(),
             source,
@@ -457,7 +453,7 @@ impl Drop for Running {
     }
 }
 
-fn status_of(status: std::process::ExitStatus) -> i32 {
+pub(crate) fn status_of(status: std::process::ExitStatus) -> i32 {
     status
         .code()
         .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
@@ -471,282 +467,6 @@ fn quote(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
     }
-}
-
-/// One of a child's two streams.
-struct Stream {
-    pipe: Option<OwnedFd>,
-    kept: Vec<u8>,
-    line: Vec<u8>,
-}
-
-impl Stream {
-    fn new(pipe: Option<OwnedFd>) -> std::io::Result<Self> {
-        if let Some(pipe) = &pipe {
-            rustix::io::ioctl_fionbio(pipe, true)?;
-        }
-        Ok(Self {
-            pipe,
-            kept: Vec::new(),
-            line: Vec::new(),
-        })
-    }
-}
-
-/// Where filtered lines go.
-struct Sink {
-    log: Option<(PathBuf, File)>,
-    filter: Option<LineFilter>,
-    tail: VecDeque<String>,
-    limit: usize,
-    truncated: bool,
-}
-
-impl Sink {
-    fn line(&mut self, line: &[u8]) -> Result<(), ProcessError> {
-        let filtered = self
-            .filter
-            .as_ref()
-            .map_or_else(|| line.to_vec(), |filter| filter(line));
-        if self.tail.len() == TAIL_LINES {
-            self.tail.pop_front();
-        }
-        self.tail
-            .push_back(String::from_utf8_lossy(&filtered).into_owned());
-        if let Some((path, log)) = &mut self.log {
-            let mut bytes = filtered;
-            bytes.push(b'\n');
-            log.write_all(&bytes).map_err(|source| ProcessError::Log {
-                path: path.clone(),
-                source,
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Reads what is there; closes the stream at its end.
-    fn pump(&mut self, stream: &mut Stream) -> Result<(), ProcessError> {
-        let mut buffer = [0_u8; 16 << 10];
-        while let Some(pipe) = &stream.pipe {
-            let read = match rustix::io::read(pipe, &mut buffer) {
-                Ok(0) => {
-                    stream.pipe = None;
-                    return self.flush(stream);
-                }
-                Ok(read) => read,
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(rustix::io::Errno::AGAIN) => return Ok(()),
-                Err(_) => {
-                    stream.pipe = None;
-                    return self.flush(stream);
-                }
-            };
-            let room = self.limit.saturating_sub(stream.kept.len());
-            stream.kept.extend_from_slice(&buffer[..read.min(room)]);
-            self.truncated |= read > room;
-            for piece in buffer[..read].split_inclusive(|byte| *byte == b'\n') {
-                stream.line.extend_from_slice(piece);
-                if piece.ends_with(b"\n") || stream.line.len() > LONGEST_LINE {
-                    self.flush(stream)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self, stream: &mut Stream) -> Result<(), ProcessError> {
-        if stream.line.is_empty() {
-            return Ok(());
-        }
-        let mut line = std::mem::take(&mut stream.line);
-        while line.last().is_some_and(|byte| b"\r\n".contains(byte)) {
-            line.pop();
-        }
-        self.line(&line)
-    }
-}
-
-/// Feeds a child and reads from it until it ends.
-struct Watcher<'a> {
-    command: &'a Command,
-    ended: OwnedFd,
-    stdin: Option<ChildStdin>,
-    fed: usize,
-    streams: [Stream; 2],
-    sink: Sink,
-}
-
-/// Why the watching stopped.
-#[derive(Clone, Copy, PartialEq)]
-enum Stop {
-    Ended,
-    TimedOut,
-    Cancelled,
-}
-
-impl<'a> Watcher<'a> {
-    fn new(command: &'a Command, child: &mut Child) -> Result<Self, ProcessError> {
-        let failed = |source: std::io::Error| command.watch_error(source);
-        let log = match &command.log {
-            Some(path) => {
-                let opened = OpenOptions::new().create(true).append(true).open(path);
-                let opened = opened.map_err(|source| ProcessError::Log {
-                    path: path.clone(),
-                    source,
-                })?;
-                Some((path.clone(), opened))
-            }
-            None => None,
-        };
-        let ended = rustix::process::pidfd_open(Pid::from_child(child), PidfdFlags::empty())
-            .map_err(|errno| failed(errno.into()))?;
-        let stdin = child.stdin.take();
-        if let Some(stdin) = &stdin {
-            rustix::io::ioctl_fionbio(stdin, true).map_err(|errno| failed(errno.into()))?;
-        }
-        let stdout = Stream::new(child.stdout.take().map(OwnedFd::from)).map_err(failed)?;
-        let stderr = Stream::new(child.stderr.take().map(OwnedFd::from)).map_err(failed)?;
-        let sink = Sink {
-            log,
-            filter: command.filter.clone(),
-            tail: VecDeque::new(),
-            limit: command.limit,
-            truncated: false,
-        };
-        Ok(Self {
-            command,
-            ended,
-            stdin,
-            fed: 0,
-            streams: [stdout, stderr],
-            sink,
-        })
-    }
-
-    fn watch(mut self, child: &mut Running) -> Result<Output, ProcessError> {
-        let started = Instant::now();
-        let mut deadline = self.command.timeout.map(|limit| started + limit);
-        let mut stopping = None;
-        loop {
-            let stop = self.wait(deadline, stopping.is_none())?;
-            match (stop, stopping) {
-                (Some(Stop::Ended), _) => break,
-                (Some(why), None) => {
-                    stopping = Some(why);
-                    deadline = Some(Instant::now() + GRACE);
-                    // It fails when the group is gone; then the end is seen next.
-                    let _ = rustix::process::kill_process_group(child.pid(), Signal::TERM);
-                }
-                (Some(_), Some(_)) => {
-                    child.kill();
-                    break;
-                }
-                (None, _) => {}
-            }
-        }
-        let ended = child
-            .0
-            .wait()
-            .map_err(|source| self.command.watch_error(source))?;
-        // What the child left running would hold the pipes open for ever.
-        let _ = rustix::process::kill_process_group(child.pid(), Signal::KILL);
-        for stream in &mut self.streams {
-            self.sink.pump(stream)?;
-            self.sink.flush(stream)?;
-        }
-        let program = self.command.name();
-        let tail: Vec<String> = self.sink.tail.into();
-        match stopping {
-            Some(Stop::TimedOut) => {
-                let after = started.elapsed();
-                return Err(ProcessError::TimedOut {
-                    program,
-                    after,
-                    tail,
-                });
-            }
-            Some(_) => return Err(ProcessError::Cancelled { program }),
-            None => {}
-        }
-        let [stdout, stderr] = self.streams;
-        Ok(Output {
-            status: status_of(ended),
-            stdout: stdout.kept,
-            stderr: stderr.kept,
-            truncated: self.sink.truncated,
-            tail,
-        })
-    }
-
-    /// Waits for the next thing to happen and deals with input and output.
-    fn wait(
-        &mut self,
-        deadline: Option<Instant>,
-        cancellable: bool,
-    ) -> Result<Option<Stop>, ProcessError> {
-        let rest = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-        let timeout = rest.and_then(|rest| Timespec::try_from(rest).ok());
-        let cancel = self.command.cancel.as_ref().filter(|_| cancellable);
-        let [stdout, stderr] = &self.streams;
-        let watched = [
-            (Some(self.ended.as_fd()), PollFlags::IN),
-            (cancel.map(|cancel| cancel.0.as_fd()), PollFlags::IN),
-            (stdout.pipe.as_ref().map(AsFd::as_fd), PollFlags::IN),
-            (stderr.pipe.as_ref().map(AsFd::as_fd), PollFlags::IN),
-            (self.stdin.as_ref().map(AsFd::as_fd), PollFlags::OUT),
-        ];
-        let mut fds = Vec::with_capacity(watched.len());
-        let mut names = Vec::with_capacity(watched.len());
-        for (name, (fd, flags)) in watched.into_iter().enumerate() {
-            if let Some(fd) = fd {
-                fds.push(PollFd::from_borrowed_fd(fd, flags));
-                names.push(name);
-            }
-        }
-        match rustix::event::poll(&mut fds, timeout.as_ref()) {
-            Ok(0) => return Ok(Some(Stop::TimedOut)),
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => return Ok(None),
-            Err(errno) => return Err(self.command.watch_error(errno.into())),
-        }
-        let mut ready = [false; 5];
-        for (fd, name) in fds.iter().zip(names) {
-            ready[name] = !fd.revents().is_empty();
-        }
-        let [ended, cancelled, out, err, input] = ready;
-        for (at, ready) in [out, err].into_iter().enumerate() {
-            if ready {
-                self.sink.pump(&mut self.streams[at])?;
-            }
-        }
-        if input {
-            self.feed();
-        }
-        Ok(match (ended, cancelled) {
-            (true, _) => Some(Stop::Ended),
-            (false, true) => Some(Stop::Cancelled),
-            (false, false) => None,
-        })
-    }
-
-    /// Writes what the pipe takes; closes it at the end, and when the child does not read.
-    fn feed(&mut self) {
-        let Some(stdin) = &self.stdin else { return };
-        match rustix::io::write(stdin, &self.command.input[self.fed..]) {
-            Ok(written) => self.fed += written,
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return,
-            Err(_) => self.fed = self.command.input.len(),
-        }
-        if self.fed == self.command.input.len() {
-            self.stdin = None;
-        }
-    }
-}
-
-/// True when a program is found on [`PATH`].
-pub fn is_installed(program: &str) -> bool {
-    PATH.split(':')
-        .any(|directory| Path::new(directory).join(program).is_file())
 }
 
 /// Reads at most `limit` bytes of the end of a log.
@@ -766,6 +486,8 @@ pub fn log_tail(path: &Path, limit: u64) -> std::io::Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     fn shell(script: &str) -> Command {
