@@ -9,12 +9,14 @@
 )]
 
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use forge_model::{BUILD_EPOCH, Digest, Entry, EntryKind, ImagePath, KeyBuilder, Manifest, Xattrs};
 use forge_store::{GcOptions, LayerContent, OutputKind, Record, Store, StoreError};
+use forge_sys::overlay::{Overlay, Upper};
 
 /// Kills of a builder; each at another moment.
 const KILLS: u32 = 30;
@@ -42,6 +44,10 @@ fn main() {
             two_builders_share_their_work,
         ),
         ("a_full_disk_breaks_nothing", a_full_disk_breaks_nothing),
+        (
+            "a_store_on_overlayfs_keeps_marks_in_the_manifest",
+            a_store_on_overlayfs_keeps_marks_in_the_manifest,
+        ),
     ];
     for (name, test) in tests {
         let directory = tempfile::tempdir().unwrap();
@@ -192,18 +198,7 @@ fn two_builders_share_their_work(directory: &Path) {
 }
 
 fn a_full_disk_breaks_nothing(directory: &Path) {
-    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
-    let private =
-        rustix::mount::MountPropagationFlags::PRIVATE | rustix::mount::MountPropagationFlags::REC;
-    rustix::mount::mount_change("/", private).unwrap();
-    let flags = rustix::mount::MountFlags::empty();
-    rustix::mount::mount("forge", directory, "tmpfs", flags, Some(c"size=1m")).unwrap();
-    // Threads of its own see this mount namespace.
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(2)
-        .build()
-        .unwrap();
-    pool.install(|| {
+    on_a_tmpfs(directory, c"size=1m", || {
         let store = Store::open(directory).unwrap();
         let mut finished = 0;
         let error = (0..LAYERS)
@@ -220,12 +215,57 @@ fn a_full_disk_breaks_nothing(directory: &Path) {
         check(directory, false);
         let done = (0..LAYERS).filter(|n| store.record("changes", &key(*n).digest).is_some());
         assert_eq!(done.count(), finished);
+        let flags = rustix::mount::MountFlags::empty();
         rustix::mount::mount_remount(directory, flags, c"size=64m").unwrap();
         for number in 0..LAYERS {
             make(&store, number).unwrap();
         }
         check(directory, true);
     });
-    std::thread::sleep(Duration::from_millis(10));
-    rustix::mount::unmount(directory, rustix::mount::UnmountFlags::DETACH).unwrap();
+}
+
+/// As in a container of a CI runner.
+fn a_store_on_overlayfs_keeps_marks_in_the_manifest(directory: &Path) {
+    on_a_tmpfs(directory, c"size=64m", || {
+        let at = |name: &str| {
+            std::fs::create_dir(directory.join(name)).unwrap();
+            directory.join(name)
+        };
+        let upper = Upper {
+            upper: at("upper"),
+            work: at("work"),
+        };
+        let overlay = Overlay {
+            lowers: vec![at("lower")],
+            upper: Some(upper),
+            target: at("merged"),
+        };
+        let mounted = overlay.mount().unwrap();
+        let store = Store::open(mounted.path()).unwrap();
+        let layer = store.layer(&make(&store, 1).unwrap()).unwrap();
+        assert!(layer.hides_something() && !layer.has_marks());
+        assert!(layer.tree().join("etc/d0/f0").exists());
+        assert_eq!(store.verify_layer(&layer.digest()).unwrap(), []);
+        let plain = directory.join("plain");
+        std::fs::create_dir(&plain).unwrap();
+        let store = Store::open(&plain).unwrap();
+        let layer = store.layer(&make(&store, 1).unwrap()).unwrap();
+        assert!(layer.hides_something() && layer.has_marks());
+    });
+}
+
+/// Runs a test with a tmpfs on its directory, in a mount namespace of its own.
+fn on_a_tmpfs(directory: &Path, options: &CStr, test: impl FnOnce() + Send) {
+    let in_private_mounts = || {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+        let private = rustix::mount::MountPropagationFlags::PRIVATE
+            | rustix::mount::MountPropagationFlags::REC;
+        rustix::mount::mount_change("/", private).unwrap();
+        let flags = rustix::mount::MountFlags::empty();
+        rustix::mount::mount("forge", directory, "tmpfs", flags, Some(options)).unwrap();
+        // Threads of its own see this mount namespace; it goes with the last of them.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
+        pool.unwrap().install(test);
+    };
+    std::thread::scope(|scope| scope.spawn(in_private_mounts).join().unwrap());
 }
