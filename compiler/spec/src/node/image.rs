@@ -5,7 +5,7 @@ use forge_syntax::{Cursor, Node};
 use super::expect_failed::{self, ExpectFailedDecl};
 use super::kernel::{self, KernelDecl};
 use super::output::{self, OutputDecl};
-use super::role::{Given, given};
+use super::role::{Given, Mentions, given};
 use super::{Statement, bad_value, statements};
 
 pub(crate) const KIND: NodeKind = NodeKind {
@@ -56,6 +56,7 @@ pub(crate) struct ImageDecl {
     pub(crate) expect_failed: Vec<ExpectFailedDecl>,
     pub(crate) drop_roles: Vec<Spanned<String>>,
     pub(crate) body: Vec<Statement>,
+    pub(crate) mentions: Mentions,
 }
 
 pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ImageDecl> {
@@ -112,6 +113,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ImageDecl> {
     let rest = cursor.rest_children();
     cursor.finish(sink);
     let more: Vec<&'static str> = KIND.children.iter().map(|child| child.name).collect();
+    let mentions = Mentions::of(&node.children);
     let body = statements(rest, "image", &more, sink);
     Some(ImageDecl {
         name: name?,
@@ -124,6 +126,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ImageDecl> {
         expect_failed,
         drop_roles,
         body,
+        mentions,
     })
 }
 

@@ -37,10 +37,7 @@ pub(crate) struct RoleDecl {
     pub(crate) head: Span,
     pub(crate) params: Vec<ParamDecl>,
     pub(crate) body: Vec<Statement>,
-    /// Names that the body's texts, conditions and steps speak of.
-    pub(crate) mentions: BTreeSet<String>,
-    /// Templates that the body renders, as written.
-    pub(crate) templates: Vec<Spanned<String>>,
+    pub(crate) mentions: Mentions,
 }
 
 /// A use of a role.
@@ -78,17 +75,13 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<RoleDecl> {
     let rest = cursor.rest_children();
     cursor.finish(sink);
     let body = statements(rest.iter().copied(), "role", &["param", "doc"], sink);
-    let (mut mentions, mut templates) = (BTreeSet::new(), Vec::new());
-    for node in &rest {
-        mention(node, &mut mentions, &mut templates);
-    }
+    let mentions = Mentions::of(rest);
     Some(RoleDecl {
         name: name?,
         head: node.head,
         params,
         body,
         mentions,
-        templates,
     })
 }
 
@@ -114,7 +107,26 @@ pub(crate) fn decode_params(nodes: Vec<&Node>, sink: &mut Sink) -> Vec<ParamDecl
     params
 }
 
-/// Collects the names that a body speaks of, without knowing what its nodes mean.
+/// What a body speaks of.
+#[derive(Debug, Default)]
+pub(crate) struct Mentions {
+    /// Names in texts, conditions and steps.
+    pub(crate) names: BTreeSet<String>,
+    /// Templates, as written.
+    pub(crate) templates: Vec<Spanned<String>>,
+}
+
+impl Mentions {
+    /// Collects what nodes speak of, without knowing what they mean.
+    pub(crate) fn of<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Self {
+        let mut mentions = Self::default();
+        for node in nodes {
+            mention(node, &mut mentions.names, &mut mentions.templates);
+        }
+        mentions
+    }
+}
+
 fn mention(node: &Node, names: &mut BTreeSet<String>, templates: &mut Vec<Spanned<String>>) {
     let by_name = matches!(node.name.value.as_str(), "when" | "param");
     for entry in &node.entries {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, Span, codes};
-use forge_model::ImagePath;
+use forge_model::{Content, ImagePath};
 
 use super::glob::takes_away;
 use super::part::Built;
@@ -48,21 +48,20 @@ pub(crate) fn check(cx: &mut Context<'_>, image: &str, parts: &[Built]) {
     let mut known: BTreeMap<Subject, Declared<'_>> = BTreeMap::new();
     for built in parts {
         for (item, span) in built.part.items.iter().zip(&built.spans) {
-            let Some(subject) = subject(&item.kind) else {
-                continue;
-            };
-            let declared = Declared {
-                item,
-                part: &built.part.name,
-                span: *span,
-            };
-            if let Some(earlier) = known.get(&subject)
-                && earlier.item.kind != item.kind
-                && !item.overrides
-            {
-                cx.report(conflict(image, &subject, earlier, &declared));
-            } else {
-                known.insert(subject, declared);
+            for subject in subjects(&item.kind) {
+                let declared = Declared {
+                    item,
+                    part: &built.part.name,
+                    span: *span,
+                };
+                if let Some(earlier) = known.get(&subject)
+                    && contradict(&subject, &earlier.item.kind, &item.kind)
+                    && !item.overrides
+                {
+                    cx.report(conflict(image, &subject, earlier, &declared));
+                } else {
+                    known.insert(subject, declared);
+                }
             }
         }
     }
@@ -70,20 +69,61 @@ pub(crate) fn check(cx: &mut Context<'_>, image: &str, parts: &[Built]) {
     check_removed(cx, parts, &known);
 }
 
-fn subject(kind: &ItemKind) -> Option<Subject> {
-    Some(match kind {
+fn subjects(kind: &ItemKind) -> Vec<Subject> {
+    match kind {
         ItemKind::File { path, .. }
         | ItemKind::SecretFile { path, .. }
         | ItemKind::Directory { path, .. }
-        | ItemKind::Link { path, .. } => Subject::Path(path.clone()),
-        ItemKind::Mount { path, .. } => Subject::Mount(path.clone()),
-        ItemKind::User { name, .. } => Subject::User(name.clone()),
-        ItemKind::Group { name, .. } => Subject::Group(name.clone()),
-        ItemKind::Service { unit, .. } | ItemKind::Unit { unit, .. } => Subject::Unit(unit.clone()),
-        ItemKind::Sysctl { name, .. } => Subject::Sysctl(name.clone()),
-        ItemKind::Run { name, .. } => Subject::Step(name.clone()),
-        ItemKind::Remove { .. } => return None,
-    })
+        | ItemKind::Link { path, .. } => vec![Subject::Path(path.clone())],
+        ItemKind::Mount { path, .. } => vec![Subject::Mount(path.clone())],
+        ItemKind::User { name, .. } => vec![Subject::User(name.clone())],
+        ItemKind::Group { name, .. } => vec![Subject::Group(name.clone())],
+        ItemKind::Service { unit, .. } => vec![Subject::Unit(unit.clone())],
+        ItemKind::Unit { unit, content, .. } => {
+            let path = ImagePath::new(format!("/etc/systemd/system/{unit}"));
+            let path = path.filter(|_| content.is_some()).map(Subject::Path);
+            std::iter::once(Subject::Unit(unit.clone()))
+                .chain(path)
+                .collect()
+        }
+        ItemKind::Sysctl { name, .. } => vec![Subject::Sysctl(name.clone())],
+        ItemKind::Run { name, .. } => vec![Subject::Step(name.clone())],
+        ItemKind::Remove { .. } => Vec::new(),
+    }
+}
+
+/// Whether two items of one subject cannot both hold. A unit's state may be said apart from its
+/// text; all else is the same or it is not.
+fn contradict(subject: &Subject, first: &ItemKind, again: &ItemKind) -> bool {
+    match (unit_state(first), unit_state(again)) {
+        // Said of the unit, not of its file again.
+        (Some(_), Some(_)) if matches!(subject, Subject::Path(_)) => false,
+        (Some((text, enabled, masked)), Some((text_again, enabled_again, masked_again))) => {
+            let differ = enabled
+                .zip(enabled_again)
+                .is_some_and(|(one, other)| one != other);
+            let other_text = text
+                .zip(text_again)
+                .is_some_and(|(one, other)| one != other);
+            differ || other_text || masked != masked_again
+        }
+        _ => first != again,
+    }
+}
+
+fn unit_state(kind: &ItemKind) -> Option<(Option<&Content>, Option<bool>, bool)> {
+    match kind {
+        ItemKind::Service {
+            enabled, masked, ..
+        } => Some((None, *enabled, *masked)),
+        ItemKind::Unit {
+            content,
+            enabled,
+            masked,
+            ..
+        } => Some((content.as_ref(), *enabled, *masked)),
+        _ => None,
+    }
 }
 
 fn conflict(

@@ -5,22 +5,28 @@ use std::collections::BTreeSet;
 use forge_diag::{Diagnostic, codes};
 
 use crate::context::Context;
-use crate::node::role::RoleDecl;
+use crate::node::role::Mentions;
 use crate::{paths, template};
 
-/// Warns of parameters of used roles that no text, condition, step or template of the role reads.
+/// Warns of parameters of used roles that no text, condition, step or template of the role reads,
+/// and of values that images set and that nothing in the project could read.
 pub(crate) fn report(cx: &mut Context<'_>, used: &BTreeSet<String>) {
+    roles(cx, used);
+    images(cx);
+}
+
+fn roles(cx: &mut Context<'_>, used: &BTreeSet<String>) {
     let project = cx.project;
     for role in used.iter().filter_map(|name| project.roles.get(name)) {
         let unread: Vec<_> = role
             .params
             .iter()
-            .filter(|param| !role.mentions.contains(&param.name.value))
+            .filter(|param| !role.mentions.names.contains(&param.name.value))
             .collect();
         if unread.is_empty() {
             continue;
         }
-        let Some(variables) = template_variables(cx, role) else {
+        let Some(variables) = template_variables(cx, &role.mentions) else {
             continue;
         };
         for param in unread {
@@ -42,11 +48,61 @@ pub(crate) fn report(cx: &mut Context<'_>, used: &BTreeSet<String>) {
     }
 }
 
-/// The variables of all templates of a role; none when one cannot be read here, since it may
-/// read anything.
-fn template_variables(cx: &Context<'_>, role: &RoleDecl) -> Option<BTreeSet<String>> {
+fn images(cx: &mut Context<'_>) {
+    let project = cx.project;
+    // Plans and artifacts read these two.
+    let mut known: BTreeSet<&str> = BTreeSet::from(["cluster", "type", "image"]);
+    let params = project.roles.values().flat_map(|role| &role.params);
+    known.extend(params.map(|param| param.name.value.as_str()));
+    let params = project
+        .profiles
+        .values()
+        .flat_map(|profile| &profile.params);
+    known.extend(params.map(|param| param.name.value.as_str()));
+    let bodies = || {
+        let roles = project.roles.values().map(|role| &role.mentions);
+        roles.chain(project.images.values().map(|image| &image.mentions))
+    };
+    known.extend(bodies().flat_map(|body| &body.names).map(String::as_str));
+    let unread: Vec<_> = project
+        .images
+        .values()
+        .flat_map(|image| &image.set)
+        .filter(|given| !known.contains(given.name.value.as_str()))
+        .collect();
+    if unread.is_empty() {
+        return;
+    }
     let mut variables = BTreeSet::new();
-    for written in &role.templates {
+    for body in bodies() {
+        let Some(more) = template_variables(cx, body) else {
+            return;
+        };
+        variables.extend(more);
+    }
+    for given in unread {
+        let name = &given.name;
+        if !variables.contains(&template::variable(&name.value)) {
+            cx.report(
+                Diagnostic::warning(
+                    codes::SPEC_PARAM_UNUSED,
+                    format!("nothing reads `{}`, which the image sets", name.value),
+                )
+                .at(name.span, "set here")
+                .maybe_help(forge_syntax::did_you_mean(
+                    &name.value,
+                    known.iter().copied(),
+                )),
+            );
+        }
+    }
+}
+
+/// The variables of all templates of a body; none when one cannot be read here, since it may
+/// read anything.
+fn template_variables(cx: &Context<'_>, mentions: &Mentions) -> Option<BTreeSet<String>> {
+    let mut variables = BTreeSet::new();
+    for written in &mentions.templates {
         let path = paths::join(&cx.map.path(written.span.file), &written.value)?;
         let bytes = cx.sources.read(&path).ok()?;
         variables.extend(template::variables(std::str::from_utf8(&bytes).ok()?));
