@@ -9,7 +9,7 @@ use forge_model::{
 };
 use forge_store::Layer;
 use forge_sys::overlay::{Mounted, Overlay, Upper};
-use forge_sys::tree::{Content, Durability, write_tree};
+use forge_sys::tree::{Content, write_tree};
 
 use crate::StepError;
 
@@ -121,7 +121,7 @@ fn materialise(manifest: &Manifest, directory: &Path) -> Result<PathBuf, StepErr
     let failed = |error: &dyn std::fmt::Display| StepError::environment(error.to_string());
     std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
     let mut nothing = |_: &ImagePath| Err(std::io::ErrorKind::NotFound.into());
-    write_tree(manifest, Content::Bytes(&mut nothing), directory, true, Durability::Later)
+    write_tree(manifest, Content::Bytes(&mut nothing), directory, true)
         .map_err(|error| failed(&error))?;
     Ok(directory.to_owned())
 }

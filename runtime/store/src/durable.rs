@@ -5,13 +5,21 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use forge_sys::tree::Durability;
 use rustix::fs::FlockOperation;
 
 use crate::{Store, transaction};
 
 /// Ending of the temporary name of a single file in `tx/`.
 pub(crate) const PART: &str = "part";
+
+/// What is on the disk when a write returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Whatever the kernel has written by then.
+    Later,
+    /// The file under its name.
+    Now,
+}
 
 impl Store {
     /// Writes a whole file: temporary name in `tx/`, rename; with fsync before and of the directory

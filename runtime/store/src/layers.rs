@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use forge_model::{Digest, Entry, EntryKind, ImagePath, Manifest};
-use forge_sys::tree::{Content, Durability, Keep, ScanOptions, scan, write_tree};
+use forge_sys::tree::{Content, Keep, ScanOptions, scan, write_tree};
 
 use crate::{Store, StoreError, Transaction, durable};
 
@@ -254,13 +254,9 @@ fn write_content(
     marks: bool,
 ) -> Result<(), StoreError> {
     let written = match content {
-        LayerContent::Directory(from) => write_tree(
-            manifest,
-            Content::Directory(from),
-            tree,
-            marks,
-            Durability::Later,
-        ),
+        LayerContent::Directory(from) => {
+            write_tree(manifest, Content::Directory(from), tree, marks)
+        }
         LayerContent::Bytes(bytes) => {
             let mut read = |path: &ImagePath| {
                 bytes
@@ -268,13 +264,7 @@ fn write_content(
                     .cloned()
                     .ok_or_else(|| std::io::ErrorKind::NotFound.into())
             };
-            write_tree(
-                manifest,
-                Content::Bytes(&mut read),
-                tree,
-                marks,
-                Durability::Later,
-            )
+            write_tree(manifest, Content::Bytes(&mut read), tree, marks)
         }
     };
     written.map_err(StoreError::from_tree)

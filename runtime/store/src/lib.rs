@@ -42,8 +42,7 @@ mod transaction;
 
 use std::path::{Path, PathBuf};
 
-use forge_sys::tree::Durability;
-
+use durable::Durability;
 pub use error::StoreError;
 pub use gc::{Collected, GcOptions};
 pub use layers::{Layer, LayerContent};

@@ -2,8 +2,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use forge_model::Digest;
-use forge_sys::tree::Durability;
 
+use crate::durable::Durability;
 use crate::{Store, StoreError, durable};
 
 impl Store {

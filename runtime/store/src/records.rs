@@ -2,10 +2,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use forge_model::{Digest, Key};
-use forge_sys::tree::Durability;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::durable::Durability;
 use crate::{Store, StoreError, durable};
 
 /// Action keys kept for each plan key.

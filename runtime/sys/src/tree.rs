@@ -20,7 +20,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::overlay::OPAQUE;
-pub use crate::write::{Content, Durability, synchronise, write_tree};
+pub use crate::write::{Content, write_tree};
 
 /// Why a tree could not be read or written.
 #[derive(Debug, thiserror::Error)]

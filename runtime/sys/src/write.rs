@@ -6,7 +6,6 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use forge_model::{BUILD_EPOCH, Entry, EntryKind, ImagePath, Manifest, Xattrs};
 use rayon::prelude::*;
@@ -15,9 +14,6 @@ use rustix::fs::{CWD, FileType, Mode, OFlags};
 use crate::overlay::{set_opaque, write_whiteout};
 use crate::root::{Attributes, set_attributes, set_link_attributes};
 use crate::tree::{TreeError, host_path};
-
-/// Threads that wait for the disk at once.
-const SYNC_THREADS: usize = 16;
 
 /// Where the bytes of a manifest's files are.
 pub enum Content<'a> {
@@ -36,25 +32,15 @@ impl std::fmt::Debug for Content<'_> {
     }
 }
 
-/// What is on the disk when [`write_tree`] returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Whatever the kernel has written by then; the caller synchronises.
-    Later,
-    /// Everything, file by file: right for a small tree beside busy neighbours.
-    Now,
-}
-
 /// Writes a tree into the empty directory `to`, with owners, modes, times, extended attributes and
 /// hard links. Directories that the manifest passes through get mode 0755, owner 0 and
 /// [`BUILD_EPOCH`], whatever the layers below say: a mount puts that right. Without `marks`
-/// whiteouts and opaque marks are left out.
+/// whiteouts and opaque marks are left out. Nothing waits for the disk.
 pub fn write_tree(
     manifest: &Manifest,
     content: Content<'_>,
     to: &Path,
     marks: bool,
-    durability: Durability,
 ) -> Result<(), TreeError> {
     let directories = directories(manifest);
     for path in directories.keys().filter(|path| !path.is_root()) {
@@ -77,10 +63,7 @@ pub fn write_tree(
         let open = rustix::fs::open(&at, flags, Mode::empty()).map_err(|e| failed(e.into()))?;
         set_attributes(&open, with).map_err(failed)?;
     }
-    match durability {
-        Durability::Later => Ok(()),
-        Durability::Now => synchronise(to),
-    }
+    Ok(())
 }
 
 type Directories = BTreeMap<ImagePath, (Attributes, bool)>;
@@ -230,54 +213,4 @@ fn make_node(
     // The owner goes first: changing it would clear set-id bits.
     set_link_attributes(CWD, at.as_os_str().as_bytes(), &with)?;
     Ok(rustix::fs::chmod(at, Mode::from_raw_mode(entry.mode))?)
-}
-
-/// Makes a small tree durable: fsync of each file and directory, many at a time, so that the
-/// journal takes them in few commits.
-pub fn synchronise(directory: &Path) -> Result<(), TreeError> {
-    let mut paths = Vec::new();
-    let mut pending = vec![directory.to_owned()];
-    while let Some(at) = pending.pop() {
-        let failed = |source| TreeError::Read {
-            path: at.clone(),
-            source,
-        };
-        for entry in std::fs::read_dir(&at).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let kind = entry.file_type().map_err(failed)?;
-            if kind.is_dir() {
-                pending.push(entry.path());
-            } else if kind.is_file() {
-                paths.push(entry.path());
-            }
-        }
-        paths.push(at);
-    }
-    let next = AtomicUsize::new(0);
-    let sync_some = || {
-        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-            File::open(path)
-                .and_then(|file| file.sync_all())
-                .map_err(|source| TreeError::Write {
-                    path: path.clone(),
-                    source,
-                })?;
-        }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (1..paths.len().min(SYNC_THREADS))
-            .map(|_| scope.spawn(sync_some))
-            .collect();
-        threads.into_iter().fold(sync_some(), |done, thread| {
-            let lost = || std::io::Error::other("a thread panicked");
-            let ended = thread.join().unwrap_or_else(|_| {
-                Err(TreeError::Write {
-                    path: directory.to_owned(),
-                    source: lost(),
-                })
-            });
-            done.and(ended)
-        })
-    })
 }

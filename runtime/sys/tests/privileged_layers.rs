@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use forge_model::{BUILD_EPOCH, Digest, Entry, EntryKind, ImagePath, Manifest, Tree};
 use forge_sys::overlay::{self, MountApi, Overlay, Upper};
-use forge_sys::tree::{Content, Durability, Keep, Scan, ScanOptions, scan, write_tree};
+use forge_sys::tree::{Content, Keep, Scan, ScanOptions, scan, write_tree};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 
 /// `cap_net_raw=ep`, as the kernel stores it (`vfs_cap_data`, revision 2).
@@ -267,7 +267,7 @@ fn a_tree_survives_scan_and_write() {
 
         let (from, to) = (scratch.at("low"), scratch.at("out"));
         let content = Content::Directory(&from);
-        write_tree(&found.manifest, content, &to, true, Durability::Now).unwrap();
+        write_tree(&found.manifest, content, &to, true).unwrap();
         let again = whole(&to).manifest;
         assert_eq!(again.encode(), found.manifest.encode());
         let inode = |name: &str| to.join(name).metadata().unwrap().ino();
@@ -344,14 +344,7 @@ fn a_layer_looks_from_above_as_its_step_left_it() {
         let below = lower_and_step(scratch);
         let manifest = scrubbed(scratch, &below);
         let (from, layer) = (scratch.at("upper"), scratch.at("out"));
-        write_tree(
-            &manifest,
-            Content::Directory(&from),
-            &layer,
-            true,
-            Durability::Later,
-        )
-        .unwrap();
+        write_tree(&manifest, Content::Directory(&from), &layer, true).unwrap();
         let lowers = vec![scratch.at("low"), layer];
         let overlay = Overlay {
             lowers,
