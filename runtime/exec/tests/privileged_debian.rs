@@ -1,6 +1,7 @@
 //! Real packages, really installed: needs root, apt's mirrors, mmdebstrap and systemd-nspawn.
 //!
-//! Everything is made below one temporary directory, with a tmpfs for the trees.
+//! Everything is made below one temporary directory. Each test's thread, and what it starts, has
+//! mounts of its own: nothing of them is seen outside, and they end with it.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail them")]
 
@@ -20,28 +21,43 @@ use forge_model::{
 use forge_sys::overlay::Upper;
 use forge_sys::process::{Cancel, Command};
 use forge_sys::tree::{ScanOptions, scan};
+use nix::mount::{MsFlags, mount};
 
-/// A directory for one test, with a tmpfs in it that goes with the directory.
+/// A directory for one test, with a tmpfs in it.
 struct Place {
     directory: tempfile::TempDir,
 }
 
-impl Place {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let work = directory.path().join("work");
-        std::fs::create_dir(&work).unwrap();
-        rustix::mount::mount(
-            "forge",
-            &work,
-            "tmpfs",
-            rustix::mount::MountFlags::empty(),
-            None,
-        )
-        .expect("a tmpfs needs root");
-        Self { directory }
+/// Runs a test where mounts are its own. The threads of its pool see them, being started there;
+/// those of the global pool would not.
+fn privately(test: impl FnOnce(&Place) + Send) {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).expect("mounting needs root");
+    let none = None::<&str>;
+    let private = MsFlags::MS_PRIVATE | MsFlags::MS_REC;
+    mount(none, "/", none, private, none).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let place = Place { directory };
+    std::fs::create_dir(place.work()).unwrap();
+    mount(
+        Some("forge"),
+        &place.work(),
+        Some("tmpfs"),
+        MsFlags::empty(),
+        none,
+    )
+    .unwrap();
+    // What nspawn makes here would stay after the container.
+    let nspawn = Path::new("/run/systemd");
+    if nspawn.is_dir() {
+        mount(Some("forge"), nspawn, Some("tmpfs"), MsFlags::empty(), none).unwrap();
     }
+    let pool = rayon::ThreadPoolBuilder::new().build().unwrap();
+    pool.install(|| test(&place));
+    drop(pool);
+    nix::mount::umount2(&place.work(), nix::mount::MntFlags::MNT_DETACH).unwrap();
+}
 
+impl Place {
     fn work(&self) -> PathBuf {
         self.directory.path().join("work")
     }
@@ -58,12 +74,6 @@ impl Place {
             cancel: Cancel::new().unwrap(),
             outer: std::process::id(),
         }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        rustix::mount::unmount(self.work(), rustix::mount::UnmountFlags::DETACH).ok();
     }
 }
 
@@ -186,108 +196,109 @@ fn assert_equal(first: &Manifest, second: &Manifest) {
 
 #[test]
 fn two_builds_are_equal_and_leave_no_identity() {
-    let place = Place::new();
-    let context = place.context("lists.log");
-    let excludes = ["/usr/share/doc/*".to_owned(), "/usr/share/man/*".to_owned()];
-    let first = timed("lists and base list", || {
-        resolve(&context, &wanted(true, &["systemd-sysv", "dbus"]), &[])
-    })
-    .unwrap();
-    let asked = ["openssh-server", "chrony", "munge", "lua5.4"];
-    let second = timed("list of a role", || {
-        resolve(
-            &context,
-            &wanted(false, &asked),
-            std::slice::from_ref(&first),
-        )
-    })
-    .unwrap();
-    let has = |list: &PackageList, name: &str| list.packages.iter().any(|one| one.name == name);
-    assert!(has(&first, "systemd-sysv") && has(&first, "usr-is-merged") && has(&first, "bash"));
-    assert!(!has(&first, "usrmerge") && !has(&first, "chrony"));
-    assert!(has(&second, "chrony") && has(&second, "libwrap0") && !has(&second, "bash"));
-    for list in [&first, &second] {
-        assert!(list.packages.is_sorted());
-        let fetched = || fetch(&context, &sources(), "amd64", &list.packages);
-        let bytes = timed("fetch", fetched).unwrap();
-        assert_eq!(bytes, list.packages.iter().map(|one| one.size).sum::<u64>());
-        assert_eq!(timed("fetch again", fetched).unwrap(), 0);
-    }
-
-    let (tree, one) = base(&place, &first, "base1", &excludes);
-    let (_, two) = base(&place, &first, "base2", &excludes);
-    assert_equal(&one, &two);
-    let entry = |manifest: &Manifest, path: &str| {
-        manifest
-            .entries
-            .get(&ImagePath::new(path).unwrap())
-            .cloned()
-    };
-    let machine_id = entry(&one, "/etc/machine-id").map(|found| found.kind);
-    assert!(
-        matches!(machine_id, Some(EntryKind::File { size: 0, .. })),
-        "{machine_id:?}"
-    );
-    for (path, mode) in [
-        ("/tmp", 0o1777),
-        ("/var/tmp", 0o1777),
-        ("/root", 0o700),
-        ("/dev", 0o755),
-    ] {
-        assert_eq!(
-            entry(&one, path).map(|found| found.mode),
-            Some(mode),
-            "{path}"
-        );
-    }
-    let bin = entry(&one, "/bin").map(|found| found.kind);
-    assert_eq!(
-        bin,
-        Some(EntryKind::Symlink {
-            target: b"usr/bin".to_vec()
+    privately(|place| {
+        let context = place.context("lists.log");
+        let excludes = ["/usr/share/doc/*".to_owned(), "/usr/share/man/*".to_owned()];
+        let first = timed("lists and base list", || {
+            resolve(&context, &wanted(true, &["systemd-sysv", "dbus"]), &[])
         })
-    );
-    let gone = |path: &String| {
-        let below = [
-            "/usr/share/doc/",
-            "/usr/share/man/",
-            "/dev/",
-            "/run/",
-            "/tmp/",
-        ];
-        below.iter().any(|directory| path.starts_with(directory))
-            || [
-                "/etc/hostname",
-                "/etc/resolv.conf",
-                "/var/lib/dbus/machine-id",
-            ]
-            .contains(&path.as_str())
-            || path.contains("99mmdebstrap")
-    };
-    assert_eq!(
-        paths(&one).into_iter().filter(gone).collect::<Vec<_>>(),
-        Vec::<String>::new()
-    );
+        .unwrap();
+        let asked = ["openssh-server", "chrony", "munge", "lua5.4"];
+        let second = timed("list of a role", || {
+            resolve(
+                &context,
+                &wanted(false, &asked),
+                std::slice::from_ref(&first),
+            )
+        })
+        .unwrap();
+        let has = |list: &PackageList, name: &str| list.packages.iter().any(|one| one.name == name);
+        assert!(has(&first, "systemd-sysv") && has(&first, "usr-is-merged") && has(&first, "bash"));
+        assert!(!has(&first, "usrmerge") && !has(&first, "chrony"));
+        assert!(has(&second, "chrony") && has(&second, "libwrap0") && !has(&second, "bash"));
+        for list in [&first, &second] {
+            assert!(list.packages.is_sorted());
+            let fetched = || fetch(&context, &sources(), "amd64", &list.packages);
+            let bytes = timed("fetch", fetched).unwrap();
+            assert_eq!(bytes, list.packages.iter().map(|one| one.size).sum::<u64>());
+            assert_eq!(timed("fetch again", fetched).unwrap(), 0);
+        }
 
-    let below = Tree::merge([&one]);
-    let one = layer(&place, (&tree, &below), &asked, &second, "layer1");
-    let two = layer(&place, (&tree, &below), &asked, &second, "layer2");
-    assert_equal(&one, &two);
-    assert!(entry(&one, "/usr/sbin/chronyd").is_some() && entry(&one, "/etc/munge").is_some());
-    let secret = |path: &String| {
-        path.contains("ssh_host_")
-            || path.contains("munge.key")
-            || path.contains("policy-rc.d")
-            || path.starts_with("/run")
-            || path.starts_with("/usr/share/doc/")
-            || path.starts_with("/var/log/")
-    };
-    let kept: Vec<String> = paths(&one).into_iter().filter(secret).collect();
-    assert_eq!(
-        kept,
-        ["/var/log/munge", "/var/log/runit", "/var/log/runit/ssh"]
-    );
-    scripts_run_offline_and_their_failure_is_shown(&place, &tree);
+        let (tree, one) = base(place, &first, "base1", &excludes);
+        let (_, two) = base(place, &first, "base2", &excludes);
+        assert_equal(&one, &two);
+        let entry = |manifest: &Manifest, path: &str| {
+            manifest
+                .entries
+                .get(&ImagePath::new(path).unwrap())
+                .cloned()
+        };
+        let machine_id = entry(&one, "/etc/machine-id").map(|found| found.kind);
+        assert!(
+            matches!(machine_id, Some(EntryKind::File { size: 0, .. })),
+            "{machine_id:?}"
+        );
+        for (path, mode) in [
+            ("/tmp", 0o1777),
+            ("/var/tmp", 0o1777),
+            ("/root", 0o700),
+            ("/dev", 0o755),
+        ] {
+            assert_eq!(
+                entry(&one, path).map(|found| found.mode),
+                Some(mode),
+                "{path}"
+            );
+        }
+        let bin = entry(&one, "/bin").map(|found| found.kind);
+        assert_eq!(
+            bin,
+            Some(EntryKind::Symlink {
+                target: b"usr/bin".to_vec()
+            })
+        );
+        let gone = |path: &String| {
+            let below = [
+                "/usr/share/doc/",
+                "/usr/share/man/",
+                "/dev/",
+                "/run/",
+                "/tmp/",
+            ];
+            below.iter().any(|directory| path.starts_with(directory))
+                || [
+                    "/etc/hostname",
+                    "/etc/resolv.conf",
+                    "/var/lib/dbus/machine-id",
+                ]
+                .contains(&path.as_str())
+                || path.contains("99mmdebstrap")
+        };
+        assert_eq!(
+            paths(&one).into_iter().filter(gone).collect::<Vec<_>>(),
+            Vec::<String>::new()
+        );
+
+        let below = Tree::merge([&one]);
+        let one = layer(place, (&tree, &below), &asked, &second, "layer1");
+        let two = layer(place, (&tree, &below), &asked, &second, "layer2");
+        assert_equal(&one, &two);
+        assert!(entry(&one, "/usr/sbin/chronyd").is_some() && entry(&one, "/etc/munge").is_some());
+        let secret = |path: &String| {
+            path.contains("ssh_host_")
+                || path.contains("munge.key")
+                || path.contains("policy-rc.d")
+                || path.starts_with("/run")
+                || path.starts_with("/usr/share/doc/")
+                || path.starts_with("/var/log/")
+        };
+        let kept: Vec<String> = paths(&one).into_iter().filter(secret).collect();
+        assert_eq!(
+            kept,
+            ["/var/log/munge", "/var/log/runit", "/var/log/runit/ssh"]
+        );
+        scripts_run_offline_and_their_failure_is_shown(place, &tree);
+    });
 }
 
 /// A package made here, in the store as if it had been fetched.
@@ -366,97 +377,100 @@ fn scripts_run_offline_and_their_failure_is_shown(place: &Place, base: &Path) {
 
 #[test]
 fn mistakes_and_broken_networks_are_told_apart() {
-    let place = Place::new();
-    let context = place.context("log");
-    let error = resolve(
-        &context,
-        &wanted(false, &["chronny", "mail-transport-agent"]),
-        &[],
-    );
-    let error = error.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::User);
-    let text = error.to_string();
-    assert!(
-        text.contains("roles/test.kdl:1") && text.contains("`chrony`"),
-        "{text}"
-    );
-    assert!(
-        text.contains("virtual") && text.contains("`postfix`"),
-        "{text}"
-    );
+    privately(|place| {
+        let context = place.context("log");
+        let error = resolve(
+            &context,
+            &wanted(false, &["chronny", "mail-transport-agent"]),
+            &[],
+        );
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::User);
+        let text = error.to_string();
+        assert!(
+            text.contains("roles/test.kdl:1") && text.contains("`chrony`"),
+            "{text}"
+        );
+        assert!(
+            text.contains("virtual") && text.contains("`postfix`"),
+            "{text}"
+        );
 
-    let error = resolve(
-        &context,
-        &wanted(false, &["chrony", "systemd-timesyncd"]),
-        &[],
-    );
-    let error = error.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::User);
-    assert!(error.to_string().contains("time-daemon"), "{error}");
+        let error = resolve(
+            &context,
+            &wanted(false, &["chrony", "systemd-timesyncd"]),
+            &[],
+        );
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::User);
+        assert!(error.to_string().contains("time-daemon"), "{error}");
 
-    let mut away = wanted(false, &["chrony"]);
-    let url = "http://127.0.0.1:9/debian".to_owned();
-    away.sources.mirror = Some(Mirror {
-        name: "away".to_owned(),
-        url,
+        let mut away = wanted(false, &["chrony"]);
+        let url = "http://127.0.0.1:9/debian".to_owned();
+        away.sources.mirror = Some(Mirror {
+            name: "away".to_owned(),
+            url,
+        });
+        let error = resolve(&context, &away, &[]).unwrap_err();
+        assert!(matches!(error, DebianError::Unreachable { .. }), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Environment);
+        assert!(
+            error.to_string().contains("http://127.0.0.1:9/debian"),
+            "{error}"
+        );
+
+        let mut other = wanted(false, &["chrony"]);
+        other.sources.suite = "no-such-suite".to_owned();
+        let error = resolve(&context, &other, &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Environment);
     });
-    let error = resolve(&context, &away, &[]).unwrap_err();
-    assert!(matches!(error, DebianError::Unreachable { .. }), "{error}");
-    assert_eq!(error.kind(), ErrorKind::Environment);
-    assert!(
-        error.to_string().contains("http://127.0.0.1:9/debian"),
-        "{error}"
-    );
-
-    let mut other = wanted(false, &["chrony"]);
-    other.sources.suite = "no-such-suite".to_owned();
-    let error = resolve(&context, &other, &[]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Environment);
 }
 
 #[test]
 fn a_file_that_was_changed_in_the_store_is_not_installed() {
-    let place = Place::new();
-    let context = place.context("log");
-    let list = resolve(&context, &wanted(false, &["lua5.4"]), &[]).unwrap();
-    let record = list
-        .packages
-        .iter()
-        .find(|one| one.name == "lua5.4")
-        .unwrap();
-    fetch(&context, &sources(), "amd64", std::slice::from_ref(record)).unwrap();
-    let path = context.debs.join(format!("{}.deb", record.sha256));
-    std::fs::write(&path, "cut short").unwrap();
-    let fetched = fetch(&context, &sources(), "amd64", std::slice::from_ref(record)).unwrap();
-    assert_eq!(fetched, record.size);
-    assert_eq!(std::fs::metadata(&path).unwrap().len(), record.size);
+    privately(|place| {
+        let context = place.context("log");
+        let list = resolve(&context, &wanted(false, &["lua5.4"]), &[]).unwrap();
+        let record = list
+            .packages
+            .iter()
+            .find(|one| one.name == "lua5.4")
+            .unwrap();
+        fetch(&context, &sources(), "amd64", std::slice::from_ref(record)).unwrap();
+        let path = context.debs.join(format!("{}.deb", record.sha256));
+        std::fs::write(&path, "cut short").unwrap();
+        let fetched = fetch(&context, &sources(), "amd64", std::slice::from_ref(record)).unwrap();
+        assert_eq!(fetched, record.size);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), record.size);
+    });
 }
 
 #[test]
 fn a_base_is_stopped_with_the_run() {
-    let place = Place::new();
-    let context = place.context("log");
-    let list = resolve(&context, &wanted(true, &[]), &[]).unwrap();
-    fetch(&context, &sources(), "amd64", &list.packages).unwrap();
-    let lines = Arc::new(Mutex::new(0));
-    let (counted, cancel) = (Arc::clone(&lines), context.cancel.clone());
-    let context = Context {
-        progress: Some(Arc::new(move |_| {
-            *counted.lock().unwrap() += 1;
-            cancel.cancel();
-        })),
-        ..context
-    };
-    let sources = sources();
-    let request = BaseRequest {
-        arch: "amd64",
-        sources: &sources,
-        exclude_paths: &[],
-        packages: &list.packages,
-    };
-    let started = Instant::now();
-    let stopped = build_base(&context, &request, &place.work().join("base")).unwrap_err();
-    assert_eq!(stopped.kind(), ErrorKind::Interrupted, "{stopped}");
-    assert!(started.elapsed() < Duration::from_secs(5));
-    assert!(*lines.lock().unwrap() > 0);
+    privately(|place| {
+        let context = place.context("log");
+        let list = resolve(&context, &wanted(true, &[]), &[]).unwrap();
+        fetch(&context, &sources(), "amd64", &list.packages).unwrap();
+        let lines = Arc::new(Mutex::new(0));
+        let (counted, cancel) = (Arc::clone(&lines), context.cancel.clone());
+        let context = Context {
+            progress: Some(Arc::new(move |_| {
+                *counted.lock().unwrap() += 1;
+                cancel.cancel();
+            })),
+            ..context
+        };
+        let sources = sources();
+        let request = BaseRequest {
+            arch: "amd64",
+            sources: &sources,
+            exclude_paths: &[],
+            packages: &list.packages,
+        };
+        let started = Instant::now();
+        let stopped = build_base(&context, &request, &place.work().join("base")).unwrap_err();
+        assert_eq!(stopped.kind(), ErrorKind::Interrupted, "{stopped}");
+        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(*lines.lock().unwrap() > 0);
+    });
 }
