@@ -222,11 +222,11 @@ impl Executor {
             return Ok(output);
         }
         // One builder for each key: a second run waits here and then finds the result.
-        let _lock = store.lock_key(&key.digest)?;
+        let lock = store.lock_key_unless(&key.digest, &self.context.cancel)?;
         if let Some(output) = self.hit(node, &key) {
             return Ok(output);
         }
-        if self.context.cancel.is_cancelled() {
+        if lock.is_none() || self.context.cancel.is_cancelled() {
             return Err(StepError::new(crate::Fault::Interrupted, "interrupted"));
         }
         let (start, began) = (Instant::now(), SystemTime::now());
