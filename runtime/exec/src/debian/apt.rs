@@ -34,7 +34,8 @@ const PROXY_VARIABLES: [(&str, &str); 4] = [
     ("no_proxy", "NO_PROXY"),
 ];
 
-/// Names of all packages, written with the lists: asking apt for them takes 0.1 s each time.
+/// Names of all packages, and the mark that the lists are whole. Asking apt for the names takes
+/// 0.1 s each time.
 const NAMES: &str = "names";
 
 /// An apt directory, held against an update by another process.
@@ -155,8 +156,10 @@ impl<'a> Apt<'a> {
             });
         }
         let names = self.command("apt-cache").arg("pkgnames").run()?;
-        write_file(&self.directory.join(NAMES), names.stdout)?;
-        write_file(&self.directory.join("updated"), "")
+        // Last of all, and in one move: what is there says that the lists are.
+        let (new, path) = (self.directory.join("names.new"), self.directory.join(NAMES));
+        write_file(&new, names.stdout)?;
+        std::fs::rename(&new, &path).map_err(|source| io_error(&path, source))
     }
 
     /// All names of packages in the lists.
@@ -169,7 +172,7 @@ impl<'a> Apt<'a> {
 
 /// True when lists are there and not too old.
 fn is_current(directory: &Path, context: &Context) -> bool {
-    let marker = std::fs::metadata(directory.join("updated")).and_then(|found| found.modified());
+    let marker = std::fs::metadata(directory.join(NAMES)).and_then(|found| found.modified());
     marker.is_ok_and(|made| context.lists_not_before.is_none_or(|limit| made >= limit))
 }
 
