@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use forge_diag::{Diagnostic, FileId, Severity, Sink, SourceMap, codes};
 use forge_model::{SourceEntry, Sources};
@@ -77,12 +79,54 @@ fn load(sources: &dyn Sources, map: &mut SourceMap, sink: &mut Sink) -> (Vec<Vec
         .iter()
         .map(|entry| load_file(sources, entry, map, sink))
         .collect();
-    let parsed: Vec<Option<Vec<Node>>> = files
-        .into_iter()
-        .map(|file| file.and_then(|file| forge_syntax::parse(file, map.text(file), sink)))
-        .collect();
+    let parsed = parse(&files, map, sink);
     let complete = parsed.iter().all(Option::is_some);
     (parsed.into_iter().flatten().collect(), complete)
+}
+
+/// Parses files on all processors: parsing is most of the time that compiling takes. Results and
+/// findings come in the order of the files, whoever was faster.
+fn parse(files: &[Option<FileId>], map: &SourceMap, sink: &mut Sink) -> Vec<Option<Vec<Node>>> {
+    /// More threads than this only wait for the largest file.
+    const MOST: usize = 8;
+    let mut order: Vec<(usize, FileId)> = files
+        .iter()
+        .enumerate()
+        .filter_map(|(index, file)| Some((index, (*file)?)))
+        .collect();
+    // The largest first, so that none of them is begun last.
+    order.sort_by_key(|(_, file)| std::cmp::Reverse(map.text(*file).len()));
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((index, file)) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let mut found = Sink::new();
+            let nodes = forge_syntax::parse(*file, map.text(*file), &mut found);
+            done.push((*index, nodes, found));
+        }
+        done
+    };
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let helpers = processors.min(MOST).min(order.len()).saturating_sub(1);
+    let done = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for handle in handles {
+            match handle.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    let mut parsed: Vec<Option<Vec<Node>>> = files.iter().map(|_| None).collect();
+    for (index, nodes, found) in done {
+        sink.append(found);
+        if let Some(slot) = parsed.get_mut(index) {
+            *slot = nodes;
+        }
+    }
+    parsed
 }
 
 fn load_file(
