@@ -38,14 +38,7 @@ fn privately(test: impl FnOnce(&Place) + Send) {
     let directory = tempfile::tempdir().unwrap();
     let place = Place { directory };
     std::fs::create_dir(place.work()).unwrap();
-    mount(
-        Some("forge"),
-        &place.work(),
-        Some("tmpfs"),
-        MsFlags::empty(),
-        none,
-    )
-    .unwrap();
+    mount(Some("forge"), &place.work(), Some("tmpfs"), MsFlags::empty(), none).unwrap();
     // What nspawn makes here would stay after the container.
     let nspawn = Path::new("/run/systemd");
     if nspawn.is_dir() {
@@ -106,19 +99,10 @@ fn wanted(base: bool, asked: &[&str]) -> Resolve {
 }
 
 fn now() -> i64 {
-    i64::try_from(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs(),
-    )
-    .unwrap()
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "shown with --nocapture, for whoever measures"
-)]
+#[expect(clippy::print_stdout, reason = "shown with --nocapture, for whoever measures")]
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = work();
@@ -137,11 +121,7 @@ fn base(place: &Place, list: &PackageList, name: &str, excludes: &[String]) -> (
     };
     let context = place.context(&format!("{name}.log"));
     timed("base", || build_base(&context, &request, &target)).unwrap();
-    let options = ScanOptions {
-        below: None,
-        keep: &scrub,
-        started,
-    };
+    let options = ScanOptions { below: None, keep: &scrub, started };
     let scan = timed("scan of the base", || scan(&target, &options)).unwrap();
     (target, scan.manifest)
 }
@@ -169,14 +149,8 @@ fn layer(
     };
     let context = place.context(&format!("{name}.log"));
     timed("package step", || install(&context, &request)).unwrap();
-    let options = ScanOptions {
-        below: Some(below.1),
-        keep: &scrub,
-        started,
-    };
-    timed("scan of the layer", || scan(&upper.upper, &options))
-        .unwrap()
-        .manifest
+    let options = ScanOptions { below: Some(below.1), keep: &scrub, started };
+    timed("scan of the layer", || scan(&upper.upper, &options)).unwrap().manifest
 }
 
 fn paths(manifest: &Manifest) -> Vec<String> {
@@ -185,12 +159,8 @@ fn paths(manifest: &Manifest) -> Vec<String> {
 
 fn assert_equal(first: &Manifest, second: &Manifest) {
     let (first, second) = (first.encode(), second.encode());
-    let differing: Vec<(&str, &str)> = first
-        .lines()
-        .zip(second.lines())
-        .filter(|(a, b)| a != b)
-        .take(5)
-        .collect();
+    let differing: Vec<(&str, &str)> =
+        first.lines().zip(second.lines()).filter(|(a, b)| a != b).take(5).collect();
     assert!(first == second, "{differing:#?}");
 }
 
@@ -205,11 +175,7 @@ fn two_builds_are_equal_and_leave_no_identity() {
         .unwrap();
         let asked = ["openssh-server", "chrony", "munge", "lua5.4"];
         let second = timed("list of a role", || {
-            resolve(
-                &context,
-                &wanted(false, &asked),
-                std::slice::from_ref(&first),
-            )
+            resolve(&context, &wanted(false, &asked), std::slice::from_ref(&first))
         })
         .unwrap();
         let has = |list: &PackageList, name: &str| list.packages.iter().any(|one| one.name == name);
@@ -228,56 +194,25 @@ fn two_builds_are_equal_and_leave_no_identity() {
         let (_, two) = base(place, &first, "base2", &excludes);
         assert_equal(&one, &two);
         let entry = |manifest: &Manifest, path: &str| {
-            manifest
-                .entries
-                .get(&ImagePath::new(path).unwrap())
-                .cloned()
+            manifest.entries.get(&ImagePath::new(path).unwrap()).cloned()
         };
         let machine_id = entry(&one, "/etc/machine-id").map(|found| found.kind);
-        assert!(
-            matches!(machine_id, Some(EntryKind::File { size: 0, .. })),
-            "{machine_id:?}"
-        );
-        for (path, mode) in [
-            ("/tmp", 0o1777),
-            ("/var/tmp", 0o1777),
-            ("/root", 0o700),
-            ("/dev", 0o755),
-        ] {
-            assert_eq!(
-                entry(&one, path).map(|found| found.mode),
-                Some(mode),
-                "{path}"
-            );
+        assert!(matches!(machine_id, Some(EntryKind::File { size: 0, .. })), "{machine_id:?}");
+        for (path, mode) in
+            [("/tmp", 0o1777), ("/var/tmp", 0o1777), ("/root", 0o700), ("/dev", 0o755)]
+        {
+            assert_eq!(entry(&one, path).map(|found| found.mode), Some(mode), "{path}");
         }
         let bin = entry(&one, "/bin").map(|found| found.kind);
-        assert_eq!(
-            bin,
-            Some(EntryKind::Symlink {
-                target: b"usr/bin".to_vec()
-            })
-        );
+        assert_eq!(bin, Some(EntryKind::Symlink { target: b"usr/bin".to_vec() }));
         let gone = |path: &String| {
-            let below = [
-                "/usr/share/doc/",
-                "/usr/share/man/",
-                "/dev/",
-                "/run/",
-                "/tmp/",
-            ];
+            let below = ["/usr/share/doc/", "/usr/share/man/", "/dev/", "/run/", "/tmp/"];
             below.iter().any(|directory| path.starts_with(directory))
-                || [
-                    "/etc/hostname",
-                    "/etc/resolv.conf",
-                    "/var/lib/dbus/machine-id",
-                ]
-                .contains(&path.as_str())
+                || ["/etc/hostname", "/etc/resolv.conf", "/var/lib/dbus/machine-id"]
+                    .contains(&path.as_str())
                 || path.contains("99mmdebstrap")
         };
-        assert_eq!(
-            paths(&one).into_iter().filter(gone).collect::<Vec<_>>(),
-            Vec::<String>::new()
-        );
+        assert_eq!(paths(&one).into_iter().filter(gone).collect::<Vec<_>>(), Vec::<String>::new());
 
         let below = Tree::merge([&one]);
         let one = layer(place, (&tree, &below), &asked, &second, "layer1");
@@ -293,10 +228,7 @@ fn two_builds_are_equal_and_leave_no_identity() {
                 || path.starts_with("/var/log/")
         };
         let kept: Vec<String> = paths(&one).into_iter().filter(secret).collect();
-        assert_eq!(
-            kept,
-            ["/var/log/munge", "/var/log/runit", "/var/log/runit/ssh"]
-        );
+        assert_eq!(kept, ["/var/log/munge", "/var/log/runit", "/var/log/runit/ssh"]);
         scripts_run_offline_and_their_failure_is_shown(place, &tree);
     });
 }
@@ -314,9 +246,8 @@ fn own_package(place: &Place, name: &str, script: &str) -> PackageRecord {
     std::fs::write(&postinst, script).unwrap();
     std::fs::set_permissions(&postinst, std::fs::Permissions::from_mode(0o755)).unwrap();
     let deb = place.directory.path().join(format!("{name}.deb"));
-    let built = Command::new("dpkg-deb")
-        .args(["--root-owner-group", "--build"])
-        .args([&tree, &deb]);
+    let built =
+        Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).args([&tree, &deb]);
     assert!(built.run().unwrap().success());
     let summed = Command::new("sha256sum").arg(&deb).run().unwrap().text();
     let sha256 = summed.split(' ').next().unwrap().to_owned();
@@ -344,10 +275,8 @@ fn scripts_run_offline_and_their_failure_is_shown(place: &Place, base: &Path) {
         echo the reason >&2\n\
         exit 3\n";
     let record = own_package(place, "broken", script);
-    let upper = Upper {
-        upper: place.work().join("broken/upper"),
-        work: place.work().join("broken/work"),
-    };
+    let upper =
+        Upper { upper: place.work().join("broken/upper"), work: place.work().join("broken/work") };
     for directory in [&upper.upper, &upper.work] {
         std::fs::create_dir_all(directory).unwrap();
     }
@@ -360,64 +289,35 @@ fn scripts_run_offline_and_their_failure_is_shown(place: &Place, base: &Path) {
     let error = install(&place.context("broken.log"), &request).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::User);
     let text = error.to_string();
-    assert!(
-        text.contains("the reason") && text.contains("broken.log"),
-        "{text}"
-    );
+    assert!(text.contains("the reason") && text.contains("broken.log"), "{text}");
     let log = std::fs::read_to_string(place.context("broken.log").log).unwrap();
-    assert!(
-        log.contains("Packages\nRelease\nbroken_1_all.deb\n"),
-        "{log}"
-    );
-    assert!(
-        !log.contains("NETWORK") && !log.contains("SYSTEMD"),
-        "{log}"
-    );
+    assert!(log.contains("Packages\nRelease\nbroken_1_all.deb\n"), "{log}");
+    assert!(!log.contains("NETWORK") && !log.contains("SYSTEMD"), "{log}");
 }
 
 #[test]
 fn mistakes_and_broken_networks_are_told_apart() {
     privately(|place| {
         let context = place.context("log");
-        let error = resolve(
-            &context,
-            &wanted(false, &["chronny", "mail-transport-agent"]),
-            &[],
-        );
+        let error = resolve(&context, &wanted(false, &["chronny", "mail-transport-agent"]), &[]);
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::User);
         let text = error.to_string();
-        assert!(
-            text.contains("roles/test.kdl:1") && text.contains("`chrony`"),
-            "{text}"
-        );
-        assert!(
-            text.contains("virtual") && text.contains("`postfix`"),
-            "{text}"
-        );
+        assert!(text.contains("roles/test.kdl:1") && text.contains("`chrony`"), "{text}");
+        assert!(text.contains("virtual") && text.contains("`postfix`"), "{text}");
 
-        let error = resolve(
-            &context,
-            &wanted(false, &["chrony", "systemd-timesyncd"]),
-            &[],
-        );
+        let error = resolve(&context, &wanted(false, &["chrony", "systemd-timesyncd"]), &[]);
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::User);
         assert!(error.to_string().contains("time-daemon"), "{error}");
 
         let mut away = wanted(false, &["chrony"]);
         let url = "http://127.0.0.1:9/debian".to_owned();
-        away.sources.mirror = Some(Mirror {
-            name: "away".to_owned(),
-            url,
-        });
+        away.sources.mirror = Some(Mirror { name: "away".to_owned(), url });
         let error = resolve(&context, &away, &[]).unwrap_err();
         assert!(matches!(error, DebianError::Unreachable { .. }), "{error}");
         assert_eq!(error.kind(), ErrorKind::Environment);
-        assert!(
-            error.to_string().contains("http://127.0.0.1:9/debian"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("http://127.0.0.1:9/debian"), "{error}");
 
         let mut other = wanted(false, &["chrony"]);
         other.sources.suite = "no-such-suite".to_owned();
@@ -431,11 +331,7 @@ fn a_file_that_was_changed_in_the_store_is_not_installed() {
     privately(|place| {
         let context = place.context("log");
         let list = resolve(&context, &wanted(false, &["lua5.4"]), &[]).unwrap();
-        let record = list
-            .packages
-            .iter()
-            .find(|one| one.name == "lua5.4")
-            .unwrap();
+        let record = list.packages.iter().find(|one| one.name == "lua5.4").unwrap();
         fetch(&context, &sources(), "amd64", std::slice::from_ref(record)).unwrap();
         let path = context.debs.join(format!("{}.deb", record.sha256));
         std::fs::write(&path, "cut short").unwrap();

@@ -56,32 +56,18 @@ impl<'a> Apt<'a> {
     ) -> Result<Self, DebianError> {
         let digest = sources.digest(arch).to_string();
         let directory = context.apt.join(&digest[..16]);
-        for part in [
-            "sources.d",
-            "lists/partial",
-            "cache/archives/partial",
-            "state",
-            "empty",
-        ] {
+        for part in ["sources.d", "lists/partial", "cache/archives/partial", "state", "empty"] {
             make_directory(&directory.join(part))?;
         }
         let path = directory.join("lock");
-        let options = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path);
+        let options = File::options().create(true).truncate(false).write(true).open(&path);
         let lock = options.map_err(|source| io_error(&path, source))?;
         let locked = |result: std::io::Result<()>| result.map_err(|source| io_error(&path, source));
         locked(lock.lock_shared())?;
         if !is_current(&directory, context) {
             locked(lock.unlock())?;
             locked(lock.lock())?;
-            let apt = Self {
-                context,
-                directory,
-                lock,
-            };
+            let apt = Self { context, directory, lock };
             // Another process may have been quicker.
             if !is_current(&apt.directory, context) {
                 apt.configure(sources, arch)?;
@@ -91,11 +77,7 @@ impl<'a> Apt<'a> {
             locked(apt.lock.lock_shared())?;
             return Ok(apt);
         }
-        Ok(Self {
-            context,
-            directory,
-            lock,
-        })
+        Ok(Self { context, directory, lock })
     }
 
     /// One of apt's programs, on this directory.
@@ -106,54 +88,35 @@ impl<'a> Apt<'a> {
             .env("APT_CONFIG", self.directory.join("apt.conf"))
             .env("DEBIAN_FRONTEND", "noninteractive")
             .current_dir(&self.directory);
-        PROXY_VARIABLES
-            .iter()
-            .fold(
-                command,
-                |command, (name, capitals)| match std::env::var_os(name)
-                    .or_else(|| std::env::var_os(capitals))
-                {
-                    Some(value) => command.env(name, value),
-                    None => command,
-                },
-            )
+        PROXY_VARIABLES.iter().fold(command, |command, (name, capitals)| {
+            match std::env::var_os(name).or_else(|| std::env::var_os(capitals)) {
+                Some(value) => command.env(name, value),
+                None => command,
+            }
+        })
     }
 
     fn configure(&self, sources: &Sources, arch: &str) -> Result<(), DebianError> {
-        write_file(
-            &self.directory.join("sources.d/forge.sources"),
-            sources.text(),
-        )?;
+        write_file(&self.directory.join("sources.d/forge.sources"), sources.text())?;
         write_file(&self.directory.join("state/status"), "")?;
-        let host = self
-            .context
-            .command("apt-config")
-            .args(["dump", "Acquire"])
-            .run()?;
+        let host = self.context.command("apt-config").args(["dump", "Acquire"]).run()?;
         let settings = configuration(&self.directory, &self.context.host_apt, arch)
             + &host_settings(&host.text());
         let path = self.directory.join("apt.conf");
         // A proxy's address may hold a password.
         let mut options = File::options();
         options.create(true).truncate(true).write(true).mode(0o600);
-        let mut file = options
-            .open(&path)
-            .map_err(|source| io_error(&path, source))?;
+        let mut file = options.open(&path).map_err(|source| io_error(&path, source))?;
         std::io::Write::write_all(&mut file, settings.as_bytes())
             .map_err(|source| io_error(&path, source))
     }
 
     fn update(&self, sources: &Sources) -> Result<(), DebianError> {
-        let update = self
-            .command("apt-get")
-            .args(["update", "-q", "--error-on=any"]);
+        let update = self.command("apt-get").args(["update", "-q", "--error-on=any"]);
         let output = self.context.logged(update).run()?;
         if !output.success() {
             let what = format!("package lists of {}", sources.hosts());
-            return Err(DebianError::Unreachable {
-                what,
-                tail: complaints(&output.tail),
-            });
+            return Err(DebianError::Unreachable { what, tail: complaints(&output.tail) });
         }
         let names = self.command("apt-cache").arg("pkgnames").run()?;
         // Last of all, and in one move: what is there says that the lists are.
@@ -178,17 +141,9 @@ fn is_current(directory: &Path, context: &Context) -> bool {
 
 /// The lines of apt's output that say what is wrong; all of them when none does.
 pub(crate) fn complaints(tail: &[String]) -> Vec<String> {
-    let bad = |line: &&String| {
-        ["E:", "Err:", "W:"]
-            .iter()
-            .any(|mark| line.starts_with(mark))
-    };
+    let bad = |line: &&String| ["E:", "Err:", "W:"].iter().any(|mark| line.starts_with(mark));
     let found: Vec<String> = tail.iter().filter(bad).cloned().collect();
-    if found.is_empty() {
-        tail.to_vec()
-    } else {
-        found
-    }
+    if found.is_empty() { tail.to_vec() } else { found }
 }
 
 /// Everything that apt would take from the host otherwise, pointed elsewhere (apt.conf(5)).
@@ -228,10 +183,7 @@ fn configuration(directory: &Path, host_apt: &Path, arch: &str) -> String {
 /// The lines of `apt-config dump` that are [`HOST_SETTINGS`]; they are configuration as they are.
 fn host_settings(dump: &str) -> String {
     let kept = |line: &&str| HOST_SETTINGS.iter().any(|prefix| line.starts_with(prefix));
-    dump.lines()
-        .filter(kept)
-        .flat_map(|line| [line, "\n"])
-        .collect()
+    dump.lines().filter(kept).flat_map(|line| [line, "\n"]).collect()
 }
 
 #[cfg(test)]
@@ -251,17 +203,9 @@ mod tests {
 
     #[test]
     fn complaints_are_picked_from_the_output() {
-        let lines = |lines: &[&str]| {
-            lines
-                .iter()
-                .map(|&line| line.to_owned())
-                .collect::<Vec<_>>()
-        };
+        let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
         let cases = [
-            (
-                lines(&["Get:1 x", "Err:2 y", "E: z"]),
-                lines(&["Err:2 y", "E: z"]),
-            ),
+            (lines(&["Get:1 x", "Err:2 y", "E: z"]), lines(&["Err:2 y", "E: z"])),
             (lines(&["nothing known"]), lines(&["nothing known"])),
         ];
         for (tail, want) in cases {

@@ -70,19 +70,10 @@ pub fn build_base(
     let repository = Repository::write(&directory, &context.debs, request.packages, suite)?;
     let excludes = scratch.path().join("path-exclude");
     write_file(&excludes, dpkg_excludes(request.exclude_paths))?;
-    let names: Vec<&str> = request
-        .packages
-        .iter()
-        .map(|one| one.name.as_str())
-        .collect();
+    let names: Vec<&str> = request.packages.iter().map(|one| one.name.as_str()).collect();
     let command = context
         .command("mmdebstrap")
-        .args([
-            "--mode=root",
-            "--format=directory",
-            "--variant=essential",
-            "--verbose",
-        ])
+        .args(["--mode=root", "--format=directory", "--variant=essential", "--verbose"])
         .arg(format!("--architectures={}", request.arch))
         .arg(format!("--include={}", names.join(",")))
         // Scripts of the repository's packages are what runs; emulation and keys are not in play.
@@ -90,16 +81,10 @@ pub fn build_base(
         .arg("--dpkgopt=force-unsafe-io")
         .arg(format!("--setup-hook={}", merge_usr_script(request.arch)))
         // As `--dpkgopt` they would send every package through a filter, which takes 7 s.
-        .arg(format!(
-            "--extract-hook=upload '{}' /{EXCLUDES}",
-            excludes.display()
-        ))
+        .arg(format!("--extract-hook=upload '{}' /{EXCLUDES}", excludes.display()))
         .arg(suite)
         .arg(target)
-        .arg(format!(
-            "deb [trusted=yes] copy:{} ./",
-            repository.path().display()
-        ))
+        .arg(format!("deb [trusted=yes] copy:{} ./", repository.path().display()))
         .env("SOURCE_DATE_EPOCH", BUILD_EPOCH.to_string())
         .env("DEBIAN_FRONTEND", "noninteractive")
         .env("TMPDIR", scratch.path())
@@ -166,10 +151,7 @@ fn normalize(root: &Path, request: &BaseRequest<'_>) -> Result<(), DebianError> 
     } else {
         exclude(root, Path::new("/"), request.exclude_paths)?;
     }
-    write_file(
-        &root.join("etc/apt/sources.list"),
-        image_sources_list(request.sources),
-    )
+    write_file(&root.join("etc/apt/sources.list"), image_sources_list(request.sources))
 }
 
 /// Takes away what the essential packages brought before dpkg read the globs. Directories go when
@@ -203,19 +185,13 @@ mod tests {
     #[test]
     fn excluded_paths_go_with_their_empty_directories() {
         let root = tempfile::tempdir().unwrap();
-        for name in [
-            "usr/share/doc/bash/README",
-            "usr/share/man/man1/a.1",
-            "usr/share/man/keep.me",
-        ] {
+        for name in ["usr/share/doc/bash/README", "usr/share/man/man1/a.1", "usr/share/man/keep.me"]
+        {
             let path = root.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
         }
-        let globs = [
-            "/usr/share/doc/*".to_owned(),
-            "/usr/share/man/man*".to_owned(),
-        ];
+        let globs = ["/usr/share/doc/*".to_owned(), "/usr/share/man/man*".to_owned()];
         exclude(root.path(), Path::new("/"), &globs).unwrap();
         let exists = |name: &str| root.path().join(name).exists();
         assert!(exists("usr/share/doc") && !exists("usr/share/doc/bash"));

@@ -14,10 +14,8 @@ impl<'a> Paragraph<'a> {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then(|| value.trim())
         })?;
-        let more: Vec<&str> = lines
-            .take_while(|line| line.starts_with([' ', '\t']))
-            .map(str::trim)
-            .collect();
+        let more: Vec<&str> =
+            lines.take_while(|line| line.starts_with([' ', '\t'])).map(str::trim).collect();
         if more.is_empty() {
             return Some(Cow::Borrowed(first));
         }
@@ -45,10 +43,7 @@ impl<'a> Paragraph<'a> {
 pub(crate) fn paragraphs(text: &str) -> impl Iterator<Item = Paragraph<'_>> {
     text.split("\n\n")
         .map(|part| part.trim_matches('\n'))
-        .filter(|part| {
-            part.lines()
-                .any(|line| !line.starts_with('#') && !line.trim().is_empty())
-        })
+        .filter(|part| part.lines().any(|line| !line.starts_with('#') && !line.trim().is_empty()))
         .map(Paragraph)
 }
 

@@ -130,20 +130,12 @@ impl DebianError {
 
 /// An I/O error with its path.
 pub(crate) fn io_error(path: &Path, source: std::io::Error) -> DebianError {
-    DebianError::Io {
-        path: path.to_owned(),
-        source,
-    }
+    DebianError::Io { path: path.to_owned(), source }
 }
 
 fn describe_unknown(unknown: &[UnknownPackage]) -> String {
     let mut out = String::new();
-    for UnknownPackage {
-        name,
-        near,
-        providers,
-    } in unknown
-    {
+    for UnknownPackage { name, near, providers } in unknown {
         if !out.is_empty() {
             out.push('\n');
         }
@@ -152,12 +144,7 @@ fn describe_unknown(unknown: &[UnknownPackage]) -> String {
         let _ = match (providers.as_slice(), near.as_slice()) {
             ([], []) => write!(out, "no package is named `{}`", name.value),
             ([], near) => {
-                write!(
-                    out,
-                    "no package is named `{}`; did you mean {}?",
-                    name.value,
-                    list(near)
-                )
+                write!(out, "no package is named `{}`; did you mean {}?", name.value, list(near))
             }
             (providers, _) => write!(
                 out,
@@ -171,11 +158,7 @@ fn describe_unknown(unknown: &[UnknownPackage]) -> String {
 }
 
 fn list(names: &[String]) -> String {
-    names
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn describe_tail(tail: &[String]) -> String {
@@ -198,10 +181,7 @@ mod tests {
             providers: providers.iter().map(|&name| name.to_owned()).collect(),
         };
         let cases = [
-            (
-                unknown(&[], &[]),
-                "roles/time.kdl:4: no package is named `chronny`",
-            ),
+            (unknown(&[], &[]), "roles/time.kdl:4: no package is named `chronny`"),
             (
                 unknown(&["chrony"], &[]),
                 "roles/time.kdl:4: no package is named `chronny`; did you mean `chrony`?",

@@ -46,11 +46,7 @@ pub fn fetch(
         .map_err(|source| io_error(&context.debs, source))?;
     let total = missing.values().map(|record| record.size).sum();
     let addresses = |record: &PackageRecord| sources.addresses(&record.mirror, &record.path);
-    let rounds = missing
-        .values()
-        .map(|record| addresses(record).len())
-        .max()
-        .unwrap_or_default();
+    let rounds = missing.values().map(|record| addresses(record).len()).max().unwrap_or_default();
     let mut tail = Vec::new();
     // A mirror's name can stand for several archives: what one does not have is asked of the next.
     for round in 0..rounds {
@@ -75,15 +71,9 @@ pub fn fetch(
             return Ok(total);
         }
     }
-    let names: Vec<&str> = missing
-        .values()
-        .map(|record| record.name.as_str())
-        .collect();
+    let names: Vec<&str> = missing.values().map(|record| record.name.as_str()).collect();
     let what = format!("packages {} from {}", names.join(", "), sources.hosts());
-    Err(DebianError::Unreachable {
-        what,
-        tail: complaints(&tail),
-    })
+    Err(DebianError::Unreachable { what, tail: complaints(&tail) })
 }
 
 /// True when the file is there in full length. apt checks its hash once more when it is used.
@@ -98,9 +88,7 @@ fn download(
     partial: &Path,
     batch: &[(&PackageRecord, String)],
 ) -> Result<Vec<String>, DebianError> {
-    let mut command = apt
-        .command("/usr/lib/apt/apt-helper")
-        .args(["-q", "download-file"]);
+    let mut command = apt.command("/usr/lib/apt/apt-helper").args(["-q", "download-file"]);
     for (record, address) in batch {
         command = command
             .arg(address)
@@ -108,11 +96,7 @@ fn download(
             .arg(format!("SHA256:{}", record.sha256));
     }
     let output = context.logged(command).run()?;
-    Ok(if output.success() {
-        Vec::new()
-    } else {
-        output.tail
-    })
+    Ok(if output.success() { Vec::new() } else { output.tail })
 }
 
 /// Gives a fetched file its name in the store; false when it was not fetched.
@@ -179,23 +163,14 @@ mod tests {
     fn only_a_file_with_the_right_hash_enters() {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let directory = tempfile::tempdir().unwrap();
-        let (debs, partial) = (
-            directory.path().join("debs"),
-            directory.path().join("partial"),
-        );
+        let (debs, partial) = (directory.path().join("debs"), directory.path().join("partial"));
         std::fs::create_dir(&debs).unwrap();
         std::fs::create_dir(&partial).unwrap();
-        assert!(
-            !enter(&debs, &partial, &record(abc)).unwrap(),
-            "nothing was fetched"
-        );
+        assert!(!enter(&debs, &partial, &record(abc)).unwrap(), "nothing was fetched");
 
         std::fs::write(partial.join(abc), "xyz").unwrap();
         let wrong = enter(&debs, &partial, &record(abc));
-        assert!(
-            matches!(wrong, Err(DebianError::Corrupt { .. })),
-            "{wrong:?}"
-        );
+        assert!(matches!(wrong, Err(DebianError::Corrupt { .. })), "{wrong:?}");
         assert!(!is_present(&debs, &record(abc)));
 
         std::fs::write(partial.join(abc), "abc").unwrap();

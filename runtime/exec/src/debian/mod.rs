@@ -74,9 +74,7 @@ const OUTPUT_LIMIT: usize = 256 << 20;
 impl Context {
     /// A program that is stopped with the run.
     fn command(&self, program: &str) -> Command {
-        Command::new(program)
-            .cancel(&self.cancel)
-            .limit(OUTPUT_LIMIT)
+        Command::new(program).cancel(&self.cancel).limit(OUTPUT_LIMIT)
     }
 
     /// The same, with its output in the log and shown as it comes.

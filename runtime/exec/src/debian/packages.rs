@@ -69,28 +69,19 @@ pub fn install(context: &Context, request: &InstallRequest<'_>) -> Result<(), De
         .tempdir_in(&context.work)
         .map_err(|source| io_error(&context.work, source))?;
     let inside = scratch.path().join("inside");
-    Repository::write(
-        &inside.join("repository"),
-        &context.debs,
-        request.packages,
-        "forge",
-    )?;
+    Repository::write(&inside.join("repository"), &context.debs, request.packages, "forge")?;
     write_file(&inside.join("apt.conf"), APT_CONFIGURATION)?;
     let source = format!("deb [trusted=yes] file:{INSIDE}/repository ./\n");
     write_file(&inside.join("sources.list"), source)?;
 
     let mut lowers = vec![policy_layer(scratch.path())?];
     lowers.extend_from_slice(request.lowers);
+    // The upper directory is the root that scripts see; the builder's umask is none of theirs.
+    set_mode(&request.upper.upper, 0o755)?;
     let target = scratch.path().join("root");
     make_directory(&target)?;
-    let overlay = Overlay {
-        lowers,
-        upper: Some(request.upper.clone()),
-        target,
-    };
-    let mounted = overlay
-        .mount()
-        .map_err(|error| overlay_error(&overlay.target, error))?;
+    let overlay = Overlay { lowers, upper: Some(request.upper.clone()), target };
+    let mounted = overlay.mount().map_err(|error| overlay_error(&overlay.target, error))?;
     let sandbox = sandbox(mounted.path(), inside, request.names);
     let output = nspawn::run(&sandbox, context.outer, |command| {
         context.logged(command.cancel(&context.cancel))
@@ -101,16 +92,9 @@ pub fn install(context: &Context, request: &InstallRequest<'_>) -> Result<(), De
     } else {
         let (command, status) = ("apt-get install".to_owned(), output.status);
         let log = context.log.clone();
-        Err(DebianError::Failed {
-            command,
-            status,
-            tail: output.tail,
-            log,
-        })
+        Err(DebianError::Failed { command, status, tail: output.tail, log })
     };
-    mounted
-        .unmount()
-        .map_err(|error| overlay_error(&overlay.target, error))?;
+    mounted.unmount().map_err(|error| overlay_error(&overlay.target, error))?;
     checked
 }
 
@@ -120,18 +104,17 @@ fn policy_layer(scratch: &Path) -> Result<PathBuf, DebianError> {
     let path = layer.join("usr/sbin/policy-rc.d");
     make_directory(&layer.join("usr/sbin"))?;
     write_file(&path, POLICY)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
-        .map_err(|source| io_error(&path, source))?;
+    set_mode(&path, 0o755)?;
     Ok(layer)
 }
 
+fn set_mode(path: &Path, mode: u32) -> Result<(), DebianError> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .map_err(|source| io_error(path, source))
+}
+
 fn sandbox(root: &Path, inside: PathBuf, names: &[Located<String>]) -> Sandbox {
-    let mut words = vec![
-        "/bin/sh".to_owned(),
-        "-c".to_owned(),
-        SCRIPT.to_owned(),
-        "sh".to_owned(),
-    ];
+    let mut words = vec!["/bin/sh".to_owned(), "-c".to_owned(), SCRIPT.to_owned(), "sh".to_owned()];
     words.extend(names.iter().map(|name| name.value.clone()));
     let payload = Payload::Run(words.into_iter().map(Into::into).collect());
     let epoch = BUILD_EPOCH.to_string();
@@ -147,15 +130,9 @@ fn sandbox(root: &Path, inside: PathBuf, names: &[Located<String>]) -> Sandbox {
         ("SOURCE_DATE_EPOCH", &epoch),
     ];
     let mut sandbox = Sandbox::new(root, payload);
-    sandbox.environment = environment
-        .map(|(name, value)| (name.into(), value.into()))
-        .into_iter()
-        .collect();
-    sandbox.binds = vec![Bind {
-        host: inside,
-        container: INSIDE.into(),
-        writable: false,
-    }];
+    sandbox.environment =
+        environment.map(|(name, value)| (name.into(), value.into())).into_iter().collect();
+    sandbox.binds = vec![Bind { host: inside, container: INSIDE.into(), writable: false }];
     sandbox
 }
 
@@ -169,13 +146,9 @@ fn check_installed(root: &Path, packages: &[PackageRecord]) -> Result<(), Debian
     if missing.is_empty() {
         return Ok(());
     }
-    let tail = missing
-        .into_iter()
-        .map(|one| format!("`{one}` is in the list but was not installed"));
-    Err(DebianError::Unsatisfiable {
-        origins: Vec::new(),
-        tail: tail.collect(),
-    })
+    let tail =
+        missing.into_iter().map(|one| format!("`{one}` is in the list but was not installed"));
+    Err(DebianError::Unsatisfiable { origins: Vec::new(), tail: tail.collect() })
 }
 
 fn not_installed(status: &str, packages: &[PackageRecord]) -> Vec<String> {
@@ -183,10 +156,7 @@ fn not_installed(status: &str, packages: &[PackageRecord]) -> Vec<String> {
         .filter(|paragraph| paragraph.field("Status").as_deref() == Some("install ok installed"))
         .filter_map(|paragraph| {
             let field = |name| paragraph.field(name).map(std::borrow::Cow::into_owned);
-            Some((
-                (field("Package")?, field("Architecture")?),
-                field("Version")?,
-            ))
+            Some(((field("Package")?, field("Architecture")?), field("Version")?))
         })
         .collect();
     let is_missing = |record: &&PackageRecord| {
@@ -194,9 +164,7 @@ fn not_installed(status: &str, packages: &[PackageRecord]) -> Vec<String> {
         installed.get(&key) != Some(&record.version)
     };
     let missing = packages.iter().filter(is_missing);
-    missing
-        .map(|record| format!("{} {}", record.name, record.version))
-        .collect()
+    missing.map(|record| format!("{} {}", record.name, record.version)).collect()
 }
 
 fn overlay_error(target: &Path, error: OverlayError) -> DebianError {

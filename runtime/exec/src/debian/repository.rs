@@ -39,9 +39,7 @@ impl Repository {
         let index = index(packages);
         write_file(&directory.join("Release"), release(suite, &index))?;
         write_file(&directory.join("Packages"), index)?;
-        Ok(Self {
-            directory: directory.to_owned(),
-        })
+        Ok(Self { directory: directory.to_owned() })
     }
 
     /// Where it is.
@@ -91,10 +89,7 @@ mod tests {
     #[test]
     fn a_repository_holds_its_slice_alone() {
         let directory = tempfile::tempdir().unwrap();
-        let (debs, target) = (
-            directory.path().join("debs"),
-            directory.path().join("repository"),
-        );
+        let (debs, target) = (directory.path().join("debs"), directory.path().join("repository"));
         std::fs::create_dir(&debs).unwrap();
         for name in ["aa", "bb"] {
             std::fs::write(debs.join(format!("{name}.deb")), name).unwrap();
@@ -112,19 +107,10 @@ mod tests {
         };
         let made = Repository::write(&target, &debs, &[record], "bookworm").unwrap();
         let read = |name: &str| std::fs::read_to_string(made.path().join(name)).unwrap();
-        assert_eq!(
-            read("Packages"),
-            "Package: x\nFilename: ./x_1_all.deb\nDescription: a\n b\n\n"
-        );
+        assert_eq!(read("Packages"), "Package: x\nFilename: ./x_1_all.deb\nDescription: a\n b\n\n");
         let (index, release) = (read("Packages"), read("Release"));
-        assert!(
-            release.starts_with("Suite: bookworm\nCodename: bookworm\n"),
-            "{release}"
-        );
-        assert!(
-            release.ends_with(&format!(" {} Packages\n", index.len())),
-            "{release}"
-        );
+        assert!(release.starts_with("Suite: bookworm\nCodename: bookworm\n"), "{release}");
+        assert!(release.ends_with(&format!(" {} Packages\n", index.len())), "{release}");
         assert_eq!(read("x_1_all.deb"), "aa");
         assert_eq!(std::fs::read_dir(&target).unwrap().count(), 3);
     }

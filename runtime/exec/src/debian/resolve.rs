@@ -33,22 +33,9 @@ pub fn resolve(
     action: &Resolve,
     installed: &[PackageList],
 ) -> Result<PackageList, DebianError> {
-    let Resolve {
-        arch,
-        sources,
-        base,
-        names,
-        recommends,
-    } = action;
-    if !base
-        && names
-            .iter()
-            .all(|name| is_installed(&name.value, installed))
-    {
-        return Ok(PackageList {
-            version: LIST_VERSION,
-            packages: Vec::new(),
-        });
+    let Resolve { arch, sources, base, names, recommends } = action;
+    if !base && names.iter().all(|name| is_installed(&name.value, installed)) {
+        return Ok(PackageList { version: LIST_VERSION, packages: Vec::new() });
     }
     let sources = Sources::new(sources, arch, &context.host_apt)?;
     let apt = Apt::open(context, &sources, arch)?;
@@ -63,9 +50,8 @@ pub fn resolve(
         })
         .map_err(|source| io_error(&context.work, source))?;
     let wanted = names.iter().map(|name| name.value.as_str());
-    let patterns = BASE_PATTERNS
-        .into_iter()
-        .chain(known.contains(MERGED_USR).then_some(MERGED_USR));
+    let patterns =
+        BASE_PATTERNS.into_iter().chain(known.contains(MERGED_USR).then_some(MERGED_USR));
     let patterns = patterns.filter(|_| *base);
     let mut state = std::ffi::OsString::from("Dir::State::status=");
     state.push(status.path());
@@ -79,22 +65,15 @@ pub fn resolve(
     let output = command.log(&context.log).run()?;
     if !output.success() {
         let origins = names.iter().map(|name| name.origin.clone()).collect();
-        return Err(DebianError::Unsatisfiable {
-            origins,
-            tail: explanation(&output),
-        });
+        return Err(DebianError::Unsatisfiable { origins, tail: explanation(&output) });
     }
-    let chosen: Vec<Chosen> = output_lines(&output)
-        .filter_map(|line| Chosen::parse(&line))
-        .collect();
+    let chosen: Vec<Chosen> =
+        output_lines(&output).filter_map(|line| Chosen::parse(&line)).collect();
     records(&apt, &sources, &chosen)
 }
 
 fn is_installed(name: &str, installed: &[PackageList]) -> bool {
-    installed
-        .iter()
-        .flat_map(|list| &list.packages)
-        .any(|one| one.name == name)
+    installed.iter().flat_map(|list| &list.packages).any(|one| one.name == name)
 }
 
 /// A line of `apt-get --print-uris`: `'URI' FILE SIZE SHA256:HEX`.
@@ -117,21 +96,13 @@ impl Chosen {
         // A file name has no colon, so apt writes the one of an epoch as %3a.
         let mut parts = file.split('_');
         let selector = format!("{}={}", parts.next()?, parts.next()?.replace("%3a", ":"));
-        Some(Self {
-            uri: uri.to_owned(),
-            selector,
-            size,
-            sha256,
-        })
+        Some(Self { uri: uri.to_owned(), selector, size, sha256 })
     }
 }
 
 fn output_lines(output: &Output) -> impl Iterator<Item = String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines()
-        .map(str::to_owned)
-        .collect::<Vec<_>>()
-        .into_iter()
+    text.lines().map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
 /// What apt says about packages that do not go together: the end of its report, then its errors.
@@ -139,9 +110,7 @@ fn explanation(output: &Output) -> Vec<String> {
     let report: Vec<String> = output_lines(output)
         .skip_while(|line| !line.starts_with("The following packages have unmet"))
         .collect();
-    let errors = complaints(&output.tail)
-        .into_iter()
-        .filter(|line| line.starts_with("E:"));
+    let errors = complaints(&output.tail).into_iter().filter(|line| line.starts_with("E:"));
     report.into_iter().chain(errors).collect()
 }
 
@@ -151,10 +120,7 @@ fn records(
     sources: &Sources,
     chosen: &[Chosen],
 ) -> Result<PackageList, DebianError> {
-    let mut list = PackageList {
-        version: LIST_VERSION,
-        packages: Vec::new(),
-    };
+    let mut list = PackageList { version: LIST_VERSION, packages: Vec::new() };
     if chosen.is_empty() {
         return Ok(list);
     }
@@ -168,18 +134,15 @@ fn records(
         }
     }
     for one in chosen {
-        let record = stanzas
-            .get(&one.sha256)
-            .and_then(|stanza| record(sources, one, *stanza));
-        list.packages
-            .push(record.ok_or_else(|| DebianError::Unreachable {
-                what: format!(
-                    "the description of `{}` in the lists of {}",
-                    one.selector,
-                    sources.hosts()
-                ),
-                tail: output.tail.clone(),
-            })?);
+        let record = stanzas.get(&one.sha256).and_then(|stanza| record(sources, one, *stanza));
+        list.packages.push(record.ok_or_else(|| DebianError::Unreachable {
+            what: format!(
+                "the description of `{}` in the lists of {}",
+                one.selector,
+                sources.hosts()
+            ),
+            tail: output.tail.clone(),
+        })?);
     }
     list.packages.sort();
     Ok(list)
@@ -202,9 +165,8 @@ fn record(sources: &Sources, one: &Chosen, stanza: Paragraph<'_>) -> Option<Pack
 /// A dpkg status file in which all of the lists is installed; a later list replaces.
 pub(crate) fn status_of(installed: &[PackageList]) -> String {
     let packages = installed.iter().flat_map(|list| &list.packages);
-    let latest: BTreeMap<(&str, &str), &PackageRecord> = packages
-        .map(|one| ((one.name.as_str(), one.arch.as_str()), one))
-        .collect();
+    let latest: BTreeMap<(&str, &str), &PackageRecord> =
+        packages.map(|one| ((one.name.as_str(), one.arch.as_str()), one)).collect();
     let mut out = String::new();
     for record in latest.into_values() {
         out.push_str("Status: install ok installed\n");
@@ -225,17 +187,9 @@ fn check_names(
     for name in names.iter().filter(|name| !known.contains(&name.value)) {
         let near = near_names(&name.value, known);
         let providers = providers(apt, &name.value)?;
-        unknown.push(UnknownPackage {
-            name: name.clone(),
-            near,
-            providers,
-        });
+        unknown.push(UnknownPackage { name: name.clone(), near, providers });
     }
-    if unknown.is_empty() {
-        Ok(())
-    } else {
-        Err(DebianError::UnknownPackages(unknown))
-    }
+    if unknown.is_empty() { Ok(()) } else { Err(DebianError::UnknownPackages(unknown)) }
 }
 
 /// Names at most a third of their length away, the nearest first.
@@ -248,23 +202,14 @@ fn near_names(name: &str, known: &BTreeSet<String>) -> Vec<String> {
         .filter(|(distance, _)| *distance <= limit)
         .collect();
     near.sort();
-    near.into_iter()
-        .take(OFFERS)
-        .map(|(_, other)| other.clone())
-        .collect()
+    near.into_iter().take(OFFERS).map(|(_, other)| other.clone()).collect()
 }
 
 /// The packages that provide a virtual one, from the last part of `apt-cache showpkg`.
 fn providers(apt: &Apt<'_>, name: &str) -> Result<Vec<String>, DebianError> {
-    let output = apt
-        .command("apt-cache")
-        .args(["showpkg", "--"])
-        .arg(name)
-        .run()?;
+    let output = apt.command("apt-cache").args(["showpkg", "--"]).arg(name).run()?;
     let lines = output_lines(&output).skip_while(|line| !line.starts_with("Reverse Provides:"));
-    let names = lines
-        .skip(1)
-        .filter_map(|line| line.split(' ').next().map(str::to_owned));
+    let names = lines.skip(1).filter_map(|line| line.split(' ').next().map(str::to_owned));
     let unique: BTreeSet<String> = names.filter(|name| !name.is_empty()).collect();
     Ok(unique.into_iter().collect())
 }
@@ -284,12 +229,7 @@ mod tests {
             sha256: "ab".to_owned(),
         };
         assert_eq!(Chosen::parse(line), Some(want));
-        for other in [
-            "Reading package lists...",
-            "'x' y",
-            "'u' f_1_all.deb 5 MD5Sum:ab",
-            "",
-        ] {
+        for other in ["Reading package lists...", "'x' y", "'u' f_1_all.deb 5 MD5Sum:ab", ""] {
             assert_eq!(Chosen::parse(other), None, "{other}");
         }
     }
@@ -306,14 +246,8 @@ mod tests {
             path: String::new(),
             stanza: format!("Package: {name}\nVersion: {version}\n"),
         };
-        let list = |packages| PackageList {
-            version: LIST_VERSION,
-            packages,
-        };
-        let lists = [
-            list(vec![record("a", "1"), record("b", "1")]),
-            list(vec![record("a", "2")]),
-        ];
+        let list = |packages| PackageList { version: LIST_VERSION, packages };
+        let lists = [list(vec![record("a", "1"), record("b", "1")]), list(vec![record("a", "2")])];
         assert_eq!(
             status_of(&lists),
             "Status: install ok installed\nPackage: a\nVersion: 2\n\n\
@@ -323,16 +257,10 @@ mod tests {
 
     #[test]
     fn near_names_are_near() {
-        let known: BTreeSet<String> = [
-            "chrony",
-            "chronyd",
-            "cron",
-            "munge",
-            "slurm-client",
-            "slurm-clients",
-        ]
-        .map(str::to_owned)
-        .into();
+        let known: BTreeSet<String> =
+            ["chrony", "chronyd", "cron", "munge", "slurm-client", "slurm-clients"]
+                .map(str::to_owned)
+                .into();
         let cases: [(&str, &[&str]); 4] = [
             ("chronny", &["chrony", "chronyd"]),
             ("slurm-cleint", &["slurm-client", "slurm-clients"]),

@@ -24,11 +24,7 @@ pub struct Rule {
 }
 
 const fn remove(glob: &'static str, reason: &'static str) -> Rule {
-    Rule {
-        glob,
-        treatment: Treatment::Remove,
-        reason,
-    }
+    Rule { glob, treatment: Treatment::Remove, reason }
 }
 
 const IDENTITY: &str = "made at random at install time; all nodes would share it";
@@ -46,10 +42,7 @@ pub const RULES: &[Rule] = &[
         reason: "the identity of one machine; absent, systemd takes the boot for the first one and \
                  applies presets",
     },
-    remove(
-        "/var/lib/dbus/machine-id",
-        "systemd adopts it, and every node gets the same identity",
-    ),
+    remove("/var/lib/dbus/machine-id", "systemd adopts it, and every node gets the same identity"),
     remove("/etc/ssh/ssh_host_*_key", IDENTITY),
     remove("/etc/ssh/ssh_host_*_key.pub", IDENTITY),
     remove("/etc/munge/munge.key", IDENTITY),
@@ -185,25 +178,15 @@ mod tests {
             ("**", "x", true),
         ];
         for (glob, text, want) in cases {
-            assert_eq!(
-                wildcard(glob.as_bytes(), text.as_bytes()),
-                want,
-                "{glob} {text}"
-            );
+            assert_eq!(wildcard(glob.as_bytes(), text.as_bytes()), want, "{glob} {text}");
         }
     }
 
     #[test]
     fn every_rule_is_absolute_unique_and_explained() {
         for (at, rule) in RULES.iter().enumerate() {
-            assert!(
-                rule.glob.starts_with('/') && !rule.reason.is_empty(),
-                "{rule:?}"
-            );
-            assert!(
-                !RULES[..at].iter().any(|other| other.glob == rule.glob),
-                "{rule:?} twice"
-            );
+            assert!(rule.glob.starts_with('/') && !rule.reason.is_empty(), "{rule:?}");
+            assert!(!RULES[..at].iter().any(|other| other.glob == rule.glob), "{rule:?} twice");
         }
     }
 }

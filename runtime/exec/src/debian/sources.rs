@@ -15,14 +15,8 @@ pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg
 pub const HOST_MIRROR: &str = "host";
 
 /// Options of a source that are kept; what else an entry of the host says is not needed to fetch.
-const KEPT_OPTIONS: [&str; 6] = [
-    "Signed-By",
-    "Trusted",
-    "Check-Valid-Until",
-    "Check-Date",
-    "InRelease-Path",
-    "By-Hash",
-];
+const KEPT_OPTIONS: [&str; 6] =
+    ["Signed-By", "Trusted", "Check-Valid-Until", "Check-Date", "InRelease-Path", "By-Hash"];
 
 /// One source: addresses, suites and components that are combined with each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,15 +47,10 @@ impl Sources {
             Some(_) => named_entries(wanted),
             None => host_entries(wanted, arch, etc)?,
         };
-        if entries
-            .iter()
-            .any(|entry| entry.suites.contains(&wanted.suite))
-        {
+        if entries.iter().any(|entry| entry.suites.contains(&wanted.suite)) {
             Ok(Self { entries })
         } else {
-            Err(DebianError::NoSources {
-                suite: wanted.suite.clone(),
-            })
+            Err(DebianError::NoSources { suite: wanted.suite.clone() })
         }
     }
 
@@ -93,10 +82,7 @@ impl Sources {
     /// The mirror that an address lies below.
     pub(crate) fn mirror_of(&self, uri: &str) -> &str {
         let owns = |entry: &&Entry| entry.uris.iter().any(|base| below(base, uri).is_some());
-        self.entries
-            .iter()
-            .find(owns)
-            .map_or(HOST_MIRROR, |entry| entry.mirror.as_str())
+        self.entries.iter().find(owns).map_or(HOST_MIRROR, |entry| entry.mirror.as_str())
     }
 
     /// Addresses that a path of a mirror may be found at, the likeliest first.
@@ -105,17 +91,10 @@ impl Sources {
     /// below `pool/updates`, the main one does not.
     pub(crate) fn addresses(&self, mirror: &str, path: &str) -> Vec<String> {
         let security_path = path.starts_with("pool/updates/");
-        let mut entries: Vec<&Entry> = self
-            .entries
-            .iter()
-            .filter(|entry| entry.mirror == mirror)
-            .collect();
+        let mut entries: Vec<&Entry> =
+            self.entries.iter().filter(|entry| entry.mirror == mirror).collect();
         entries.sort_by_key(|entry| {
-            entry
-                .suites
-                .iter()
-                .any(|suite| suite.ends_with("-security"))
-                != security_path
+            entry.suites.iter().any(|suite| suite.ends_with("-security")) != security_path
         });
         let mut out: Vec<String> = Vec::new();
         for base in entries.into_iter().flat_map(|entry| &entry.uris) {
@@ -129,12 +108,8 @@ impl Sources {
 
     /// The addresses themselves, for messages.
     pub(crate) fn hosts(&self) -> String {
-        let mut uris: Vec<&str> = self
-            .entries
-            .iter()
-            .flat_map(|entry| &entry.uris)
-            .map(String::as_str)
-            .collect();
+        let mut uris: Vec<&str> =
+            self.entries.iter().flat_map(|entry| &entry.uris).map(String::as_str).collect();
         uris.sort_unstable();
         uris.dedup();
         uris.join(", ")
@@ -143,8 +118,7 @@ impl Sources {
 
 /// The rest of `uri` below `base`.
 fn below<'a>(base: &str, uri: &'a str) -> Option<&'a str> {
-    uri.strip_prefix(base.trim_end_matches('/'))?
-        .strip_prefix('/')
+    uri.strip_prefix(base.trim_end_matches('/'))?.strip_prefix('/')
 }
 
 /// A path of an archive as a URI has it: apt escapes `~` and `+` alike in `--print-uris`.
@@ -169,13 +143,7 @@ fn security_suite(suite: &str) -> String {
 }
 
 fn named_entries(wanted: &PackageSources) -> Vec<Entry> {
-    let PackageSources {
-        suite,
-        components,
-        updates,
-        mirror,
-        security,
-    } = wanted;
+    let PackageSources { suite, components, updates, mirror, security } = wanted;
     let mut out = Vec::new();
     let mut add = |mirror: &forge_model::Mirror, suites: Vec<String>| {
         out.push(Entry {
@@ -230,11 +198,7 @@ fn host_entries(
         } else {
             text.lines().filter_map(one_line_entry).collect()
         };
-        out.extend(
-            found
-                .into_iter()
-                .filter_map(|entry| narrow(entry, wanted, arch)),
-        );
+        out.extend(found.into_iter().filter_map(|entry| narrow(entry, wanted, arch)));
     }
     Ok(out)
 }
@@ -247,10 +211,7 @@ fn source_files(etc: &Path) -> Result<Vec<PathBuf>, DebianError> {
         Ok(entries) => {
             for entry in entries {
                 let path = entry.map_err(|source| io_error(&directory, source))?.path();
-                if path
-                    .extension()
-                    .is_some_and(|ending| ending == "list" || ending == "sources")
-                {
+                if path.extension().is_some_and(|ending| ending == "list" || ending == "sources") {
                     parts.push(path);
                 }
             }
@@ -260,18 +221,11 @@ fn source_files(etc: &Path) -> Result<Vec<PathBuf>, DebianError> {
     }
     parts.sort();
     let main = etc.join("sources.list");
-    Ok(Some(main)
-        .filter(|path| path.is_file())
-        .into_iter()
-        .chain(parts)
-        .collect())
+    Ok(Some(main).filter(|path| path.is_file()).into_iter().chain(parts).collect())
 }
 
 fn deb822_entry(paragraph: Paragraph<'_>) -> Option<Entry> {
-    let enabled = paragraph
-        .field("Enabled")
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let enabled = paragraph.field("Enabled").unwrap_or_default().to_ascii_lowercase();
     if ["no", "false", "0", "off", "without", "disable"].contains(&enabled.as_str()) {
         return None;
     }
@@ -309,15 +263,9 @@ fn one_line_entry(line: &str) -> Option<Entry> {
     let suite = words.next()?;
     let options = bracket.split_whitespace().filter_map(|option| {
         let (name, value) = option.split_once('=')?;
-        let name = if name.eq_ignore_ascii_case("arch") {
-            "Architectures"
-        } else {
-            name
-        };
+        let name = if name.eq_ignore_ascii_case("arch") { "Architectures" } else { name };
         let known = KEPT_OPTIONS.into_iter().chain(["Architectures"]);
-        let name = known
-            .into_iter()
-            .find(|known| known.eq_ignore_ascii_case(name))?;
+        let name = known.into_iter().find(|known| known.eq_ignore_ascii_case(name))?;
         Some((name.to_owned(), value.replace(',', " ")))
     });
     Some(Entry {
@@ -331,13 +279,7 @@ fn one_line_entry(line: &str) -> Option<Entry> {
 
 /// What of an entry of the host counts, if anything.
 fn narrow(mut entry: Entry, wanted: &PackageSources, arch: &str) -> Option<Entry> {
-    let PackageSources {
-        suite,
-        components,
-        updates,
-        mirror: _,
-        security: _,
-    } = wanted;
+    let PackageSources { suite, components, updates, mirror: _, security: _ } = wanted;
     let mut suites = vec![suite.clone()];
     if *updates {
         suites.extend([updates_suite(suite), security_suite(suite)]);
@@ -345,14 +287,10 @@ fn narrow(mut entry: Entry, wanted: &PackageSources, arch: &str) -> Option<Entry
     entry.suites.retain(|named| suites.contains(named));
     entry.components.retain(|named| components.contains(named));
     let serves = |value: &str| value.split_whitespace().any(|named| named == arch);
-    let other_arch = entry
-        .options
-        .iter()
-        .any(|(name, value)| name == "Architectures" && !serves(value));
-    let other_key = entry
-        .options
-        .iter()
-        .any(|(name, value)| name == "Signed-By" && !is_debian_key(value));
+    let other_arch =
+        entry.options.iter().any(|(name, value)| name == "Architectures" && !serves(value));
+    let other_key =
+        entry.options.iter().any(|(name, value)| name == "Signed-By" && !is_debian_key(value));
     entry.options.retain(|(name, _)| name != "Architectures");
     let empty = entry.suites.is_empty() || entry.components.is_empty() || entry.uris.is_empty();
     (!empty && !other_arch && !other_key).then_some(entry)
@@ -361,10 +299,7 @@ fn narrow(mut entry: Entry, wanted: &PackageSources, arch: &str) -> Option<Entry
 /// True for keyring files of the package `debian-archive-keyring`.
 fn is_debian_key(value: &str) -> bool {
     value.split_whitespace().all(|path| {
-        let name = Path::new(path)
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
+        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("debian-archive-")
     })
 }
@@ -380,10 +315,7 @@ mod tests {
             suite: "bookworm".to_owned(),
             components: vec!["main".to_owned(), "contrib".to_owned()],
             updates,
-            mirror: mirror.map(|url| Mirror {
-                name: "near".to_owned(),
-                url: url.to_owned(),
-            }),
+            mirror: mirror.map(|url| Mirror { name: "near".to_owned(), url: url.to_owned() }),
             security: None,
         }
     }
@@ -402,11 +334,7 @@ mod tests {
         let debian = "URIs: http://a.example.org/debian";
         let key = "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg";
         let cases: &[(&str, String, bool)] = &[
-            (
-                "plain",
-                format!("Types: deb\n{debian}\nSuites: bookworm\nComponents: main\n"),
-                true,
-            ),
+            ("plain", format!("Types: deb\n{debian}\nSuites: bookworm\nComponents: main\n"), true),
             (
                 "key",
                 format!("Types: deb\n{debian}\nSuites: bookworm\nComponents: main\n{key}\n"),
@@ -424,11 +352,7 @@ mod tests {
                 format!("Types: deb-src\n{debian}\nSuites: bookworm\nComponents: main\n"),
                 false,
             ),
-            (
-                "suite",
-                format!("Types: deb\n{debian}\nSuites: trixie\nComponents: main\n"),
-                false,
-            ),
+            ("suite", format!("Types: deb\n{debian}\nSuites: trixie\nComponents: main\n"), false),
             (
                 "component",
                 format!("Types: deb\n{debian}\nSuites: bookworm\nComponents: x\n"),
@@ -466,10 +390,7 @@ mod tests {
                  deb [signed-by=/other.gpg] http://x.example.org/x bookworm main\n\
                  deb http://broken\n",
             ),
-            (
-                "sources.list.d/ignored.txt",
-                "deb http://y.example.org/y bookworm main\n",
-            ),
+            ("sources.list.d/ignored.txt", "deb http://y.example.org/y bookworm main\n"),
         ]);
         let sources = Sources::new(&wanted(true, None), "amd64", etc.path()).unwrap();
         assert_eq!(
@@ -502,14 +423,8 @@ mod tests {
         });
         let etc = host(&[]);
         let sources = Sources::new(&named, "amd64", etc.path()).unwrap();
-        assert_eq!(
-            sources.mirror_of("http://m.example.org/security/pool/x"),
-            "sec"
-        );
-        assert_eq!(
-            sources.mirror_of("http://m.example.org/debian/pool/x"),
-            "near"
-        );
+        assert_eq!(sources.mirror_of("http://m.example.org/security/pool/x"), "sec");
+        assert_eq!(sources.mirror_of("http://m.example.org/debian/pool/x"), "near");
         assert_eq!(
             image_sources_list(&named),
             format!(
@@ -520,9 +435,6 @@ mod tests {
         );
         assert!(image_sources_list(&wanted(true, None)).starts_with("# "));
         let none = Sources::new(&wanted(true, None), "amd64", etc.path());
-        assert!(
-            matches!(none, Err(DebianError::NoSources { .. })),
-            "{none:?}"
-        );
+        assert!(matches!(none, Err(DebianError::NoSources { .. })), "{none:?}");
     }
 }
