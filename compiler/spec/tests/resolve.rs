@@ -20,10 +20,7 @@ fn resolve(files: &[(&str, &str)]) -> ResolvedSpec {
 }
 
 fn image<'a>(spec: &'a ResolvedSpec, name: &str) -> &'a ResolvedImage {
-    spec.images
-        .iter()
-        .find(|image| image.name == name)
-        .expect("the image is there")
+    spec.images.iter().find(|image| image.name == name).expect("the image is there")
 }
 
 fn items(image: &ResolvedImage) -> impl Iterator<Item = &Item> {
@@ -33,11 +30,9 @@ fn items(image: &ResolvedImage) -> impl Iterator<Item = &Item> {
 /// The text of a declared file.
 fn text(image: &ResolvedImage, path: &str) -> String {
     let found = items(image).find_map(|item| match &item.kind {
-        ItemKind::File {
-            path: at,
-            content: Content::Text(text),
-            ..
-        } if at.to_string() == path => Some(text.clone()),
+        ItemKind::File { path: at, content: Content::Text(text), .. } if at.to_string() == path => {
+            Some(text.clone())
+        }
         _ => None,
     });
     found.unwrap_or_else(|| panic!("{path} is not in {}", image.name))
@@ -49,9 +44,7 @@ fn part_names(image: &ResolvedImage) -> Vec<&str> {
 
 fn packages(image: &ResolvedImage) -> Vec<&str> {
     let nodes = image.parts.iter().flat_map(|part| &part.packages);
-    nodes
-        .flat_map(|node| node.names.iter().map(|name| name.value.as_str()))
-        .collect()
+    nodes.flat_map(|node| node.names.iter().map(|name| name.value.as_str())).collect()
 }
 
 #[test]
@@ -74,14 +67,8 @@ fn the_nearest_value_of_a_parameter_wins() {
         image "child" from="parent" { set line="child" own="child"; }
         "#,
     )]);
-    assert_eq!(
-        text(image(&spec, "parent"), "/x"),
-        "line parent parent default\n"
-    );
-    assert_eq!(
-        text(image(&spec, "child"), "/x"),
-        "line child parent default\n"
-    );
+    assert_eq!(text(image(&spec, "parent"), "/x"), "line parent parent default\n");
+    assert_eq!(text(image(&spec, "child"), "/x"), "line child parent default\n");
 }
 
 #[test]
@@ -101,9 +88,7 @@ fn parts_stand_in_the_order_of_use() {
     )]);
     let parent = ["inner", "other", "outer", "last", "parent"];
     assert_eq!(part_names(image(&spec, "parent")), parent);
-    let child = [
-        "inner", "other", "outer", "last", "parent", "extra", "child",
-    ];
+    let child = ["inner", "other", "outer", "last", "parent", "extra", "child"];
     assert_eq!(part_names(image(&spec, "child")), child);
     let fewer = ["inner", "last", "parent", "extra", "child"];
     assert_eq!(part_names(image(&spec, "fewer")), fewer);
@@ -157,14 +142,8 @@ fn contents_end_with_one_line_break() {
             }
             "##,
         ),
-        (
-            "roles/r/t.j2",
-            "{{ list | join('+') }}{% if not flag %} off{% endif %}\n{{ image }}\n",
-        ),
-        (
-            "i.kdl",
-            r#"image "summit-gpu-a100" { base "b"; role "r"; }"#,
-        ),
+        ("roles/r/t.j2", "{{ list | join('+') }}{% if not flag %} off{% endif %}\n{{ image }}\n"),
+        ("i.kdl", r#"image "summit-gpu-a100" { base "b"; role "r"; }"#),
     ]);
     let image = image(&spec, "summit-gpu-a100");
     let cases = [
@@ -180,10 +159,7 @@ fn contents_end_with_one_line_break() {
     for (path, want) in cases {
         assert_eq!(text(image, path), want, "{path}");
     }
-    assert_eq!(
-        (image.cluster.as_str(), image.image_type.as_str()),
-        ("summit", "gpu-a100")
-    );
+    assert_eq!((image.cluster.as_str(), image.image_type.as_str()), ("summit", "gpu-a100"));
 }
 
 #[test]
@@ -206,14 +182,8 @@ fn conditions_and_lists_choose_packages() {
         image "no" { base "b"; role "r" rdma=#false branch="550"; }
         "#,
     )]);
-    assert_eq!(
-        packages(image(&spec, "yes")),
-        ["base-tools", "x1", "x2", "rdma-core"]
-    );
-    assert_eq!(
-        packages(image(&spec, "no")),
-        ["base-tools", "tcp-tools", "two", "driver-550"]
-    );
+    assert_eq!(packages(image(&spec, "yes")), ["base-tools", "x1", "x2", "rdma-core"]);
+    assert_eq!(packages(image(&spec, "no")), ["base-tools", "tcp-tools", "two", "driver-550"]);
 }
 
 #[test]
@@ -238,28 +208,11 @@ fn modes_and_owners_have_defaults() {
     let mut found = Vec::new();
     for item in items(image(&spec, "i")) {
         found.push(match &item.kind {
-            ItemKind::File {
-                path,
-                mode,
-                owner,
-                group,
-                ..
-            }
-            | ItemKind::Directory {
-                path,
-                mode,
-                owner,
-                group,
-            } => {
+            ItemKind::File { path, mode, owner, group, .. }
+            | ItemKind::Directory { path, mode, owner, group } => {
                 format!("{path} {mode:04o} {owner}:{group}")
             }
-            ItemKind::SecretFile {
-                path,
-                mode,
-                owner,
-                group,
-                secret,
-            } => {
+            ItemKind::SecretFile { path, mode, owner, group, secret } => {
                 let SecretSource::Environment { variable, version } = &secret.source else {
                     panic!("{secret:?}")
                 };
@@ -301,34 +254,19 @@ fn steps_get_inputs_and_an_environment() {
         ("i.kdl", r#"image "i" { base "b"; role "r"; }"#),
     ]);
     let image = image(&spec, "i");
-    let Some(ItemKind::Run {
-        script,
-        inputs,
-        environment,
-        ..
-    }) = items(image).map(|item| &item.kind).next()
+    let Some(ItemKind::Run { script, inputs, environment, .. }) =
+        items(image).map(|item| &item.kind).next()
     else {
         panic!("{image:?}")
     };
     assert_eq!(script.path, "roles/run.sh");
-    let inputs: Vec<_> = inputs
-        .iter()
-        .map(|(name, file)| (name.as_str(), file.path.as_str()))
-        .collect();
-    let want = [
-        ("one", "roles/r/one"),
-        ("dir/a/b", "roles/r/dir/a/b"),
-        ("dir/c", "roles/r/dir/c"),
-    ];
+    let inputs: Vec<_> =
+        inputs.iter().map(|(name, file)| (name.as_str(), file.path.as_str())).collect();
+    let want = [("one", "roles/r/one"), ("dir/a/b", "roles/r/dir/a/b"), ("dir/c", "roles/r/dir/c")];
     assert_eq!(inputs, want);
-    let environment: Vec<String> = environment
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    assert_eq!(
-        environment,
-        ["ADMINS=ann bob", "CLUSTER=i", "MODULI_BITS=3071"]
-    );
+    let environment: Vec<String> =
+        environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(environment, ["ADMINS=ann bob", "CLUSTER=i", "MODULI_BITS=3071"]);
 }
 
 #[test]
@@ -349,14 +287,8 @@ fn a_base_takes_its_mirrors_by_name() {
         other => panic!("{other:?}"),
     };
     let (plain, mine) = (sources("i"), sources("j"));
-    assert_eq!(
-        (plain.components, plain.updates, plain.mirror),
-        (vec!["main".into()], true, None)
-    );
-    assert_eq!(
-        (mine.components.len(), mine.updates, mine.security),
-        (2, false, None)
-    );
+    assert_eq!((plain.components, plain.updates, plain.mirror), (vec!["main".into()], true, None));
+    assert_eq!((mine.components.len(), mine.updates, mine.security), (2, false, None));
     let mirror = mine.mirror.expect("a mirror");
     assert_eq!(
         (mirror.name.as_str(), mirror.url.as_str()),
@@ -375,9 +307,7 @@ fn the_layout_of_files_changes_no_meaning() {
     let swapped = resolve(&[("a.kdl", role), ("z.kdl", use_of_it)]);
     let together = resolve(&[("x.kdl", &format!("{use_of_it}{role}"))]);
     let kinds = |spec: &ResolvedSpec| -> Vec<ItemKind> {
-        items(image(spec, "i"))
-            .map(|item| item.kind.clone())
-            .collect()
+        items(image(spec, "i")).map(|item| item.kind.clone()).collect()
     };
     assert_eq!(kinds(&apart), kinds(&swapped));
     assert_eq!(kinds(&apart), kinds(&together));
@@ -400,12 +330,68 @@ fn profiles_take_values_from_the_line_and_from_the_image() {
     )]);
     for (name, want) in [("i", "/etc/from-set"), ("j", "/etc/from-line")] {
         let profiles = &image(&spec, name).profiles;
-        let names: Vec<&str> = profiles
-            .iter()
-            .map(|profile| profile.name.as_str())
-            .collect();
+        let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
         assert_eq!(names, ["p", "q"]);
         let checked = format!("{:?}", profiles[0].controls);
         assert!(checked.contains(want), "{checked}");
     }
+}
+
+/// A project in which every example of a table may stand, with what the examples speak of.
+fn with_example(place: &str, name: &str, example: &str) -> MemorySources {
+    let mut sources = MemorySources::new();
+    let surroundings = r#"
+        secret "munge-key" { env "KEY"; }
+        profile "beegfs" {
+            param "mgmtd" type="ip"
+            control "c" { file "/etc/${mgmtd}" { exists; }; }
+        }
+        base "b" { debian suite="bookworm"; }
+        role "slurm-client" { param "controller" type="name"; packages "${controller}"; }
+        role "gpu" { param "count" type="int"; sysctl "vm.x" "${count}"; }
+        image "summit-compute" { base "b"; }
+        image "probe" {
+            base "b"
+            packages "less"
+            role "probe"
+        }
+    "#;
+    // A top-level example may declare what the surroundings declare.
+    let text = match (place, name) {
+        ("top", "image") => format!("{surroundings}{example}"),
+        ("top", _) => example.to_owned(),
+        ("image", _) => format!(
+            "{surroundings} image \"around\" {{ base \"b\"; {example}; }}; role \"probe\" {{}}"
+        ),
+        ("file", _) => format!("{surroundings} role \"probe\" {{ file \"/x\" {{ {example}; }}; }}"),
+        _ => format!(
+            "{surroundings} role \"probe\" {{ param \"moduli-bits\" type=\"int\" default=1; {example}; }}"
+        ),
+    };
+    let text = if (place, name) == ("top", "image") { text + "\nrole \"probe\" {}" } else { text };
+    sources.insert("forge.kdl", text);
+    for path in ["strong-moduli.sh", "node-health.timer", "secrets/munge.key.age"] {
+        sources.insert(path, "x");
+    }
+    sources
+}
+
+#[test]
+fn the_examples_of_the_reference_compile() {
+    use forge_spec::reference::{body, inner, top_level};
+    let top = top_level().into_iter().map(|kind| ("top", kind));
+    let bodies = body().into_iter().map(|kind| ("body", kind));
+    let mut seen = 0;
+    for (place, kind) in top.chain(bodies).chain(inner()) {
+        if kind.example.is_empty() {
+            continue;
+        }
+        seen += 1;
+        let sources = with_example(place, kind.name, kind.example);
+        let compiled = compile(&sources);
+        let options = render::HumanOptions::default();
+        let human = render::human(&compiled.diagnostics, &compiled.source_map, options);
+        assert!(compiled.spec.is_some(), "{place} {}\n{human}", kind.name);
+    }
+    assert!(seen > 20, "{seen} examples");
 }

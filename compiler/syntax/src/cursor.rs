@@ -40,10 +40,7 @@ impl<'a> Cursor<'a> {
     /// A reader of `node` that knows all names of its kind, so that one which this decoder asks
     /// for only at times is not called unknown.
     pub fn of(node: &'a Node, kind: &'static NodeKind) -> Self {
-        Self {
-            kind: Some(kind),
-            ..Self::new(node)
-        }
+        Self { kind: Some(kind), ..Self::new(node) }
     }
 
     /// The node's name.
@@ -191,19 +188,13 @@ impl<'a> Cursor<'a> {
 
     /// Makes a property known without reading it.
     pub fn declare_prop(&mut self, name: &'static str) {
-        self.check_declared(name, |kind| {
-            kind.props.iter().any(|field| field.name == name)
-        });
+        self.check_declared(name, |kind| kind.props.iter().any(|field| field.name == name));
         self.props.push(name);
     }
 
     fn check_declared(&self, name: &str, declared: impl Fn(&NodeKind) -> bool) {
         if let Some(kind) = self.kind {
-            debug_assert!(
-                declared(kind),
-                "`{name}` is missing in the table of `{}`",
-                kind.name
-            );
+            debug_assert!(declared(kind), "`{name}` is missing in the table of `{}`", kind.name);
         }
     }
 
@@ -285,9 +276,7 @@ impl<'a> Cursor<'a> {
 
     /// Makes a child known without reading it.
     pub fn declare_child(&mut self, name: &'static str) {
-        self.check_declared(name, |kind| {
-            kind.children.iter().any(|child| child.name == name)
-        });
+        self.check_declared(name, |kind| kind.children.iter().any(|child| child.name == name));
         self.children.push(name);
     }
 
@@ -316,20 +305,12 @@ impl<'a> Cursor<'a> {
 
     fn known_props(&self) -> Vec<&'static str> {
         let table = self.kind.map_or(&[][..], |kind| kind.props);
-        self.props
-            .iter()
-            .copied()
-            .chain(table.iter().map(|field| field.name))
-            .collect()
+        self.props.iter().copied().chain(table.iter().map(|field| field.name)).collect()
     }
 
     fn known_children(&self) -> Vec<&'static str> {
         let table = self.kind.map_or(&[][..], |kind| kind.children);
-        self.children
-            .iter()
-            .copied()
-            .chain(table.iter().map(|child| child.name))
-            .collect()
+        self.children.iter().copied().chain(table.iter().map(|child| child.name)).collect()
     }
 
     fn report_entries(&mut self) {
@@ -386,10 +367,7 @@ fn unknown_prop(
     )
     .at(name.span, "unknown property");
     if children.contains(&name.value.as_str()) {
-        return found.help(format!(
-            "`{0}` is a child node: write `{{ {0} … }}`",
-            name.value
-        ));
+        return found.help(format!("`{0}` is a child node: write `{{ {0} … }}`", name.value));
     }
     found.maybe_help(did_you_mean(&name.value, props.iter().copied()))
 }
@@ -423,9 +401,7 @@ fn duplicate(name: &str, first: Span, again: Span) -> Diagnostic {
 
 /// `the path` as it is, `name` with an article.
 fn with_article(what: &str) -> String {
-    let known = ["a ", "an ", "the ", "at "]
-        .iter()
-        .any(|article| what.starts_with(article));
+    let known = ["a ", "an ", "the ", "at "].iter().any(|article| what.starts_with(article));
     if known {
         what.to_owned()
     } else if what.starts_with(['a', 'e', 'i', 'o', 'u']) {
@@ -490,18 +466,9 @@ mod tests {
                 "n v=#true",
                 "`v` must be text in quotes @ #true @ truth values are not text: write \"true\"",
             ),
-            (
-                "n f=\"yes\"",
-                "`f` must be `#true` or `#false` @ \"yes\" @ write `#true`",
-            ),
-            (
-                "n f=true",
-                "`true` is no value of KDL @ true @ write `#true`, or \"true\" for text",
-            ),
-            (
-                "n f=yes",
-                "`yes` is not quoted @ yes @ write `#true`, or \"yes\" for text",
-            ),
+            ("n f=\"yes\"", "`f` must be `#true` or `#false` @ \"yes\" @ write `#true`"),
+            ("n f=true", "`true` is no value of KDL @ true @ write `#true`, or \"true\" for text"),
+            ("n f=yes", "`yes` is not quoted @ yes @ write `#true`, or \"yes\" for text"),
             (
                 "n i=\"12\"",
                 "`i` must be a whole number, not negative @ \"12\" @ write `12` without quotes",
@@ -514,10 +481,7 @@ mod tests {
                 "n v=\"a\" v=\"b\"",
                 "`v` is given twice @ \"b\" @ KDL alone would let the last one win; keep one",
             ),
-            (
-                "n v=10.0.0.1",
-                "`10.0.0.1` is not quoted @ 10.0.0.1 @ write \"10.0.0.1\"",
-            ),
+            ("n v=10.0.0.1", "`10.0.0.1` is not quoted @ 10.0.0.1 @ write \"10.0.0.1\""),
             (
                 "n v=479e3225",
                 "`479e3225` is a number too large to hold @ 479e3225 @ if it is a name or a hash, write \"479e3225\"",

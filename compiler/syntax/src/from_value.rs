@@ -14,10 +14,7 @@ pub struct Mistake {
 impl Mistake {
     /// With what to write instead.
     pub fn help(text: impl Into<String>) -> Self {
-        Self {
-            help: Some(text.into()),
-            code: None,
-        }
+        Self { help: Some(text.into()), code: None }
     }
 
     /// With a code of its own.
@@ -135,10 +132,9 @@ impl FromValue for f64 {
             // Whole numbers stand in the text of a spec; those beyond 2^53 name nothing there.
             #[expect(clippy::cast_precision_loss, reason = "a number written by a person")]
             Value::Integer { value, .. } => Ok(*value as Self),
-            Value::Text(text) if text.value.parse::<Self>().is_ok() => Err(Mistake::help(format!(
-                "write `{}` without quotes",
-                text.value
-            ))),
+            Value::Text(text) if text.value.parse::<Self>().is_ok() => {
+                Err(Mistake::help(format!("write `{}` without quotes", text.value)))
+            }
             Value::Text(_) | Value::Bool(_) | Value::Null => Err(Mistake::default()),
         }
     }

@@ -44,10 +44,7 @@ pub fn pieces(text: &Text) -> Result<Vec<Piece>, BadPiece> {
         if !literal.is_empty() {
             pieces.push(Piece::Literal(std::mem::take(&mut literal)));
         }
-        pieces.push(Piece::Name {
-            name: name.to_owned(),
-            index,
-        });
+        pieces.push(Piece::Name { name: name.to_owned(), index });
         index += 1;
         rest = after;
     }
@@ -61,22 +58,13 @@ pub fn pieces(text: &Text) -> Result<Vec<Piece>, BadPiece> {
 /// The name in a text that begins with `${`, and what follows the brace.
 fn name_of(from: &str) -> Result<(&str, &str), BadPiece> {
     let inner = from.get(2..).unwrap_or_default();
-    let bad = |why, length: usize| BadPiece {
-        why,
-        found: from.chars().take(length + 2).collect(),
-    };
+    let bad = |why, length: usize| BadPiece { why, found: from.chars().take(length + 2).collect() };
     let Some((name, after)) = inner.split_once('}') else {
         return Err(bad("`${` is never closed", 20));
     };
     let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    if good {
-        Ok((name, after))
-    } else {
-        Err(bad("this is no name", name.chars().count() + 1))
-    }
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if good { Ok((name, after)) } else { Err(bad("this is no name", name.chars().count() + 1)) }
 }
 
 /// The text with every `${name}` replaced by what `lookup` gives; an unknown name is an `Err`
@@ -120,21 +108,11 @@ mod tests {
             ("${none}", Err("${none}")),
         ];
         for (text, want) in cases {
-            let value = Text {
-                value: text.to_owned(),
-                raw: false,
-            };
+            let value = Text { value: text.to_owned(), raw: false };
             let got = interpolate(&value, |name| (name != "none").then(|| format!("[{name}]")));
-            assert_eq!(
-                got.as_deref().map_err(|bad| bad.found.as_str()),
-                want,
-                "{text}"
-            );
+            assert_eq!(got.as_deref().map_err(|bad| bad.found.as_str()), want, "{text}");
         }
-        let raw = Text {
-            value: "${b}".to_owned(),
-            raw: true,
-        };
+        let raw = Text { value: "${b}".to_owned(), raw: true };
         assert_eq!(interpolate(&raw, |_| None), Ok("${b}".to_owned()));
     }
 }

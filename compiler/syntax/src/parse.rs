@@ -11,21 +11,11 @@ pub fn parse(file: FileId, text: &str, sink: &mut Sink) -> Option<Vec<Node>> {
     let guarded = guard(file, text, sink)?;
     match KdlDocument::parse_v2(&guarded.text) {
         Ok(document) => {
-            let mut reader = Reader {
-                file,
-                text,
-                guarded: &guarded,
-                sink,
-            };
+            let mut reader = Reader { file, text, guarded: &guarded, sink };
             Some(reader.nodes(document.nodes()))
         }
         Err(errors) => {
-            sink.extend(
-                errors
-                    .diagnostics
-                    .iter()
-                    .map(|error| diagnostic(file, text, error)),
-            );
+            sink.extend(errors.diagnostics.iter().map(|error| diagnostic(file, text, error)));
             None
         }
     }
@@ -42,24 +32,20 @@ fn diagnostic(file: FileId, text: &str, error: &KdlDiagnostic) -> Diagnostic {
         let rest = shown.get(line + 1..).unwrap_or_default();
         start += line + 1 + (rest.len() - rest.trim_start().len());
     }
-    let headline = error
-        .message
-        .clone()
-        .unwrap_or_else(|| "this is not KDL".to_owned());
+    let headline = error.message.clone().unwrap_or_else(|| "this is not KDL".to_owned());
     let label = error.label.clone().unwrap_or_default();
-    Diagnostic::error(
-        codes::SYNTAX_KDL,
-        lower_first(headline.trim_end_matches('.')),
-    )
-    .at(Span::new(file, start, end), label)
-    .maybe_help(error.help.clone())
+    // A second node on a line is what the parser calls the document's missing end.
+    let second = headline
+        .contains("end of document")
+        .then(|| "two nodes on one line have `;` between".to_owned());
+    Diagnostic::error(codes::SYNTAX_KDL, lower_first(headline.trim_end_matches('.')))
+        .at(Span::new(file, start, end), label)
+        .maybe_help(error.help.clone().or(second))
 }
 
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 struct Reader<'a> {
@@ -79,40 +65,20 @@ impl Reader<'_> {
         if let Some(annotation) = node.ty() {
             self.annotation(annotation);
         }
-        let entries: Vec<Entry> = node
-            .entries()
-            .iter()
-            .map(|entry| self.entry(entry))
-            .collect();
+        let entries: Vec<Entry> = node.entries().iter().map(|entry| self.entry(entry)).collect();
         let head_end = entries.last().map_or(name.span.end, |entry| entry.span.end);
-        let head = Span {
-            end: head_end.max(name.span.end),
-            ..name.span
-        };
+        let head = Span { end: head_end.max(name.span.end), ..name.span };
         let node_end = node.span().offset() + node.span().len();
         let span = Span::new(self.file, name.span.start as usize, node_end);
-        let children = node
-            .children()
-            .map_or_else(Vec::new, |below| self.nodes(below.nodes()));
-        Node {
-            name,
-            entries,
-            children,
-            head,
-            span,
-        }
+        let children = node.children().map_or_else(Vec::new, |below| self.nodes(below.nodes()));
+        Node { name, entries, children, head, span }
     }
 
     fn name(&self, identifier: &KdlIdentifier) -> Spanned<String> {
         let (start, length) = (identifier.span().offset(), identifier.span().len());
         let span = Span::new(self.file, start, start + length);
         let written = self.guarded.reported.get(&start);
-        Spanned::new(
-            written
-                .cloned()
-                .unwrap_or_else(|| identifier.value().to_owned()),
-            span,
-        )
+        Spanned::new(written.cloned().unwrap_or_else(|| identifier.value().to_owned()), span)
     }
 
     fn annotation(&mut self, annotation: &KdlIdentifier) {
@@ -120,10 +86,7 @@ impl Reader<'_> {
         self.sink.push(
             Diagnostic::error(
                 codes::SYNTAX_UNKNOWN,
-                format!(
-                    "the type annotation `({})` means nothing here",
-                    annotation.value()
-                ),
+                format!("the type annotation `({})` means nothing here", annotation.value()),
             )
             .at(span, "nothing reads this")
             .help("take it away"),
@@ -135,25 +98,15 @@ impl Reader<'_> {
         if let Some(annotation) = entry.ty() {
             self.annotation(annotation);
         }
-        let written = entry
-            .format()
-            .map_or("", |format| format.value_repr.as_str());
+        let written = entry.format().map_or("", |format| format.value_repr.as_str());
         let (start, length) = (entry.span().offset(), entry.span().len());
         // An entry's span covers `(type)name=value`, and a value has none of its own.
         let end = start + length;
         let value_start = end.saturating_sub(written.len()).max(start);
         let span = Span::new(self.file, value_start, end);
         if let Some(original) = self.guarded.reported.get(&value_start) {
-            let value = Value::Text(Text {
-                value: original.clone(),
-                raw: false,
-            });
-            return Entry {
-                name,
-                value,
-                span,
-                reported: true,
-            };
+            let value = Value::Text(Text { value: original.clone(), raw: false });
+            return Entry { name, value, span, reported: true };
         }
         let value = match entry.value() {
             KdlValue::String(text) => {
@@ -162,41 +115,21 @@ impl Reader<'_> {
                 if bare {
                     self.bare(text, span);
                 }
-                let value = Value::Text(Text {
-                    value: text.clone(),
-                    raw,
-                });
-                return Entry {
-                    name,
-                    value,
-                    span,
-                    reported: bare,
-                };
+                let value = Value::Text(Text { value: text.clone(), raw });
+                return Entry { name, value, span, reported: bare };
             }
-            KdlValue::Integer(value) => Value::Integer {
-                value: *value,
-                written: self.written(span),
-            },
-            KdlValue::Float(value) => Value::Float {
-                value: *value,
-                written: self.written(span),
-            },
+            KdlValue::Integer(value) => {
+                Value::Integer { value: *value, written: self.written(span) }
+            }
+            KdlValue::Float(value) => Value::Float { value: *value, written: self.written(span) },
             KdlValue::Bool(value) => Value::Bool(*value),
             KdlValue::Null => Value::Null,
         };
-        Entry {
-            name,
-            value,
-            span,
-            reported: false,
-        }
+        Entry { name, value, span, reported: false }
     }
 
     fn written(&self, span: Span) -> String {
-        self.text
-            .get(span.start as usize..span.end as usize)
-            .unwrap_or_default()
-            .to_owned()
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default().to_owned()
     }
 
     /// Values without quotes are refused, so that a text has one spelling and a name that looks
@@ -253,10 +186,7 @@ mod tests {
     #[test]
     fn hostile_texts_are_refused_with_an_ordinary_error() {
         let cases = [
-            (
-                "a {".repeat(5000),
-                "forge::syntax::limit blocks are nested deeper than 32 @ {",
-            ),
+            ("a {".repeat(5000), "forge::syntax::limit blocks are nested deeper than 32 @ {"),
             (
                 "a /-{ ".repeat(60),
                 "forge::syntax::limit blocks commented out with `/-` are nested deeper than 3 @ {",
@@ -269,22 +199,13 @@ mod tests {
                 "/- a \\ // c\n{ ".repeat(20),
                 "forge::syntax::limit blocks commented out with `/-` are nested deeper than 3 @ {",
             ),
-            (
-                "/*".repeat(5000),
-                "forge::syntax::limit comments are nested deeper than 8 @ /*",
-            ),
+            ("/*".repeat(5000), "forge::syntax::limit comments are nested deeper than 8 @ /*"),
             (
                 "a \"\u{202e}\"".to_owned(),
                 "forge::syntax::encoding an invisible control character (U+202E) in the text @ \u{202e}",
             ),
-            (
-                "a\0".to_owned(),
-                "forge::syntax::encoding NUL (U+0000) in the text @ \0",
-            ),
-            (
-                " ".repeat((4 << 20) + 1),
-                "forge::syntax::limit `a.kdl` is larger than 4 MiB @ ",
-            ),
+            ("a\0".to_owned(), "forge::syntax::encoding NUL (U+0000) in the text @ \0"),
+            (" ".repeat((4 << 20) + 1), "forge::syntax::limit `a.kdl` is larger than 4 MiB @ "),
         ];
         for (text, want) in cases {
             let (nodes, found) = read(&text);
@@ -297,14 +218,8 @@ mod tests {
     #[test]
     fn texts_that_are_not_closed_say_where_they_begin() {
         let cases = [
-            (
-                "a \"b\nc",
-                "forge::syntax::kdl a quoted text is not closed on its line @ \"b",
-            ),
-            (
-                "a \"\"\"\nb",
-                "forge::syntax::kdl a `\"\"\"` text is never closed @ \"\"\"",
-            ),
+            ("a \"b\nc", "forge::syntax::kdl a quoted text is not closed on its line @ \"b"),
+            ("a \"\"\"\nb", "forge::syntax::kdl a `\"\"\"` text is never closed @ \"\"\""),
             ("a /* b", "forge::syntax::kdl `/*` is never closed @ /*"),
             ("a {\n", "forge::syntax::kdl `{` is never closed @ {"),
             ("a\n}\n", "forge::syntax::kdl `}` closes nothing @ }"),
@@ -313,10 +228,7 @@ mod tests {
         for (text, want) in cases {
             let (nodes, found) = read(text);
             assert!(nodes.is_none());
-            assert!(
-                found.len() == 1 && found[0].starts_with(want),
-                "{text}: {found:?}"
-            );
+            assert!(found.len() == 1 && found[0].starts_with(want), "{text}: {found:?}");
         }
     }
 

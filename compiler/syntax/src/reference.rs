@@ -54,22 +54,12 @@ pub enum Default {
 impl Field {
     /// A field that must be given.
     pub const fn required(name: &'static str, ty: &'static str, doc: &'static str) -> Self {
-        Self {
-            name,
-            ty,
-            default: Default::Required,
-            doc,
-        }
+        Self { name, ty, default: Default::Required, doc }
     }
 
     /// A field that may be left out.
     pub const fn optional(name: &'static str, ty: &'static str, doc: &'static str) -> Self {
-        Self {
-            name,
-            ty,
-            default: Default::None,
-            doc,
-        }
+        Self { name, ty, default: Default::None, doc }
     }
 
     /// A field with a default, as it would be written.
@@ -79,12 +69,7 @@ impl Field {
         default: &'static str,
         doc: &'static str,
     ) -> Self {
-        Self {
-            name,
-            ty,
-            default: Default::Is(default),
-            doc,
-        }
+        Self { name, ty, default: Default::Is(default), doc }
     }
 }
 

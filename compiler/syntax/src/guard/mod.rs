@@ -49,10 +49,7 @@ pub fn load(path: &str, bytes: &[u8], map: &mut SourceMap, sink: &mut Sink) -> O
             let file = map.add(path, String::from_utf8_lossy(bytes));
             sink.push(
                 Diagnostic::error(codes::SYNTAX_ENCODING, format!("`{path}` is not UTF-8"))
-                    .at(
-                        Span::new(file, at, at + '\u{fffd}'.len_utf8()),
-                        "the first wrong byte",
-                    )
+                    .at(Span::new(file, at, at + '\u{fffd}'.len_utf8()), "the first wrong byte")
                     .help("save the file as UTF-8"),
             );
             None
@@ -64,17 +61,12 @@ pub fn load(path: &str, bytes: &[u8], map: &mut SourceMap, sink: &mut Sink) -> O
 fn report_characters(file: FileId, text: &str, sink: &mut Sink) -> bool {
     /// One is enough to refuse the file; a binary file would have thousands.
     const SHOWN: usize = 5;
-    let wrong = text
-        .char_indices()
-        .filter(|(at, c)| is_invisible(*c) && (*at > 0 || *c != '\u{feff}'));
+    let wrong =
+        text.char_indices().filter(|(at, c)| is_invisible(*c) && (*at > 0 || *c != '\u{feff}'));
     let mut any = false;
     for (at, c) in wrong.take(SHOWN) {
         any = true;
-        let what = if c == '\0' {
-            "NUL"
-        } else {
-            "an invisible control character"
-        };
+        let what = if c == '\0' { "NUL" } else { "an invisible control character" };
         sink.push(
             Diagnostic::error(
                 codes::SYNTAX_ENCODING,

@@ -71,10 +71,7 @@ impl<'a> Scanner<'a> {
         let (mut patched, mut reported) = (self.text.as_bytes().to_vec(), BTreeMap::new());
         for (start, end, trap) in &self.traps {
             let written = self.text.get(*start..*end).unwrap_or_default();
-            sink.push(
-                trap.diagnostic(written)
-                    .at(self.span(*start, *end), trap.label()),
-            );
+            sink.push(trap.diagnostic(written).at(self.span(*start, *end), trap.label()));
             if let Some(bytes) = patched.get_mut(*start..*end) {
                 bytes.fill(b'_');
             }
@@ -85,9 +82,7 @@ impl<'a> Scanner<'a> {
             return None;
         }
         // Whole words are replaced by ASCII, so the text stays UTF-8.
-        String::from_utf8(patched)
-            .ok()
-            .map(|text| Guarded { text, reported })
+        String::from_utf8(patched).ok().map(|text| Guarded { text, reported })
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -149,11 +144,7 @@ impl<'a> Scanner<'a> {
     fn open(&mut self) {
         let slashdashed =
             std::mem::replace(&mut self.slashdash, Slashdash::None) != Slashdash::None;
-        self.blocks.push(Block {
-            at: self.at,
-            indentation: self.indentation(),
-            slashdashed,
-        });
+        self.blocks.push(Block { at: self.at, indentation: self.indentation(), slashdashed });
         let (here, limit) = (self.span(self.at, self.at + 1), codes::SYNTAX_LIMIT);
         self.at += 1;
         if self.blocks.len() > MAX_DEPTH {
@@ -178,10 +169,7 @@ impl<'a> Scanner<'a> {
             );
             return;
         };
-        let first = self
-            .text
-            .get(self.line..self.at)
-            .is_some_and(|text| text.trim().is_empty());
+        let first = self.text.get(self.line..self.at).is_some_and(|text| text.trim().is_empty());
         if first && self.at - self.line != block.indentation && self.askew.is_none() {
             self.askew = Some(block.at);
         }
@@ -289,9 +277,7 @@ impl<'a> Scanner<'a> {
         let end = format!("{quote}{}", "#".repeat(hashes));
         self.at += quote.len();
         let rest = self.rest();
-        let found = rest
-            .find(&end)
-            .filter(|at| block || !rest[..*at].contains('\n'));
+        let found = rest.find(&end).filter(|at| block || !rest[..*at].contains('\n'));
         match found {
             Some(length) => {
                 if let Some(last) = rest[..length].rfind('\n') {
@@ -304,11 +290,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn unclosed_string(&mut self, start: usize, block: bool) {
-        let line = self
-            .text
-            .get(start..)
-            .and_then(|rest| rest.lines().next())
-            .unwrap_or("");
+        let line = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("");
         let here = self.span(start, start + line.len());
         let found = if block {
             Diagnostic::error(codes::SYNTAX_KDL, "a `\"\"\"` text is never closed")

@@ -18,11 +18,10 @@ pub(super) enum Trap {
 impl Trap {
     pub(super) fn diagnostic(self, written: &str) -> Diagnostic {
         match self {
-            Self::Keyword => Diagnostic::error(
-                codes::SYNTAX_BARE,
-                format!("`{written}` is no value of KDL"),
-            )
-            .help(format!("write `#{written}`, or \"{written}\" for text")),
+            Self::Keyword => {
+                Diagnostic::error(codes::SYNTAX_BARE, format!("`{written}` is no value of KDL"))
+                    .help(format!("write `#{written}`, or \"{written}\" for text"))
+            }
             Self::Digits | Self::Special => {
                 Diagnostic::error(codes::SYNTAX_BARE, format!("`{written}` is not quoted"))
                     .help(format!("write \"{written}\""))
@@ -130,9 +129,7 @@ fn number(word: &str) -> Option<f64> {
 
 fn is_digits(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'_')
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
 }
 
 #[cfg(test)]
