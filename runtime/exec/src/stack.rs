@@ -41,6 +41,12 @@ impl Stack {
     pub fn lowers(&self, scratch: &Path) -> Result<Vec<PathBuf>, StepError> {
         let mut lowers = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
+            // The kernel refuses a directory that is in the stack twice (ELOOP). Of two equal
+            // layers the lower one shows nothing that the upper one does not show again.
+            let again = self.layers[index + 1..].iter().any(|one| one.digest() == layer.digest());
+            if again || layer.manifest().entries.is_empty() {
+                continue;
+            }
             if !layer.has_marks() && layer.hides_something() {
                 // What lies directly below a layer and holds nothing but its marks hides exactly
                 // what the marks in the layer itself would.
