@@ -34,7 +34,7 @@ pub(crate) struct Args {
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let Some(compiled) = ctx.compiled(ui)? else { return Ok(Exit::Findings) };
     let image = image(&compiled.plan, &args.image)?;
-    let inside = match super::build::enter(ctx, &compiled.root)? {
+    let inside = match super::build::enter(ctx, &compiled.root, &existing(ctx))? {
         Entered::Outside(code) => return Ok(Exit::Passed(code)),
         Entered::Inside(inside) => inside,
     };
@@ -43,6 +43,12 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     } else {
         container(ui, ctx, &compiled, image, &inside)
     }
+}
+
+/// The output folder, where there is one.
+fn existing(ctx: &Ctx) -> Vec<std::path::PathBuf> {
+    let out = ctx.out_dir();
+    if out.is_dir() { vec![out] } else { Vec::new() }
 }
 
 /// Boots an image in a container, waits until it is up, and judges its units.

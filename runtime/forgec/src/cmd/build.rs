@@ -76,7 +76,7 @@ pub(crate) fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError
     {
         return Ok(exit);
     }
-    let inside = match enter(ctx, &compiled.root)? {
+    let inside = match enter(ctx, &compiled.root, &written(ctx, args)?)? {
         sandbox::Entered::Outside(code) => return Ok(Exit::Passed(code)),
         sandbox::Entered::Inside(inside) => inside,
     };
@@ -87,8 +87,30 @@ pub(crate) fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError
     Ok(exit)
 }
 
+/// Directories outside of the store that a build writes to, made when absent: the private
+/// namespaces show a tmpfs in place of `/tmp` and `/run`, but for what is named.
+fn written(ctx: &Ctx, args: &Args) -> Result<Vec<PathBuf>, CmdError> {
+    let mut directories = vec![ctx.out_dir()];
+    if let Some(file) = &args.junit {
+        let file = std::path::absolute(file).map_err(|error| CmdError::usage(error.to_string()))?;
+        directories.extend(file.parent().map(Path::to_owned));
+    }
+    for directory in &directories {
+        std::fs::create_dir_all(directory).map_err(|error| {
+            CmdError::environment(format!("`{}`: {error}", directory.display()))
+        })?;
+    }
+    Ok(directories)
+}
+
 /// The private namespaces that every mount and container of a run lives in.
-pub(crate) fn enter(ctx: &Ctx, root: &Path) -> Result<sandbox::Entered, CmdError> {
+///
+/// `written` are further directories that the run writes to on the host; they exist.
+pub(crate) fn enter(
+    ctx: &Ctx,
+    root: &Path,
+    written: &[PathBuf],
+) -> Result<sandbox::Entered, CmdError> {
     let store = std::path::absolute(ctx.store_dir())
         .map_err(|error| CmdError::environment(error.to_string()))?;
     // The store is made by the outer process's user: its work directory is the mount point.
@@ -96,11 +118,10 @@ pub(crate) fn enter(ctx: &Ctx, root: &Path) -> Result<sandbox::Entered, CmdError
         CmdError::environment(error.to_string())
             .help("name another store with `--store DIR`, or run as root")
     })?;
-    let options = sandbox::Options {
-        work: opened.work_directory(),
-        work_size: work_size(),
-        keep: vec![store, root.to_owned(), ctx.out_dir()],
-    };
+    let mut keep = vec![store, root.to_owned()];
+    keep.extend_from_slice(written);
+    let options =
+        sandbox::Options { work: opened.work_directory(), work_size: work_size(), keep };
     sandbox::enter(&options).map_err(|error| {
         let error = CmdError::environment(error.to_string());
         error.help("run as root, on a machine or runner that may mount file systems")

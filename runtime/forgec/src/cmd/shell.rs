@@ -29,7 +29,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let Some(compiled) = ctx.compiled(ui)? else { return Ok(Exit::Findings) };
-    let inside = match super::build::enter(ctx, &compiled.root)? {
+    let inside = match super::build::enter(ctx, &compiled.root, &[])? {
         Entered::Outside(code) => return Ok(Exit::Passed(code)),
         Entered::Inside(inside) => inside,
     };
