@@ -25,10 +25,11 @@ impl Forge {
 
     /// The site of one, the store of another.
     pub fn beside(site: &Path, directory: &Path) -> Self {
-        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("forgec")));
-        let binary = beside.filter(|path| path.exists()).unwrap_or_else(|| {
-            panic!("build `forgec` first: cargo build --release -p forgec")
-        });
+        let beside =
+            std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("forgec")));
+        let binary = beside
+            .filter(|path| path.exists())
+            .unwrap_or_else(|| panic!("build `forgec` first: cargo build --release -p forgec"));
         Self { binary, site: site.join("site"), directory: directory.to_owned() }
     }
 }
@@ -62,7 +63,8 @@ impl Builder for Forge {
 
     fn edit(&self, line: &str) {
         let text = format!("Welcome to the bench.\n{line}\n");
-        std::fs::write(self.site.join("files/motd"), text).unwrap_or_else(|error| panic!("{error}"));
+        std::fs::write(self.site.join("files/motd"), text)
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 }
 

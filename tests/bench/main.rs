@@ -146,9 +146,13 @@ impl Table {
             }
             println!("{line}");
         }
-        let four_to_one = self.median("forge", "cold, four images").zip(self.median("forge", "cold, one image"));
+        let four_to_one =
+            self.median("forge", "cold, four images").zip(self.median("forge", "cold, one image"));
         if let Some(((four, _), (one, _))) = four_to_one {
-            println!("forge, four images to one, cold: {:.2}\n", four.as_secs_f64() / one.as_secs_f64());
+            println!(
+                "forge, four images to one, cold: {:.2}\n",
+                four.as_secs_f64() / one.as_secs_f64()
+            );
         }
     }
 }

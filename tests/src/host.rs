@@ -113,7 +113,8 @@ fn processes() -> BTreeMap<u32, String> {
     let Ok(entries) = fs::read_dir("/proc") else { return found };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(pid) = std::str::from_utf8(name.as_bytes()).ok().and_then(|n| n.parse().ok()) else {
+        let Some(pid) = std::str::from_utf8(name.as_bytes()).ok().and_then(|n| n.parse().ok())
+        else {
             continue;
         };
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();

@@ -72,12 +72,28 @@ pub fn busybox_base(archive: &Path) {
         .into_iter()
         .map(Path::new)
         .find(|path| path.exists())
-        .expect("busybox-static is installed (`forgec doctor --install` does not need it; CI does)");
+        .expect(
+            "busybox-static is installed (`forgec doctor --install` does not need it; CI does)",
+        );
     let tree = TempDir::with_prefix("forge-base-").expect("a temporary directory");
     let root = tree.path();
     for directory in [
-        "usr/bin", "usr/sbin", "usr/lib", "etc", "dev", "proc", "sys", "run", "tmp", "root",
-        "var/tmp", "var/log", "var/lib", "home", "etc/skel", "usr/lib/systemd/system",
+        "usr/bin",
+        "usr/sbin",
+        "usr/lib",
+        "etc",
+        "dev",
+        "proc",
+        "sys",
+        "run",
+        "tmp",
+        "root",
+        "var/tmp",
+        "var/log",
+        "var/lib",
+        "home",
+        "etc/skel",
+        "usr/lib/systemd/system",
     ] {
         fs::create_dir_all(root.join(directory)).expect("a directory of the base");
     }
@@ -85,18 +101,29 @@ pub fn busybox_base(archive: &Path) {
         std::os::unix::fs::symlink(target, root.join(link)).expect("a link of the base");
     }
     fs::copy(busybox, root.join("usr/bin/busybox")).expect("busybox");
-    for applet in ["sh", "cat", "ls", "mkdir", "ln", "rm", "id", "sleep", "env", "chmod", "dd", "true"] {
+    for applet in
+        ["sh", "cat", "ls", "mkdir", "ln", "rm", "id", "sleep", "env", "chmod", "dd", "true"]
+    {
         std::os::unix::fs::symlink("busybox", root.join("usr/bin").join(applet)).expect("a link");
     }
     let files = [
-        ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),
+        (
+            "etc/passwd",
+            "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        ),
         ("etc/group", "root:x:0:\nadm:x:4:\nnogroup:x:65534:\n"),
         ("etc/shadow", "root:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\n"),
         ("etc/gshadow", "root:*::\nadm:*::\nnogroup:*::\n"),
-        ("etc/login.defs", "UID_MIN 1000\nUID_MAX 60000\nSYS_UID_MIN 100\nSYS_UID_MAX 999\nGID_MIN 1000\nGID_MAX 60000\nSYS_GID_MIN 100\nSYS_GID_MAX 999\n"),
+        (
+            "etc/login.defs",
+            "UID_MIN 1000\nUID_MAX 60000\nSYS_UID_MIN 100\nSYS_UID_MAX 999\nGID_MIN 1000\nGID_MAX 60000\nSYS_GID_MIN 100\nSYS_GID_MAX 999\n",
+        ),
         ("etc/os-release", "ID=test\nNAME=test\nVERSION_ID=1\n"),
         ("etc/machine-id", ""),
-        ("usr/lib/systemd/system/hello.service", "[Unit]\nDescription=Hello\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"),
+        (
+            "usr/lib/systemd/system/hello.service",
+            "[Unit]\nDescription=Hello\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n",
+        ),
     ];
     for (path, text) in files {
         fs::write(root.join(path), text).expect("a file of the base");

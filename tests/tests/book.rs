@@ -23,10 +23,7 @@ fn assert_page(name: &str, expected: &str) {
     }
     let found = fs::read_to_string(&path).unwrap();
     let command = "FORGE_BLESS=1 cargo test -p forge-test --test book";
-    assert!(
-        found == expected,
-        "book/src/{name} is out of date; run `{command}`"
-    );
+    assert!(found == expected, "book/src/{name} is out of date; run `{command}`");
 }
 
 #[test]
@@ -105,35 +102,15 @@ fn table(page: &mut String, what: &str, mark: &str, fields: &[Field]) {
     if fields.is_empty() {
         return;
     }
-    write!(
-        page,
-        "\n| {what} | is | without it | |\n|---|---|---|---|\n"
-    )
-    .unwrap();
-    for Field {
-        name,
-        ty,
-        default,
-        doc,
-    } in fields
-    {
-        let name = if mark.is_empty() {
-            (*name).to_owned()
-        } else {
-            format!("`{name}{mark}`")
-        };
+    write!(page, "\n| {what} | is | without it | |\n|---|---|---|---|\n").unwrap();
+    for Field { name, ty, default, doc } in fields {
+        let name = if mark.is_empty() { (*name).to_owned() } else { format!("`{name}{mark}`") };
         let without = match default {
             Default::Required => "an error".to_owned(),
             Default::None => String::new(),
             Default::Is(value) => format!("`{value}`"),
         };
-        writeln!(
-            page,
-            "| {name} | {} | {without} | {} |",
-            cell(ty),
-            cell(doc)
-        )
-        .unwrap();
+        writeln!(page, "| {name} | {} | {without} | {} |", cell(ty), cell(doc)).unwrap();
     }
 }
 
@@ -148,11 +125,7 @@ fn examples() -> Vec<(String, String)> {
     while let Some(directory) = pending.pop() {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
-                pending.push(path)
-            } else {
-                pages.push(path)
-            }
+            if path.is_dir() { pending.push(path) } else { pages.push(path) }
         }
     }
     let mut found = Vec::new();
@@ -183,20 +156,12 @@ fn examples() -> Vec<(String, String)> {
 #[test]
 fn examples_are_kdl() {
     let examples = examples();
-    assert!(
-        examples.len() > 5,
-        "only {} examples were found",
-        examples.len()
-    );
+    assert!(examples.len() > 5, "only {} examples were found", examples.len());
     for (place, text) in examples {
         let (mut map, mut sink) = (SourceMap::new(), Sink::new());
         let file = map.add(place.as_str(), text.as_str());
         forge_syntax::parse(file, &text, &mut sink);
-        let found: Vec<_> = sink
-            .into_sorted()
-            .into_iter()
-            .map(|found| found.headline)
-            .collect();
+        let found: Vec<_> = sink.into_sorted().into_iter().map(|found| found.headline).collect();
         assert!(found.is_empty(), "{place}: {found:?}\n{text}");
     }
 }

@@ -26,12 +26,7 @@ fn sources() -> MemorySources {
             if path.is_dir() {
                 pending.push(path);
             } else {
-                let name = path
-                    .strip_prefix(site())
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .to_owned();
+                let name = path.strip_prefix(site()).unwrap().to_str().unwrap().to_owned();
                 sources.insert(name, fs::read(&path).unwrap());
             }
         }
@@ -44,10 +39,7 @@ fn findings(sources: &MemorySources) -> Vec<Diagnostic> {
     let compiled = compile(sources);
     let mut found = compiled.diagnostics;
     for image in compiled.spec.iter().flat_map(|spec| &spec.images) {
-        found.extend(violations(
-            &judge_spec(image, sources),
-            &compiled.source_map,
-        ));
+        found.extend(violations(&judge_spec(image, sources), &compiled.source_map));
     }
     found
 }
@@ -57,43 +49,14 @@ fn it_compiles_without_a_finding() {
     let sources = sources();
     assert_eq!(findings(&sources), Vec::new());
     let spec = compile(&sources).spec.unwrap();
-    let names: Vec<_> = spec
-        .images
-        .iter()
-        .map(|image| image.name.as_str())
-        .collect();
-    assert_eq!(
-        names,
-        [
-            "blanca-bhpc",
-            "blanca-compute",
-            "summit-compute",
-            "summit-gpu"
-        ]
-    );
+    let names: Vec<_> = spec.images.iter().map(|image| image.name.as_str()).collect();
+    assert_eq!(names, ["blanca-bhpc", "blanca-compute", "summit-compute", "summit-gpu"]);
     for image in &spec.images {
-        let controls: usize = image
-            .profiles
-            .iter()
-            .map(|profile| profile.controls.len())
-            .sum();
-        assert!(
-            controls >= 23,
-            "{} has only {controls} controls",
-            image.name
-        );
-        assert!(
-            image
-                .output
-                .as_ref()
-                .is_some_and(|output| output.value.allow_secrets)
-        );
+        let controls: usize = image.profiles.iter().map(|profile| profile.controls.len()).sum();
+        assert!(controls >= 23, "{} has only {controls} controls", image.name);
+        assert!(image.output.as_ref().is_some_and(|output| output.value.allow_secrets));
     }
-    let failing = spec
-        .images
-        .iter()
-        .map(|image| image.expect_failed.len())
-        .sum::<usize>();
+    let failing = spec.images.iter().map(|image| image.expect_failed.len()).sum::<usize>();
     assert_eq!(failing, 1, "units that are expected to fail");
 }
 

@@ -34,11 +34,7 @@ fn cases() -> Vec<PathBuf> {
             if path.is_dir() {
                 pending.push(path);
             } else {
-                assert!(
-                    path.extension().is_some_and(|end| end == "kdl"),
-                    "{}",
-                    path.display()
-                );
+                assert!(path.extension().is_some_and(|end| end == "kdl"), "{}", path.display());
                 found.push(path);
             }
         }
@@ -74,21 +70,13 @@ fn read(text: &str) -> Case {
     let (mut files, mut wanted): (Vec<File>, Vec<Finding>) = (Vec::new(), Vec::new());
     let multiple = text.lines().any(|line| line.starts_with("//- "));
     if !multiple {
-        files.push(File {
-            path: "forge.kdl".to_owned(),
-            first_line: 0,
-            text: String::new(),
-        });
+        files.push(File { path: "forge.kdl".to_owned(), first_line: 0, text: String::new() });
     }
     let mut line_of_file = 0;
     for (index, line) in text.lines().enumerate() {
         if let Some(path) = line.strip_prefix("//- ") {
             let (path, text) = (path.trim().to_owned(), String::new());
-            files.push(File {
-                path,
-                first_line: index + 1,
-                text,
-            });
+            files.push(File { path, first_line: index + 1, text });
             line_of_file = 0;
             continue;
         }
@@ -139,12 +127,8 @@ fn compile_case(case: &Case, text: &str) -> Compiled {
 }
 
 fn finding(diagnostic: &Diagnostic, map: &SourceMap) -> Finding {
-    let text = format!(
-        "{}[{}] {}",
-        diagnostic.severity.name(),
-        diagnostic.code.name,
-        diagnostic.headline
-    );
+    let text =
+        format!("{}[{}] {}", diagnostic.severity.name(), diagnostic.code.name, diagnostic.headline);
     match diagnostic.span() {
         Some(span) => {
             let place = map.place(span);
@@ -156,10 +140,7 @@ fn finding(diagnostic: &Diagnostic, map: &SourceMap) -> Finding {
 
 /// The case's text with marks for what was found.
 fn bless(text: &str, case: &Case, found: &[Finding]) -> String {
-    let mut lines: Vec<String> = text
-        .lines()
-        .map(|line| split_mark(line).0.to_owned())
-        .collect();
+    let mut lines: Vec<String> = text.lines().map(|line| split_mark(line).0.to_owned()).collect();
     for (path, line, finding) in found {
         let Some(file) = case.files.iter().find(|file| file.path == *path) else {
             lines[0] = format!("{} //~ {finding}", lines[0]);
@@ -199,26 +180,16 @@ fn every_case_gives_its_findings_and_no_others() {
         if found != case.wanted {
             let options = render::HumanOptions::default();
             let human = render::human(&compiled.diagnostics, &compiled.source_map, options);
-            let name = path
-                .strip_prefix(directory())
-                .unwrap()
-                .display()
-                .to_string();
-            wrong.push(format!(
-                "{name}\nwanted {:#?}\nfound {found:#?}\n{human}",
-                case.wanted
-            ));
+            let name = path.strip_prefix(directory()).unwrap().display().to_string();
+            wrong.push(format!("{name}\nwanted {:#?}\nfound {found:#?}\n{human}", case.wanted));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n----\n"));
 }
 
 /// Codes that only later stages give; their own tests have them.
-const LATER: [&str; 3] = [
-    "forge::control::violated",
-    "forge::control::unreachable",
-    "forge::plan::graph",
-];
+const LATER: [&str; 3] =
+    ["forge::control::violated", "forge::control::unreachable", "forge::plan::graph"];
 
 #[test]
 fn every_code_has_a_case() {
@@ -226,16 +197,8 @@ fn every_code_has_a_case() {
     for path in cases() {
         let text = fs::read_to_string(&path).unwrap();
         for (_, _, wanted) in read(&text).wanted {
-            let code = wanted
-                .split(['[', ']'])
-                .nth(1)
-                .expect("a code in brackets")
-                .to_owned();
-            assert!(
-                codes::find(&code).is_some(),
-                "{}: no code `{code}`",
-                path.display()
-            );
+            let code = wanted.split(['[', ']']).nth(1).expect("a code in brackets").to_owned();
+            assert!(codes::find(&code).is_some(), "{}: no code `{code}`", path.display());
             seen.insert(code);
         }
     }
@@ -259,11 +222,7 @@ fn renderers_take_every_finding() {
         assert_eq!(listed, found.len(), "{}", path.display());
         for diagnostic in found {
             assert!(human.contains(diagnostic.code.name), "{}", path.display());
-            assert!(
-                !diagnostic.headline.ends_with('.'),
-                "{}",
-                diagnostic.headline
-            );
+            assert!(!diagnostic.headline.ends_with('.'), "{}", diagnostic.headline);
         }
     }
 }

@@ -42,10 +42,8 @@ fn metadata() -> serde_json::Value {
 
 #[test]
 fn crates_import_only_what_the_table_allows() {
-    let allowed: BTreeMap<_, BTreeSet<_>> = IMPORTS
-        .iter()
-        .map(|(name, list)| (*name, list.iter().copied().collect()))
-        .collect();
+    let allowed: BTreeMap<_, BTreeSet<_>> =
+        IMPORTS.iter().map(|(name, list)| (*name, list.iter().copied().collect())).collect();
     let mut seen = BTreeSet::new();
     for package in metadata()["packages"].as_array().unwrap() {
         let name = package["name"].as_str().unwrap();
@@ -80,11 +78,8 @@ fn the_book_prints_the_import_table() {
 
 /// All tracked Rust files.
 fn rust_files() -> Vec<PathBuf> {
-    let output = Command::new("git")
-        .args(["ls-files", "*.rs"])
-        .current_dir(root())
-        .output()
-        .unwrap();
+    let output =
+        Command::new("git").args(["ls-files", "*.rs"]).current_dir(root()).output().unwrap();
     let listing = String::from_utf8(output.stdout).unwrap();
     let files: Vec<_> = listing.lines().map(|line| root().join(line)).collect();
     assert!(files.len() > 50, "`git ls-files` found only {} files", files.len());

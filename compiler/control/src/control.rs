@@ -11,13 +11,8 @@ use crate::scope::{Filled, Scope};
 const DEFAULT_TIMEOUT: u32 = 60;
 
 /// The lower bounds of the severity words, as `InSpec` has them.
-const IMPACTS: [(&str, f64); 5] = [
-    ("none", 0.0),
-    ("low", 0.1),
-    ("medium", 0.4),
-    ("high", 0.7),
-    ("critical", 0.9),
-];
+const IMPACTS: [(&str, f64); 5] =
+    [("none", 0.0), ("low", 0.1), ("medium", 0.4), ("high", 0.7), ("critical", 0.9)];
 
 const LEVELS: [Level; 3] = [Level::Tree, Level::Container, Level::Booted];
 
@@ -44,9 +39,7 @@ impl Decoder<'_> {
     pub(crate) fn control(&mut self, node: &Node) -> Option<Control> {
         let mut cursor = Cursor::of(node, &reference::CONTROL);
         let id = cursor.arg::<String>("id");
-        let impact = cursor
-            .prop_entry("impact")
-            .map_or(0.5, |entry| impact(entry, &mut cursor));
+        let impact = cursor.prop_entry("impact").map_or(0.5, |entry| impact(entry, &mut cursor));
         let stated = target(&mut cursor);
         let [title, description] = ["title", "desc"].map(|name| cursor.child(name));
         let tags = cursor.children("tag");
@@ -61,22 +54,13 @@ impl Decoder<'_> {
             only_if.extend(self.nested(condition, &reference::ONLY_IF, &mut level));
         }
         let title = title.and_then(|node| self.line(node)).unwrap_or_default();
-        let description = description
-            .and_then(|node| self.line(node))
-            .unwrap_or_default();
+        let description = description.and_then(|node| self.line(node)).unwrap_or_default();
         let tags = self.tags(&tags);
         // An unknown node is a mistake of its own: what it meant to ask cannot be told.
         let says = ["title", "desc", "tag", "only-if"];
-        let asks = node
-            .children
-            .iter()
-            .any(|child| !says.contains(&child.name.value.as_str()));
+        let asks = node.children.iter().any(|child| !says.contains(&child.name.value.as_str()));
         if !asks {
-            self.report_empty(
-                "control",
-                node,
-                "add what must hold, `file \"/path\" { exists }`",
-            );
+            self.report_empty("control", node, "add what must hold, `file \"/path\" { exists }`");
         }
         Some(Control {
             id: id?.value,
@@ -130,19 +114,13 @@ impl Decoder<'_> {
     }
 
     fn checks(&mut self, nodes: &[Node], level: &mut Option<Level>) -> Vec<Check> {
-        nodes
-            .iter()
-            .filter_map(|node| self.check(node, level))
-            .collect()
+        nodes.iter().filter_map(|node| self.check(node, level)).collect()
     }
 
     fn check(&mut self, node: &Node, level: &mut Option<Level>) -> Option<Check> {
         if node.name.value == "any-of" {
             let checks = self.nested(node, &reference::ANY_OF, level);
-            return Some(Check::AnyOf {
-                checks,
-                origin: self.origin(node),
-            });
+            return Some(Check::AnyOf { checks, origin: self.origin(node) });
         }
         self.resource(node, level)
     }
@@ -170,11 +148,7 @@ impl Decoder<'_> {
         let subject = cursor.arg::<Text>(kind.args.first().map_or("name", |field| field.name));
         let stated = target(&mut cursor);
         *level = (*level).max(stated);
-        let timeout = if kind.name == "command" {
-            timeout(&mut cursor)
-        } else {
-            DEFAULT_TIMEOUT
-        };
+        let timeout = if kind.name == "command" { timeout(&mut cursor) } else { DEFAULT_TIMEOUT };
         let subject_name = subject.and_then(|subject| self.subject(kind.name, &subject));
         let resource = make_resource(kind.name, subject_name.clone().unwrap_or_default(), timeout)?;
         for property in resource.properties() {
@@ -188,19 +162,12 @@ impl Decoder<'_> {
             self.expectation(&resource, child, false, &mut expectations);
         }
         if node.children.is_empty() {
-            let example = resource
-                .properties()
-                .first()
-                .map_or("exists", |known| known.name());
+            let example = resource.properties().first().map_or("exists", |known| known.name());
             let help = format!("write `{} \"…\" {{ {example} }}`", kind.name);
             self.report_empty(kind.name, node, &help);
         }
         subject_name?;
-        Some(Check::Resource {
-            resource,
-            expectations,
-            origin: self.origin(node),
-        })
+        Some(Check::Resource { resource, expectations, origin: self.origin(node) })
     }
 
     /// What a resource names, with parameters put in; empty while they are still to come.
@@ -255,12 +222,7 @@ impl Decoder<'_> {
         let Some(property) = property else { return };
         let origin = self.origin(node);
         for operator in self.operators(property, node) {
-            out.push(Expectation {
-                property,
-                negated,
-                operator,
-                origin: origin.clone(),
-            });
+            out.push(Expectation { property, negated, operator, origin: origin.clone() });
         }
     }
 }
@@ -268,15 +230,7 @@ impl Decoder<'_> {
 /// Marks all nodes that are checks as known: they are read in the order of the text.
 fn take_checks(cursor: &mut Cursor<'_>) {
     cursor.children("any-of");
-    for name in [
-        "file",
-        "package",
-        "user",
-        "group",
-        "service",
-        "kernel-parameter",
-        "command",
-    ] {
+    for name in ["file", "package", "user", "group", "service", "kernel-parameter", "command"] {
         cursor.children(name);
     }
 }
@@ -289,10 +243,7 @@ fn make_resource(kind: &str, name: String, timeout: u32) -> Option<Resource> {
         "group" => Resource::Group { name },
         "service" => Resource::Service { name },
         "kernel-parameter" => Resource::KernelParameter { name },
-        "command" => Resource::Command {
-            line: name,
-            timeout,
-        },
+        "command" => Resource::Command { line: name, timeout },
         _ => return None,
     })
 }
@@ -303,10 +254,9 @@ fn impact(entry: &Entry, cursor: &mut Cursor<'_>) -> f64 {
         Value::Float { value, .. } => Some(*value),
         Value::Integer { value: 0, .. } => Some(0.0),
         Value::Integer { value: 1, .. } => Some(1.0),
-        Value::Text(text) => IMPACTS
-            .iter()
-            .find(|(word, _)| *word == text.value)
-            .map(|(_, number)| *number),
+        Value::Text(text) => {
+            IMPACTS.iter().find(|(word, _)| *word == text.value).map(|(_, number)| *number)
+        }
         Value::Integer { .. } | Value::Bool(_) | Value::Null => None,
     };
     if let Some(number) = number.filter(|number| (0.0..=1.0).contains(number)) {
@@ -337,23 +287,20 @@ fn timeout(cursor: &mut Cursor<'_>) -> u32 {
     let text = given.value.as_str();
     let seconds = match (text.strip_suffix('s'), text.strip_suffix('m')) {
         (Some(seconds), _) => seconds.parse::<u32>().ok(),
-        (None, Some(minutes)) => minutes
-            .parse::<u32>()
-            .ok()
-            .and_then(|minutes| minutes.checked_mul(60)),
+        (None, Some(minutes)) => {
+            minutes.parse::<u32>().ok().and_then(|minutes| minutes.checked_mul(60))
+        }
         (None, None) => None,
     };
-    seconds
-        .filter(|seconds| (1..=3600).contains(seconds))
-        .unwrap_or_else(|| {
-            let headline = format!("`{text}` is no time that a command may take");
-            cursor.report(
-                Diagnostic::error(codes::CONTROL_VALUE, headline)
-                    .at(given.span, "expected seconds or minutes")
-                    .help("write `timeout=\"30s\"` or `timeout=\"2m\"`, an hour at most"),
-            );
-            DEFAULT_TIMEOUT
-        })
+    seconds.filter(|seconds| (1..=3600).contains(seconds)).unwrap_or_else(|| {
+        let headline = format!("`{text}` is no time that a command may take");
+        cursor.report(
+            Diagnostic::error(codes::CONTROL_VALUE, headline)
+                .at(given.span, "expected seconds or minutes")
+                .help("write `timeout=\"30s\"` or `timeout=\"2m\"`, an hour at most"),
+        );
+        DEFAULT_TIMEOUT
+    })
 }
 
 /// `target=`, the level before which nothing of this is judged.

@@ -47,10 +47,8 @@ impl Decoder<'_> {
         let separator = cursor.prop::<Text>("sep");
         let section = cursor.prop::<Text>("section");
         let good = cursor.finish(self.sink);
-        let values: Vec<Scalar> = values
-            .iter()
-            .filter_map(|value| self.scalar(Property::Setting, value))
-            .collect();
+        let values: Vec<Scalar> =
+            values.iter().filter_map(|value| self.scalar(Property::Setting, value)).collect();
         let key = self.plain(&key?)?;
         let separator = match separator {
             Some(separator) => self.plain(&separator)?,
@@ -60,12 +58,7 @@ impl Decoder<'_> {
             Some(section) => Some(self.plain(&section)?),
             None => None,
         };
-        good.then_some(Operator::Setting {
-            key,
-            values,
-            separator,
-            section,
-        })
+        good.then_some(Operator::Setting { key, values, separator, section })
     }
 
     fn comparisons(&mut self, property: Property, node: &Node) -> Vec<Operator> {
@@ -119,10 +112,8 @@ impl Decoder<'_> {
             );
             return None;
         }
-        let values: Vec<_> = arguments
-            .iter()
-            .filter_map(|value| self.scalar(property, value))
-            .collect();
+        let values: Vec<_> =
+            arguments.iter().filter_map(|value| self.scalar(property, value)).collect();
         // A mistake in one of them is reported; judging by the rest would be another demand.
         (values.len() == arguments.len()).then_some(Operator::OneOf(values))
     }

@@ -8,15 +8,8 @@ use crate::control::Decoder;
 use crate::scope::Filled;
 
 /// What `type` can be.
-const TYPES: [&str; 7] = [
-    "file",
-    "directory",
-    "symlink",
-    "character_device",
-    "block_device",
-    "pipe",
-    "socket",
-];
+const TYPES: [&str; 7] =
+    ["file", "directory", "symlink", "character_device", "block_device", "pipe", "socket"];
 
 impl Decoder<'_> {
     /// A text with parameters put in; empty while they are still to come.
@@ -63,12 +56,9 @@ impl Decoder<'_> {
             _ => "text in quotes",
         };
         self.sink.push(
-            Diagnostic::error(
-                codes::SYNTAX_TYPE,
-                format!("`{property}` must be {expected}"),
-            )
-            .at(span, format!("this is {what}"))
-            .help(help),
+            Diagnostic::error(codes::SYNTAX_TYPE, format!("`{property}` must be {expected}"))
+                .at(span, format!("this is {what}"))
+                .help(help),
         );
         None
     }
@@ -81,12 +71,7 @@ impl Decoder<'_> {
         span: Span,
     ) -> Option<Scalar> {
         let number = property.value_kind() == ValueKind::Number;
-        if !number
-            && !matches!(
-                property,
-                Property::Setting | Property::Value | Property::Content
-            )
-        {
+        if !number && !matches!(property, Property::Setting | Property::Value | Property::Content) {
             let help = if property == Property::Mode {
                 format!("modes are octal: write \"{}\"", four_digits(written))
             } else {
@@ -127,9 +112,7 @@ impl Decoder<'_> {
 
     fn mode(&mut self, text: &str, span: Span) -> Option<Scalar> {
         let octal = text.len() <= 5 && text.chars().all(|c| ('0'..='7').contains(&c));
-        let value = u32::from_str_radix(text, 8)
-            .ok()
-            .filter(|mode| octal && *mode <= 0o7777);
+        let value = u32::from_str_radix(text, 8).ok().filter(|mode| octal && *mode <= 0o7777);
         let Some(mode) = value.filter(|_| text.len() >= 3) else {
             self.sink.push(
                 Diagnostic::error(codes::SPEC_MODE, format!("`{text}` is no file mode"))
@@ -154,12 +137,9 @@ impl Decoder<'_> {
             return Some(Scalar::Text(text.to_owned()));
         }
         self.sink.push(
-            Diagnostic::error(
-                codes::CONTROL_VALUE,
-                format!("there is no file type `{text}`"),
-            )
-            .at(span, "unknown type")
-            .maybe_help(did_you_mean(text, TYPES)),
+            Diagnostic::error(codes::CONTROL_VALUE, format!("there is no file type `{text}`"))
+                .at(span, "unknown type")
+                .maybe_help(did_you_mean(text, TYPES)),
         );
         None
     }
@@ -175,19 +155,12 @@ impl Decoder<'_> {
         let Some(pattern) = self.scope.fill(&text, self.sink)?.value else {
             return Some(String::new());
         };
-        let error = regex::RegexBuilder::new(&pattern)
-            .multi_line(true)
-            .build()
-            .err();
+        let error = regex::RegexBuilder::new(&pattern).multi_line(true).build().err();
         let Some(error) = error else {
             return Some(pattern);
         };
         let story = error.to_string();
-        let why = story
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
+        let why = story.lines().last().unwrap_or_default().trim_start_matches("error: ");
         let help = if pattern.contains("(?=") || pattern.contains("(?!") || pattern.contains("(?<")
         {
             "look-around does not exist here: ask two things, one of them in `not { … }`"

@@ -37,14 +37,7 @@ pub enum ParamType {
 }
 
 impl ParamType {
-    const ALL: [Self; 6] = [
-        Self::Text,
-        Self::Name,
-        Self::Path,
-        Self::Ip,
-        Self::Int,
-        Self::Bool,
-    ];
+    const ALL: [Self; 6] = [Self::Text, Self::Name, Self::Path, Self::Ip, Self::Int, Self::Bool];
 
     /// As `type=` spells it.
     pub fn name(self) -> &'static str {
@@ -74,11 +67,9 @@ impl ParamType {
         match (self, value) {
             (Self::Int, Value::Integer { value, .. }) => Some(value.to_string()),
             // Values that came through a role's own `${name}` are text.
-            (Self::Int, Value::Text(text)) => text
-                .value
-                .parse::<i64>()
-                .ok()
-                .map(|number| number.to_string()),
+            (Self::Int, Value::Text(text)) => {
+                text.value.parse::<i64>().ok().map(|number| number.to_string())
+            }
             (Self::Bool, Value::Bool(value)) => Some(value.to_string()),
             (Self::Bool, Value::Text(text)) => {
                 matches!(text.value.as_str(), "true" | "false").then(|| text.value.clone())
@@ -109,9 +100,7 @@ impl Param {
         let name = cursor.arg::<String>("name");
         let ty = cursor.required_prop::<String>("type").and_then(|given| {
             let known = ParamType::ALL.map(ParamType::name);
-            let found = ParamType::ALL
-                .into_iter()
-                .find(|ty| ty.name() == given.value);
+            let found = ParamType::ALL.into_iter().find(|ty| ty.name() == given.value);
             if found.is_none() {
                 let headline = format!("`{}` is no type", given.value);
                 cursor.report(
@@ -123,17 +112,9 @@ impl Param {
             found
         });
         let default = cursor.prop::<Value>("default");
-        let doc = cursor
-            .prop::<String>("doc")
-            .map(|doc| doc.value)
-            .unwrap_or_default();
+        let doc = cursor.prop::<String>("doc").map(|doc| doc.value).unwrap_or_default();
         let good = cursor.finish(sink);
-        let param = Self {
-            name: name?,
-            ty: ty?,
-            default,
-            doc,
-        };
+        let param = Self { name: name?, ty: ty?, default, doc };
         if let Some(default) = &param.default {
             param.render(default, sink)?;
         }

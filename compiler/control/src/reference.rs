@@ -30,18 +30,11 @@ const NOT: Child = Child::new("not", "holds what must not be so");
 pub const PROFILE: NodeKind = NodeKind {
     name: "profile",
     doc: "A set of controls. An image or a role asks for it by `controls \"name\"`.",
-    args: &[Field::required(
-        "name",
-        "name",
-        "how `controls` refers to it",
-    )],
+    args: &[Field::required("name", "name", "how `controls` refers to it")],
     props: &[],
     children: &[
         Child::new("title", "one line for reports"),
-        Child::new(
-            "param",
-            "a parameter, read as `${name}` in any text of the profile",
-        ),
+        Child::new("param", "a parameter, read as `${name}` in any text of the profile"),
         Child::new("control", "a demand with an identity"),
     ],
     example: "profile \"ssh\" {\n    control \"ssh-1\" {\n        package \"openssh-server\" { installed }\n    }\n}",
@@ -82,10 +75,7 @@ pub const CONTROL: NodeKind = NodeKind {
     children: &[
         Child::new("title", "one line for reports"),
         Child::new("desc", "more than one line"),
-        Child::new(
-            "tag",
-            "properties that reports pass on, `tag nist=\"CM-6\"`",
-        ),
+        Child::new("tag", "properties that reports pass on, `tag nist=\"CM-6\"`"),
         Child::new("only-if", "the control counts only where this holds"),
         Child::new("any-of", "one of these must hold whole"),
         Child::new("file", "a path of the image"),
@@ -93,14 +83,8 @@ pub const CONTROL: NodeKind = NodeKind {
         Child::new("user", "an account"),
         Child::new("group", "a group"),
         Child::new("service", "a systemd unit"),
-        Child::new(
-            "kernel-parameter",
-            "a kernel parameter, as sysctl.d sets it",
-        ),
-        Child::new(
-            "command",
-            "a program of the image, run in a container of it",
-        ),
+        Child::new("kernel-parameter", "a kernel parameter, as sysctl.d sets it"),
+        Child::new("command", "a program of the image, run in a container of it"),
     ],
     example: "control \"ssh-1\" impact=\"high\" {\n    title \"SSH answers\"\n    service \"ssh\" { enabled }\n}",
 };
@@ -129,10 +113,7 @@ pub const FILE: NodeKind = NodeKind {
             "`setting \"key\" \"value\" sep=\"=\"`: a line sets the key to the value, spacing free; `section=` names the `[section]` it stands in",
         ),
         Child::new("size", "bytes"),
-        Child::new(
-            "link-target",
-            "what the symbolic link points at, as written",
-        ),
+        Child::new("link-target", "what the symbolic link points at, as written"),
         NOT,
     ],
     example: "file \"/etc/passwd\" { owner \"root\"; mode \"0644\" }",
@@ -179,11 +160,7 @@ pub const GROUP: NodeKind = NodeKind {
     doc: "A group of the image's own `/etc/group`.",
     args: &[Field::required("name", "name", "the group")],
     props: &[TARGET],
-    children: &[
-        Child::new("exists", "it is there"),
-        Child::new("gid", "its id"),
-        NOT,
-    ],
+    children: &[Child::new("exists", "it is there"), Child::new("gid", "its id"), NOT],
     example: "group \"hpc\" { gid 2000 }",
 };
 
@@ -269,15 +246,7 @@ const CHECKS: &[Child] = &[
 
 /// The kind of a resource's node.
 pub(crate) fn resource(name: &str) -> Option<&'static NodeKind> {
-    [
-        &FILE,
-        &PACKAGE,
-        &USER,
-        &GROUP,
-        &SERVICE,
-        &KERNEL_PARAMETER,
-        &COMMAND,
-    ]
-    .into_iter()
-    .find(|kind| kind.name == name)
+    [&FILE, &PACKAGE, &USER, &GROUP, &SERVICE, &KERNEL_PARAMETER, &COMMAND]
+        .into_iter()
+        .find(|kind| kind.name == name)
 }

@@ -64,10 +64,7 @@ impl Scope<'_> {
                 Found::Later => None,
             };
         }
-        Some(Filled {
-            value,
-            interpolated,
-        })
+        Some(Filled { value, interpolated })
     }
 
     /// A parameter; none for an unknown name.
@@ -78,10 +75,7 @@ impl Scope<'_> {
                     read.borrow_mut().insert(name.to_owned());
                     return Some(Found::Later);
                 }
-                params
-                    .iter()
-                    .map(|param| param.name.value.as_str())
-                    .collect()
+                params.iter().map(|param| param.name.value.as_str()).collect()
             }
             Self::Bound(values) => {
                 if let Some(value) = values.get(name) {
@@ -91,12 +85,9 @@ impl Scope<'_> {
             }
         };
         sink.push(
-            Diagnostic::error(
-                codes::SPEC_UNDEFINED,
-                format!("there is no parameter `{name}`"),
-            )
-            .at(span, format!("`${{{name}}}` has no value"))
-            .maybe_help(did_you_mean(name, known)),
+            Diagnostic::error(codes::SPEC_UNDEFINED, format!("there is no parameter `{name}`"))
+                .at(span, format!("`${{{name}}}` has no value"))
+                .maybe_help(did_you_mean(name, known)),
         );
         None
     }

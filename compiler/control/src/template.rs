@@ -49,23 +49,14 @@ impl ProfileTemplate {
             );
         }
         let title = title.map(|title| title.value).unwrap_or_default();
-        let template = Self {
-            name,
-            params,
-            title,
-            controls,
-            head: node.head,
-        };
+        let template = Self { name, params, title, controls, head: node.head };
         template.check(map, sink);
         Some(template)
     }
 
     fn check(&self, map: &SourceMap, sink: &mut Sink) {
         let read = RefCell::new(BTreeSet::new());
-        let scope = Scope::Declared {
-            params: &self.params,
-            read,
-        };
+        let scope = Scope::Declared { params: &self.params, read };
         self.decode_controls(&scope, map, sink);
         let Scope::Declared { params, read } = scope else {
             return;
@@ -112,12 +103,7 @@ impl ProfileTemplate {
         map: &SourceMap,
         sink: &mut Sink,
     ) -> Vec<forge_model::Control> {
-        let mut decoder = Decoder {
-            profile: &self.name.value,
-            scope,
-            map,
-            sink,
-        };
+        let mut decoder = Decoder { profile: &self.name.value, scope, map, sink };
         let mut ids: BTreeMap<String, Span> = BTreeMap::new();
         let mut controls = Vec::new();
         for node in &self.controls {

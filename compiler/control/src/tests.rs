@@ -13,12 +13,7 @@ fn compile(text: &str, values: &[(&str, &str)]) -> (Option<Profile>, Vec<String>
     let nodes = forge_syntax::parse(file, text, &mut sink).unwrap_or_default();
     let profile = nodes.first().and_then(|node| {
         let template = ProfileTemplate::decode(node, &map, &mut sink)?;
-        let value = |text: &str| {
-            Value::Text(Text {
-                value: text.to_owned(),
-                raw: false,
-            })
-        };
+        let value = |text: &str| Value::Text(Text { value: text.to_owned(), raw: false });
         let values: BTreeMap<_, _> = values
             .iter()
             .map(|(name, text)| ((*name).to_owned(), Spanned::new(value(text), node.head)))
@@ -27,16 +22,8 @@ fn compile(text: &str, values: &[(&str, &str)]) -> (Option<Profile>, Vec<String>
     });
     let shown = |found: &Diagnostic| {
         let place = found.span().map_or("", |span| map.slice(span));
-        let warning = if found.severity == Severity::Warning {
-            "warning: "
-        } else {
-            ""
-        };
-        format!(
-            "{warning}{} @ {place} @ {}",
-            found.headline,
-            found.help.as_deref().unwrap_or("-")
-        )
+        let warning = if found.severity == Severity::Warning { "warning: " } else { "" };
+        format!("{warning}{} @ {place} @ {}", found.headline, found.help.as_deref().unwrap_or("-"))
     };
     (profile, sink.into_sorted().iter().map(shown).collect())
 }
@@ -49,22 +36,14 @@ fn good(text: &str, values: &[(&str, &str)]) -> Profile {
 
 /// What is found in a control with this body.
 fn found_in(body: &str) -> Vec<String> {
-    compile(
-        &format!("profile \"p\" {{ control \"c\" {{ {body} }} }}"),
-        &[],
-    )
-    .1
+    compile(&format!("profile \"p\" {{ control \"c\" {{ {body} }} }}"), &[]).1
 }
 
 fn expectations(control: &Control) -> Vec<(Property, bool, Operator)> {
     let mut all = Vec::new();
     for check in &control.checks {
         if let Check::Resource { expectations, .. } = check {
-            all.extend(
-                expectations
-                    .iter()
-                    .map(|e| (e.property, e.negated, e.operator.clone())),
-            );
+            all.extend(expectations.iter().map(|e| (e.property, e.negated, e.operator.clone())));
         }
     }
     all
@@ -111,17 +90,9 @@ const POLICY: &str = r##"profile "beegfs" {
 #[test]
 fn a_profile_with_its_parameters_put_in() {
     let profile = good(POLICY, &[("mgmtd", "10.225.144.131")]);
-    assert_eq!(
-        (profile.name.as_str(), profile.title.as_str()),
-        ("beegfs", "BeeGFS client policy")
-    );
-    let [first, second] = profile.controls.as_slice() else {
-        panic!("two controls")
-    };
-    assert_eq!(
-        (first.id.as_str(), first.profile.as_str()),
-        ("beegfs-4", "beegfs")
-    );
+    assert_eq!((profile.name.as_str(), profile.title.as_str()), ("beegfs", "BeeGFS client policy"));
+    let [first, second] = profile.controls.as_slice() else { panic!("two controls") };
+    assert_eq!((first.id.as_str(), first.profile.as_str()), ("beegfs-4", "beegfs"));
     assert_eq!((first.impact, second.impact), (1.0, 0.7));
     assert_eq!((first.level, second.level), (None, Some(Level::Booted)));
     assert_eq!(first.tags.get("nist").map(String::as_str), Some("CM-6"));
@@ -130,10 +101,7 @@ fn a_profile_with_its_parameters_put_in() {
     assert!(first.code.starts_with("control \"beegfs-4\"") && first.code.ends_with('}'));
     assert!(matches!(
         &first.only_if[..],
-        [Check::Resource {
-            resource: Resource::Package { .. },
-            ..
-        }]
+        [Check::Resource { resource: Resource::Package { .. }, .. }]
     ));
     let setting = Operator::Setting {
         key: "sysMgmtdHost".to_owned(),
@@ -144,68 +112,31 @@ fn a_profile_with_its_parameters_put_in() {
     let want = [
         (Property::Exists, false, Operator::IsTrue),
         (Property::Type, false, one("file")),
-        (
-            Property::Owner,
-            false,
-            Operator::OneOf(vec![text("root"), text("beegfs")]),
-        ),
+        (Property::Owner, false, Operator::OneOf(vec![text("root"), text("beegfs")])),
         (Property::Mode, false, Operator::Max(text("0644"))),
         (Property::Size, false, Operator::Above(Scalar::Integer(0))),
-        (
-            Property::Size,
-            false,
-            Operator::Below(Scalar::Integer(8192)),
-        ),
+        (Property::Size, false, Operator::Below(Scalar::Integer(8192))),
         (Property::Setting, false, setting),
-        (
-            Property::Content,
-            false,
-            Operator::Includes(text("at 10.225.144.131")),
-        ),
-        (
-            Property::Content,
-            false,
-            Operator::Matches("^\\$\\{x\\}$".to_owned()),
-        ),
+        (Property::Content, false, Operator::Includes(text("at 10.225.144.131"))),
+        (Property::Content, false, Operator::Matches("^\\$\\{x\\}$".to_owned())),
     ];
     assert_eq!(expectations(first), want);
     let values = Operator::OneOf(vec![Scalar::Integer(10), text("20")]);
     assert_eq!(expectations(second)[0], (Property::Value, false, values));
-    let Check::AnyOf { checks, .. } = &first.checks[1] else {
-        panic!("a choice")
-    };
-    let Check::Resource { expectations, .. } = &checks[0] else {
-        panic!("a service")
-    };
+    let Check::AnyOf { checks, .. } = &first.checks[1] else { panic!("a choice") };
+    let Check::Resource { expectations, .. } = &checks[0] else { panic!("a service") };
     assert!(expectations.len() == 2 && expectations.iter().all(|expected| expected.negated));
-    let Check::Resource { resource, .. } = &checks[1] else {
-        panic!("a command")
-    };
-    assert_eq!(
-        *resource,
-        Resource::Command {
-            line: "true".to_owned(),
-            timeout: 120
-        }
-    );
+    let Check::Resource { resource, .. } = &checks[1] else { panic!("a command") };
+    assert_eq!(*resource, Resource::Command { line: "true".to_owned(), timeout: 120 });
 }
 
 #[test]
 fn parameters_are_checked() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[], "profile `beegfs` needs a value for `mgmtd`"),
-        (
-            &[("mgmtd", "mgmt01")],
-            "`mgmtd` must be an IP address in quotes",
-        ),
-        (
-            &[("mgmtd", "10.0.0.1"), ("bufer", "1")],
-            "profile `beegfs` has no parameter `bufer`",
-        ),
-        (
-            &[("mgmtd", "10.0.0.1"), ("buffer", "big")],
-            "`buffer` must be a whole number",
-        ),
+        (&[("mgmtd", "mgmt01")], "`mgmtd` must be an IP address in quotes"),
+        (&[("mgmtd", "10.0.0.1"), ("bufer", "1")], "profile `beegfs` has no parameter `bufer`"),
+        (&[("mgmtd", "10.0.0.1"), ("buffer", "big")], "`buffer` must be a whole number"),
     ];
     for (values, want) in cases {
         let (profile, found) = compile(POLICY, values);
@@ -246,10 +177,7 @@ fn mistakes_of_profiles() {
     ];
     for (text, want) in cases {
         let (_, found) = compile(&text, &[]);
-        assert!(
-            found.iter().any(|found| found == want),
-            "{text}: {found:#?}"
-        );
+        assert!(found.iter().any(|found| found == want), "{text}: {found:#?}");
     }
 }
 
@@ -263,34 +191,16 @@ const MISTAKES: &[(&str, &str)] = &[
         "title \"x\"",
         "this `control` asks nothing @ control \"c\" @ add what must hold, `file \"/path\" { exists }`",
     ),
-    (
-        "file \"/a\"",
-        "this `file` asks nothing @ file \"/a\" @ write `file \"…\" { exists }`",
-    ),
-    (
-        "any-of",
-        "this `any-of` asks nothing @ any-of @ add what must hold",
-    ),
-    (
-        "fiel \"/a\" { exists }",
-        "`control` has no child node `fiel` @ fiel @ did you mean `file`?",
-    ),
-    (
-        "file \"/a\" { exist }",
-        "`file` has no child node `exist` @ exist @ did you mean `exists`?",
-    ),
+    ("file \"/a\"", "this `file` asks nothing @ file \"/a\" @ write `file \"…\" { exists }`"),
+    ("any-of", "this `any-of` asks nothing @ any-of @ add what must hold"),
+    ("fiel \"/a\" { exists }", "`control` has no child node `fiel` @ fiel @ did you mean `file`?"),
+    ("file \"/a\" { exist }", "`file` has no child node `exist` @ exist @ did you mean `exists`?"),
     (
         "file \"/a\" { installed }",
         "`file` has no child node `installed` @ installed @ known here: `content`, `exists`, `group`, `link-target`, `mode`, `not`, `owner`, `setting`, `size`, `type`",
     ),
-    (
-        "file \"a\" { exists }",
-        "a path of the image begins with `/`: `a` @ \"a\" @ -",
-    ),
-    (
-        "file \"/a/../b\" { exists }",
-        "a path has no `..`: `/a/../b` @ \"/a/../b\" @ -",
-    ),
+    ("file \"a\" { exists }", "a path of the image begins with `/`: `a` @ \"a\" @ -"),
+    ("file \"/a/../b\" { exists }", "a path has no `..`: `/a/../b` @ \"/a/../b\" @ -"),
     (
         "file \"/a\" { type \"fil\" }",
         "there is no file type `fil` @ \"fil\" @ did you mean `file`?",
@@ -303,18 +213,12 @@ const MISTAKES: &[(&str, &str)] = &[
         "file \"/a\" { mode 644 }",
         "`mode` must be octal digits in quotes @ 644 @ modes are octal: write \"0644\"",
     ),
-    (
-        "file \"/a\" { mode \"644\" }",
-        "warning: `644` is read as `0644` @ \"644\" @ write \"0644\"",
-    ),
+    ("file \"/a\" { mode \"644\" }", "warning: `644` is read as `0644` @ \"644\" @ write \"0644\""),
     (
         "file \"/a\" { mode \"0o644\" }",
         "`0o644` is no file mode @ \"0o644\" @ write it as \"0644\"",
     ),
-    (
-        "file \"/a\" { mode }",
-        "`mode` lacks a value @ mode @ write `mode \"0644\"`",
-    ),
+    ("file \"/a\" { mode }", "`mode` lacks a value @ mode @ write `mode \"0644\"`"),
     (
         "file \"/a\" { mode above=\"0644\" }",
         "`mode` has no property `above` @ above @ known here: `max`, `min`",
@@ -323,10 +227,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "file \"/a\" { owner 0 }",
         "`owner` must be text in quotes @ 0 @ numbers are not text: write \"0\"",
     ),
-    (
-        "file \"/a\" { exists #true }",
-        "`exists` takes no value @ #true @ write `exists` alone",
-    ),
+    ("file \"/a\" { exists #true }", "`exists` takes no value @ #true @ write `exists` alone"),
     (
         "service \"a\" { enabled #false }",
         "`enabled` takes no value @ #false @ write `not { enabled }`",
@@ -339,10 +240,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "service \"a\" { not }",
         "this `not` asks nothing @ not @ write `not { … }` around what must not hold",
     ),
-    (
-        "service \"/a\" { enabled }",
-        "a unit is named, not its file: `/a` @ \"/a\" @ -",
-    ),
+    ("service \"/a\" { enabled }", "a unit is named, not its file: `/a` @ \"/a\" @ -"),
     (
         "user \"a\" { uid \"7\" }",
         "`uid` must be a whole number @ \"7\" @ write `uid 7` without quotes",
@@ -355,10 +253,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "package \"a\" { version min=23.11 }",
         "`version` must be text in quotes @ 23.11 @ write \"23.11\"",
     ),
-    (
-        "file \"/a\" { setting \"k\" }",
-        "`setting` lacks a value @ setting @ -",
-    ),
+    ("file \"/a\" { setting \"k\" }", "`setting` lacks a value @ setting @ -"),
     (
         "command \"x\" timeout=\"soon\" { exit-status 0 }",
         "`soon` is no time that a command may take @ \"soon\" @ write `timeout=\"30s\"` or `timeout=\"2m\"`, an hour at most",
@@ -432,14 +327,7 @@ fn the_examples_of_the_reference_compile() {
             ),
             _ => format!("profile \"p\" {{ control \"c\" {{ {example} }} }}"),
         };
-        let profile = good(
-            &text,
-            if kind.name == "param" {
-                &[("mgmtd", "::1")]
-            } else {
-                &[]
-            },
-        );
+        let profile = good(&text, if kind.name == "param" { &[("mgmtd", "::1")] } else { &[] });
         compiled += profile.controls.len();
     }
     assert_eq!(compiled, reference::NODE_KINDS.len());
@@ -448,58 +336,18 @@ fn the_examples_of_the_reference_compile() {
 #[test]
 fn the_reference_names_what_the_evaluator_knows() {
     let resources = [
-        (
-            &reference::FILE,
-            Resource::File {
-                path: String::new(),
-            },
-        ),
-        (
-            &reference::PACKAGE,
-            Resource::Package {
-                name: String::new(),
-            },
-        ),
-        (
-            &reference::USER,
-            Resource::User {
-                name: String::new(),
-            },
-        ),
-        (
-            &reference::GROUP,
-            Resource::Group {
-                name: String::new(),
-            },
-        ),
-        (
-            &reference::SERVICE,
-            Resource::Service {
-                name: String::new(),
-            },
-        ),
-        (
-            &reference::KERNEL_PARAMETER,
-            Resource::KernelParameter {
-                name: String::new(),
-            },
-        ),
-        (
-            &reference::COMMAND,
-            Resource::Command {
-                line: String::new(),
-                timeout: 0,
-            },
-        ),
+        (&reference::FILE, Resource::File { path: String::new() }),
+        (&reference::PACKAGE, Resource::Package { name: String::new() }),
+        (&reference::USER, Resource::User { name: String::new() }),
+        (&reference::GROUP, Resource::Group { name: String::new() }),
+        (&reference::SERVICE, Resource::Service { name: String::new() }),
+        (&reference::KERNEL_PARAMETER, Resource::KernelParameter { name: String::new() }),
+        (&reference::COMMAND, Resource::Command { line: String::new(), timeout: 0 }),
     ];
     for (kind, resource) in resources {
         assert_eq!(kind.name, resource.kind());
         let known = resource.properties().iter().map(|property| property.name());
-        let named = kind
-            .children
-            .iter()
-            .map(|child| child.name)
-            .filter(|name| *name != "not");
+        let named = kind.children.iter().map(|child| child.name).filter(|name| *name != "not");
         assert!(known.eq(named), "{}", kind.name);
     }
 }

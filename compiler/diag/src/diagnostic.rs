@@ -65,31 +65,20 @@ impl Diagnostic {
 
     /// A warning without a place yet.
     pub fn warning(code: Code, headline: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(code, headline)
-        }
+        Self { severity: Severity::Warning, ..Self::error(code, headline) }
     }
 
     /// With the place that it is about.
     #[must_use]
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label {
-            span,
-            text: text.into(),
-            primary: true,
-        });
+        self.labels.push(Label { span, text: text.into(), primary: true });
         self
     }
 
     /// With a place that explains it.
     #[must_use]
     pub fn and(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label {
-            span,
-            text: text.into(),
-            primary: false,
-        });
+        self.labels.push(Label { span, text: text.into(), primary: false });
         self
     }
 
@@ -119,8 +108,6 @@ impl Diagnostic {
     /// The place that it is about: the first primary label, else the first label.
     pub fn span(&self) -> Option<Span> {
         let primary = self.labels.iter().find(|label| label.primary);
-        primary
-            .or_else(|| self.labels.first())
-            .map(|label| label.span)
+        primary.or_else(|| self.labels.first()).map(|label| label.span)
     }
 }

@@ -20,11 +20,7 @@ pub struct Span {
 impl Span {
     /// The bytes `start..end` of `file`.
     pub fn new(file: FileId, start: usize, end: usize) -> Self {
-        Self {
-            file,
-            start: offset(start),
-            end: offset(end),
-        }
+        Self { file, start: offset(start), end: offset(end) }
     }
 
     /// Length in bytes.
@@ -41,11 +37,7 @@ impl Span {
     #[must_use]
     pub fn slice(self, start: usize, end: usize) -> Self {
         let at = |relative: usize| self.start.saturating_add(offset(relative)).min(self.end);
-        Self {
-            file: self.file,
-            start: at(start),
-            end: at(end),
-        }
+        Self { file: self.file, start: at(start), end: at(end) }
     }
 }
 
@@ -71,10 +63,7 @@ impl<T> Spanned<T> {
 
     /// The same place with another value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Spanned<U> {
-        Spanned {
-            value: change(self.value),
-            span: self.span,
-        }
+        Spanned { value: change(self.value), span: self.span }
     }
 }
 
@@ -139,14 +128,8 @@ impl SourceMap {
         let id = FileId(offset(self.files.len()));
         let text: Arc<str> = text.into();
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let line_starts = std::iter::once(0)
-            .chain(breaks.map(|(at, _)| offset(at + 1)))
-            .collect();
-        self.files.push(File {
-            path: path.into(),
-            text,
-            line_starts,
-        });
+        let line_starts = std::iter::once(0).chain(breaks.map(|(at, _)| offset(at + 1))).collect();
+        self.files.push(File { path: path.into(), text, line_starts });
         id
     }
 
@@ -161,8 +144,7 @@ impl SourceMap {
 
     /// The path of a file, relative to the project's root; empty for a file of another map.
     pub fn path(&self, id: FileId) -> Arc<str> {
-        self.file(id)
-            .map_or_else(|| Arc::from(""), |file| file.path.clone())
+        self.file(id).map_or_else(|| Arc::from(""), |file| file.path.clone())
     }
 
     /// The text of a file; empty for a file of another map.
@@ -172,9 +154,7 @@ impl SourceMap {
 
     /// The text that a span covers; empty when it covers no whole characters.
     pub fn slice(&self, span: Span) -> &str {
-        self.text(span.file)
-            .get(span.start as usize..span.end as usize)
-            .unwrap_or("")
+        self.text(span.file).get(span.start as usize..span.end as usize).unwrap_or("")
     }
 
     /// The place of a span's first byte.
@@ -189,25 +169,13 @@ impl SourceMap {
 
     fn place_of(&self, id: FileId, at: u32) -> Place {
         let Some(file) = self.file(id) else {
-            return Place {
-                file: Arc::from(""),
-                line: 1,
-                column: 1,
-            };
+            return Place { file: Arc::from(""), line: 1, column: 1 };
         };
-        let index = file
-            .line_starts
-            .partition_point(|start| *start <= at)
-            .max(1)
-            - 1;
+        let index = file.line_starts.partition_point(|start| *start <= at).max(1) - 1;
         let start = file.line_starts.get(index).copied().unwrap_or(0);
         let before = file.text.get(start as usize..at as usize).unwrap_or("");
         let column = offset(before.chars().count() + 1);
-        Place {
-            file: file.path.clone(),
-            line: offset(index + 1),
-            column,
-        }
+        Place { file: file.path.clone(), line: offset(index + 1), column }
     }
 
     /// The rest of the line (without a trailing brace, blanks or comment marks cut) that begins at
@@ -215,19 +183,12 @@ impl SourceMap {
     pub fn span_at(&self, path: &str, line: u32, column: u32) -> Option<Span> {
         let index = self.files.iter().position(|file| &*file.path == path)?;
         let file = self.files.get(index)?;
-        let start = *file
-            .line_starts
-            .get(usize::try_from(line).ok()?.checked_sub(1)?)? as usize;
+        let start = *file.line_starts.get(usize::try_from(line).ok()?.checked_sub(1)?)? as usize;
         let rest = file.text.get(start..)?;
         let text = rest.split('\n').next().unwrap_or("");
-        let skipped: usize = text
-            .chars()
-            .take(column.saturating_sub(1) as usize)
-            .map(char::len_utf8)
-            .sum();
-        let shown = text
-            .get(skipped..)?
-            .trim_end_matches(['{', ' ', '\t', '\r']);
+        let skipped: usize =
+            text.chars().take(column.saturating_sub(1) as usize).map(char::len_utf8).sum();
+        let shown = text.get(skipped..)?.trim_end_matches(['{', ' ', '\t', '\r']);
         let from = start + skipped;
         Some(Span::new(FileId(offset(index)), from, from + shown.len()))
     }
@@ -241,28 +202,15 @@ mod tests {
     fn places_count_lines_and_characters_from_one() {
         let mut map = SourceMap::new();
         let file = map.add("a.kdl", "one\nzwéi x\n\nvier {\n");
-        let cases = [
-            (0, 1, 1),
-            (3, 1, 4),
-            (4, 2, 1),
-            (10, 2, 6),
-            (11, 2, 7),
-            (12, 3, 1),
-            (13, 4, 1),
-        ];
+        let cases =
+            [(0, 1, 1), (3, 1, 4), (4, 2, 1), (10, 2, 6), (11, 2, 7), (12, 3, 1), (13, 4, 1)];
         for (at, line, column) in cases {
             let place = map.place(Span::new(file, at, at));
             assert_eq!((place.line, place.column), (line, column), "byte {at}");
         }
         assert_eq!(map.slice(Span::new(file, 4, 9)), "zwéi");
-        assert_eq!(
-            map.span_at("a.kdl", 2, 6).map(|span| map.slice(span)),
-            Some("x")
-        );
-        assert_eq!(
-            map.span_at("a.kdl", 4, 1).map(|span| map.slice(span)),
-            Some("vier")
-        );
+        assert_eq!(map.span_at("a.kdl", 2, 6).map(|span| map.slice(span)), Some("x"));
+        assert_eq!(map.span_at("a.kdl", 4, 1).map(|span| map.slice(span)), Some("vier"));
         assert_eq!(map.span_at("a.kdl", 9, 1), None);
         assert_eq!(map.span_at("b.kdl", 1, 1), None);
     }

@@ -34,9 +34,7 @@ impl Sink {
 
     /// True when something found is an error.
     pub fn has_errors(&self) -> bool {
-        self.found
-            .iter()
-            .any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.found.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// The findings in the order of their places (files as they were added, then offsets), each
@@ -45,9 +43,7 @@ impl Sink {
         let mut found = self.found;
         found.sort_by(|a, b| {
             let key = |d: &Diagnostic| (d.span(), d.severity, d.code.name);
-            key(a)
-                .cmp(&key(b))
-                .then_with(|| a.headline.cmp(&b.headline))
+            key(a).cmp(&key(b)).then_with(|| a.headline.cmp(&b.headline))
         });
         found.dedup_by(|a, b| a.span() == b.span() && a.code == b.code && a.headline == b.headline);
         found
@@ -74,11 +70,7 @@ mod tests {
             let span = Span::new(file, at, at + 1);
             sink.push(Diagnostic::error(codes::SYNTAX_TYPE, "x").at(span, ""));
         }
-        let places: Vec<_> = sink
-            .into_sorted()
-            .iter()
-            .filter_map(Diagnostic::span)
-            .collect();
+        let places: Vec<_> = sink.into_sorted().iter().filter_map(Diagnostic::span).collect();
         let want = [Span::new(a, 1, 2), Span::new(a, 2, 3), Span::new(b, 0, 1)];
         assert_eq!(places, want);
     }

@@ -114,9 +114,9 @@ fn includes(property: Property, found: &Found, wanted: &str) -> Result<bool, Str
     match found {
         Found::Text(text) => Ok(text.contains(wanted)),
         Found::List(items) => Ok(items.iter().any(|item| item == wanted)),
-        Found::Flag(_) | Found::Number(_) | Found::Mode(_) | Found::Version(_) => Err(format!(
-            "`{property}` is no text or list that could include something"
-        )),
+        Found::Flag(_) | Found::Number(_) | Found::Mode(_) | Found::Version(_) => {
+            Err(format!("`{property}` is no text or list that could include something"))
+        }
     }
 }
 
@@ -140,18 +140,14 @@ pub(crate) fn regex(pattern: &str) -> Result<regex::Regex, String> {
 fn integer(value: &Scalar) -> Result<i64, String> {
     match value {
         Scalar::Integer(number) => Ok(*number),
-        Scalar::Text(text) => text
-            .parse()
-            .map_err(|_| format!("`{text}` is not a number")),
+        Scalar::Text(text) => text.parse().map_err(|_| format!("`{text}` is not a number")),
         Scalar::Bool(value) => Err(format!("`{value}` is not a number")),
     }
 }
 
 fn octal(property: Property, value: &Scalar) -> Result<u32, String> {
     match value {
-        Scalar::Text(text) => u32::from_str_radix(text, 8)
-            .ok()
-            .filter(|mode| *mode <= 0o7777),
+        Scalar::Text(text) => u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777),
         Scalar::Integer(_) | Scalar::Bool(_) => None,
     }
     .ok_or_else(|| format!("`{value}` is no {property} in octal digits"))
@@ -184,10 +180,7 @@ mod tests {
     fn long_output_is_cut_at_a_character() {
         let long = "ü".repeat(300);
         let shown = show(&Found::Text(long));
-        assert!(
-            shown.ends_with("ü\"… (600 bytes)") && shown.chars().count() < 230,
-            "{shown}"
-        );
+        assert!(shown.ends_with("ü\"… (600 bytes)") && shown.chars().count() < 230, "{shown}");
         assert_eq!(show(&Found::Text("a\n".to_owned())), "\"a\\n\"");
     }
 }

@@ -75,20 +75,13 @@ fn judge_all(checks: &[Check], target: &dyn Target) -> Option<(Status, Vec<Check
 
 fn judge_check(check: &Check, target: &dyn Target) -> Option<(Status, Vec<CheckResult>)> {
     match check {
-        Check::Resource {
-            resource,
-            expectations,
-            origin: _,
-        } => {
+        Check::Resource { resource, expectations, origin: _ } => {
             let lookup = Lookup::new(target, resource);
             let results: Vec<_> = expectations
                 .iter()
                 .map(|expected| judge_expectation(resource, expected, &lookup, target))
                 .collect();
-            let worst = results
-                .iter()
-                .map(|result| result.status)
-                .max_by_key(|s| gravity(*s))?;
+            let worst = results.iter().map(|result| result.status).max_by_key(|s| gravity(*s))?;
             Some((worst, results))
         }
         Check::AnyOf { checks, origin: _ } => judge_choice(checks, target),
@@ -141,12 +134,7 @@ fn judge_expectation(
     lookup: &Lookup<'_>,
     target: &dyn Target,
 ) -> CheckResult {
-    let Finding {
-        status,
-        message,
-        evidence,
-        vacuous,
-    } = match lookup.look(expected) {
+    let Finding { status, message, evidence, vacuous } = match lookup.look(expected) {
         Ok(look) => judge_look(expected, look),
         Err(NoAnswer::Unknown(why)) => unanswered(Status::NotKnownHere, why),
         Err(NoAnswer::Failed(why)) => unanswered(Status::Error, why),
@@ -164,28 +152,14 @@ fn judge_expectation(
 }
 
 fn unanswered(status: Status, why: String) -> Finding {
-    Finding {
-        status,
-        message: Some(why),
-        evidence: None,
-        vacuous: false,
-    }
+    Finding { status, message: Some(why), evidence: None, vacuous: false }
 }
 
 fn judge_look(expected: &Expectation, look: Look) -> Finding {
     let verdict = |holds: bool, message: String, evidence: Option<String>| {
         let passed = holds != expected.negated;
-        let status = if passed {
-            Status::Passed
-        } else {
-            Status::Failed
-        };
-        Finding {
-            status,
-            message: (!passed).then_some(message),
-            evidence,
-            vacuous: false,
-        }
+        let status = if passed { Status::Passed } else { Status::Failed };
+        Finding { status, message: (!passed).then_some(message), evidence, vacuous: false }
     };
     match look {
         Look::Value { found, evidence } => {
@@ -194,18 +168,10 @@ fn judge_look(expected: &Expectation, look: Look) -> Finding {
                 Err(why) => unanswered(Status::Error, why),
             }
         }
-        Look::Compared {
-            holds,
-            message,
-            evidence,
-        } => verdict(holds, message, evidence),
+        Look::Compared { holds, message, evidence } => verdict(holds, message, evidence),
         // "It is not so" holds of what is not there at all, which is rarely what was meant.
         Look::Absent { message } => Finding {
-            status: if expected.negated {
-                Status::Passed
-            } else {
-                Status::Failed
-            },
+            status: if expected.negated { Status::Passed } else { Status::Failed },
             message: Some(message),
             evidence: None,
             vacuous: expected.negated,
@@ -251,11 +217,7 @@ pub fn relocate(verdict: &mut Verdict, control: &Control) {
 
 fn collect_places(check: &Check, places: &mut BTreeMap<String, Origin>) {
     match check {
-        Check::Resource {
-            resource,
-            expectations,
-            origin: _,
-        } => {
+        Check::Resource { resource, expectations, origin: _ } => {
             for expected in expectations {
                 places
                     .entry(describe(resource, expected))

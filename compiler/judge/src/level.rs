@@ -4,12 +4,7 @@ use forge_model::{Check, Control, Level, Property, Resource};
 /// command an un-booted one, everything else the tree. A control that states its level is judged
 /// no earlier. (The spec is always tried as well, and never the answer here.)
 pub fn level_of(control: &Control) -> Level {
-    let needed = control
-        .checks
-        .iter()
-        .chain(&control.only_if)
-        .map(check_level)
-        .max();
+    let needed = control.checks.iter().chain(&control.only_if).map(check_level).max();
     let stated = control.level.unwrap_or(Level::Tree);
     needed.unwrap_or(Level::Tree).max(stated).max(Level::Tree)
 }
@@ -19,16 +14,11 @@ fn check_level(check: &Check) -> Level {
         Check::AnyOf { checks, origin: _ } => {
             checks.iter().map(check_level).max().unwrap_or(Level::Tree)
         }
-        Check::Resource {
-            resource,
-            expectations,
-            origin: _,
-        } => match resource {
+        Check::Resource { resource, expectations, origin: _ } => match resource {
             Resource::Command { .. } => Level::Container,
             Resource::Service { .. } => {
-                let running = expectations
-                    .iter()
-                    .any(|expected| expected.property == Property::Running);
+                let running =
+                    expectations.iter().any(|expected| expected.property == Property::Running);
                 if running { Level::Booted } else { Level::Tree }
             }
             Resource::File { .. }

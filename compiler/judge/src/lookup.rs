@@ -35,23 +35,15 @@ pub(crate) enum Look {
 
 impl Look {
     fn value(found: Found) -> Self {
-        Self::Value {
-            found,
-            evidence: None,
-        }
+        Self::Value { found, evidence: None }
     }
 
     fn proven(found: Found, evidence: impl Into<String>) -> Self {
-        Self::Value {
-            found,
-            evidence: Some(evidence.into()),
-        }
+        Self::Value { found, evidence: Some(evidence.into()) }
     }
 
     fn absent(message: impl Into<String>) -> Self {
-        Self::Absent {
-            message: message.into(),
-        }
+        Self::Absent { message: message.into() }
     }
 }
 
@@ -65,11 +57,7 @@ pub(crate) struct Lookup<'a> {
 
 impl<'a> Lookup<'a> {
     pub(crate) fn new(target: &'a dyn Target, resource: &'a Resource) -> Self {
-        Self {
-            target,
-            resource,
-            output: OnceCell::new(),
-        }
+        Self { target, resource, output: OnceCell::new() }
     }
 
     pub(crate) fn look(&self, expected: &Expectation) -> Answer<Look> {
@@ -106,9 +94,7 @@ impl<'a> Lookup<'a> {
             Property::Group => follow(|stat| Ok(Found::Text(stat.group))),
             Property::Mode => follow(|stat| Ok(Found::Mode(stat.mode))),
             Property::Size => follow(|stat| {
-                let size = stat
-                    .size
-                    .ok_or_else(|| NoAnswer::Unknown(SIZE_UNKNOWN.to_owned()))?;
+                let size = stat.size.ok_or_else(|| NoAnswer::Unknown(SIZE_UNKNOWN.to_owned()))?;
                 Ok(Found::Number(i64::try_from(size).unwrap_or(i64::MAX)))
             }),
             Property::Content => self.content(path, &expected.operator).map(Some),
@@ -120,16 +106,8 @@ impl<'a> Lookup<'a> {
     /// A dangling link neither exists nor is it absent: either demand fails.
     fn exists(&self, path: &str, negated: bool) -> Answer<Look> {
         let there = self.target.stat(path, !negated)?.is_some();
-        let message = if there {
-            "it exists".to_owned()
-        } else {
-            self.why_absent(path)?
-        };
-        Ok(Look::Compared {
-            holds: there,
-            message,
-            evidence: None,
-        })
+        let message = if there { "it exists".to_owned() } else { self.why_absent(path)? };
+        Ok(Look::Compared { holds: there, message, evidence: None })
     }
 
     fn own(&self, path: &str, value: fn(FileStat) -> Found) -> Answer<Look> {
@@ -184,21 +162,11 @@ impl<'a> Lookup<'a> {
         let verb = if holds { "does" } else { "does not" };
         let message = format!("the content, {size} bytes, {verb}");
         let evidence = Some(line.map_or_else(|| path.to_owned(), |line| format!("{path}:{line}")));
-        Ok(Look::Compared {
-            holds,
-            message,
-            evidence,
-        })
+        Ok(Look::Compared { holds, message, evidence })
     }
 
     fn setting(&self, path: &str, operator: &Operator) -> Answer<Option<Look>> {
-        let Operator::Setting {
-            key,
-            values,
-            separator,
-            section,
-        } = operator
-        else {
+        let Operator::Setting { key, values, separator, section } = operator else {
             return Ok(None);
         };
         let text = match self.text(path)? {
@@ -211,19 +179,13 @@ impl<'a> Lookup<'a> {
         let Some(shown) = other.or(lines.first()) else {
             return Ok(Some(Look::absent(format!("no line sets `{key}`"))));
         };
-        let also = lines
-            .iter()
-            .find(|set| other.is_some() && wanted(&set.value));
+        let also = lines.iter().find(|set| other.is_some() && wanted(&set.value));
         let mut message = format!("line {} sets it to \"{}\"", shown.line, shown.value);
         if let Some(also) = also {
             message = format!("{message}, though line {} sets it as wanted", also.line);
         }
         let evidence = Some(format!("{path}:{}", shown.line));
-        Ok(Some(Look::Compared {
-            holds: other.is_none(),
-            message,
-            evidence,
-        }))
+        Ok(Some(Look::Compared { holds: other.is_none(), message, evidence }))
     }
 
     fn package(&self, name: &str, property: Property) -> Answer<Option<Look>> {
@@ -277,13 +239,7 @@ impl<'a> Lookup<'a> {
     }
 
     fn service(&self, unit: &str, property: Property) -> Answer<Option<Look>> {
-        let UnitState {
-            installed,
-            enabled,
-            masked,
-            running,
-            evidence,
-        } = self.target.unit(unit)?;
+        let UnitState { installed, enabled, masked, running, evidence } = self.target.unit(unit)?;
         let (flag, name) = match property {
             Property::Installed => (installed, "presence"),
             Property::Masked => (masked, "mask"),
@@ -307,14 +263,8 @@ impl<'a> Lookup<'a> {
     }
 
     fn command(&self, line: &str, timeout: u32, property: Property) -> Answer<Option<Look>> {
-        let output = self
-            .output
-            .get_or_init(|| self.target.command(line, timeout));
-        let CommandOutput {
-            status,
-            stdout,
-            stderr,
-        } = output.as_ref().map_err(Clone::clone)?;
+        let output = self.output.get_or_init(|| self.target.command(line, timeout));
+        let CommandOutput { status, stdout, stderr } = output.as_ref().map_err(Clone::clone)?;
         Ok(Some(Look::value(match property {
             Property::ExitStatus => Found::Number((*status).into()),
             Property::Stdout => Found::Text(stdout.clone()),
@@ -329,10 +279,7 @@ const SIZE_UNKNOWN: &str = "the size of this file is not known";
 
 fn presence(evidence: Option<String>) -> Look {
     let there = evidence.is_some();
-    Look::Value {
-        found: Found::Flag(there),
-        evidence,
-    }
+    Look::Value { found: Found::Flag(there), evidence }
 }
 
 fn known<T>(value: Option<T>, what: &str) -> Answer<T> {
@@ -365,10 +312,9 @@ fn unit_name(name: &str) -> String {
 fn first_line(text: &str, operator: &Operator) -> Option<usize> {
     let start = match operator {
         Operator::Includes(wanted) => text.find(&wanted.to_string()),
-        Operator::Matches(pattern) => crate::compare::regex(pattern)
-            .ok()?
-            .find(text)
-            .map(|found| found.start()),
+        Operator::Matches(pattern) => {
+            crate::compare::regex(pattern).ok()?.find(text).map(|found| found.start())
+        }
         _ => None,
     }?;
     Some(text[..start].matches('\n').count() + 1)

@@ -59,17 +59,12 @@ impl Record {
     /// asked for, so a record with such a question never holds without running it again.
     pub fn still_holds(&self, target: &dyn Target) -> bool {
         !self.asks_programs()
-            && self
-                .answers
-                .iter()
-                .all(|(question, digest)| ask(target, question) == *digest)
+            && self.answers.iter().all(|(question, digest)| ask(target, question) == *digest)
     }
 
     /// True when the output of a command was asked for.
     pub fn asks_programs(&self) -> bool {
-        self.answers
-            .iter()
-            .any(|(question, _)| matches!(question, Question::Command { .. }))
+        self.answers.iter().any(|(question, _)| matches!(question, Question::Command { .. }))
     }
 }
 
@@ -94,11 +89,7 @@ fn digest_of<T: Serialize>(answer: &T) -> Digest {
 
 /// As [`digest_of`], without a JSON form of every byte.
 fn digest_of_bytes(answer: &Answer<Option<Vec<u8>>>) -> Digest {
-    digest_of(
-        &answer
-            .as_ref()
-            .map(|bytes| bytes.as_deref().map(Digest::of)),
-    )
+    digest_of(&answer.as_ref().map(|bytes| bytes.as_deref().map(Digest::of)))
 }
 
 /// A target that records what it is asked.
@@ -109,26 +100,19 @@ pub struct Recording<'a> {
 
 impl std::fmt::Debug for Recording<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Recording")
-            .field("answers", &self.answers)
-            .finish_non_exhaustive()
+        f.debug_struct("Recording").field("answers", &self.answers).finish_non_exhaustive()
     }
 }
 
 impl<'a> Recording<'a> {
     /// Records what `target` is asked from now on.
     pub fn new(target: &'a dyn Target) -> Self {
-        Self {
-            target,
-            answers: RefCell::default(),
-        }
+        Self { target, answers: RefCell::default() }
     }
 
     /// What was asked.
     pub fn finish(self) -> Record {
-        Record {
-            answers: self.answers.into_inner().into_iter().collect(),
-        }
+        Record { answers: self.answers.into_inner().into_iter().collect() }
     }
 
     fn note<T: Serialize>(&self, question: Question, answer: T) -> T {
@@ -140,19 +124,14 @@ impl<'a> Recording<'a> {
 
 impl Files for Recording<'_> {
     fn stat(&self, path: &str, follow: bool) -> Answer<Option<FileStat>> {
-        let question = Question::Stat {
-            path: path.to_owned(),
-            follow,
-        };
+        let question = Question::Stat { path: path.to_owned(), follow };
         self.note(question, self.target.stat(path, follow))
     }
 
     fn read(&self, path: &str) -> Answer<Option<Vec<u8>>> {
         let answer = self.target.read(path);
         let digest = digest_of_bytes(&answer);
-        self.answers
-            .borrow_mut()
-            .insert(Question::Read(path.to_owned()), digest);
+        self.answers.borrow_mut().insert(Question::Read(path.to_owned()), digest);
         answer
     }
 
@@ -167,10 +146,7 @@ impl Target for Recording<'_> {
     }
 
     fn package(&self, name: &str) -> Answer<Option<InstalledPackage>> {
-        self.note(
-            Question::Package(name.to_owned()),
-            self.target.package(name),
-        )
+        self.note(Question::Package(name.to_owned()), self.target.package(name))
     }
 
     fn user(&self, name: &str) -> Answer<Option<Account>> {
@@ -191,10 +167,7 @@ impl Target for Recording<'_> {
     }
 
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput> {
-        let question = Question::Command {
-            line: line.to_owned(),
-            timeout,
-        };
+        let question = Question::Command { line: line.to_owned(), timeout };
         self.note(question, self.target.command(line, timeout))
     }
 

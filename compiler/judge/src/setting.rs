@@ -23,10 +23,7 @@ pub(crate) fn find(text: &str, key: &str, separator: &str, section: Option<&str>
             continue;
         }
         if let Some(value) = value_of(line, key, separator).filter(|_| inside) {
-            found.push(SetLine {
-                line: index + 1,
-                value,
-            });
+            found.push(SetLine { line: index + 1, value });
         }
     }
     found
@@ -75,10 +72,7 @@ mod tests {
         ];
         for (key, separator, section, want) in cases {
             let got = find(text, key, separator, *section);
-            let got: Vec<_> = got
-                .iter()
-                .map(|set| (set.line, set.value.as_str()))
-                .collect();
+            let got: Vec<_> = got.iter().map(|set| (set.line, set.value.as_str())).collect();
             assert_eq!(&got, want, "{key} {separator:?} {section:?}");
         }
     }

@@ -12,11 +12,7 @@ use crate::facts::Facts;
 
 #[derive(Clone)]
 enum Node {
-    File {
-        text: String,
-        mode: u32,
-        owner: String,
-    },
+    File { text: String, mode: u32, owner: String },
     Link(String),
 }
 
@@ -46,13 +42,11 @@ impl MemoryImage {
 
     pub(crate) fn file_with(&mut self, path: &str, text: &str, mode: u32, owner: &str) {
         let (text, owner) = (text.to_owned(), owner.to_owned());
-        self.nodes
-            .insert(path.to_owned(), Node::File { text, mode, owner });
+        self.nodes.insert(path.to_owned(), Node::File { text, mode, owner });
     }
 
     pub(crate) fn link(&mut self, path: &str, target: &str) {
-        self.nodes
-            .insert(path.to_owned(), Node::Link(target.to_owned()));
+        self.nodes.insert(path.to_owned(), Node::Link(target.to_owned()));
     }
 
     pub(crate) fn remove(&mut self, path: &str) {
@@ -78,11 +72,7 @@ impl MemoryImage {
 
 impl Files for MemoryImage {
     fn stat(&self, path: &str, follow: bool) -> Answer<Option<FileStat>> {
-        let path = if follow {
-            self.resolve(path)
-        } else {
-            path.to_owned()
-        };
+        let path = if follow { self.resolve(path) } else { path.to_owned() };
         let stat = |kind: &str, mode, owner: &str, size, link: Option<&String>| FileStat {
             kind: kind.to_owned(),
             mode,
@@ -96,9 +86,7 @@ impl Files for MemoryImage {
                 Some(stat("file", *mode, owner, text.len() as u64, None))
             }
             Some(Node::Link(target)) => Some(stat("symlink", 0o777, "root", 0, Some(target))),
-            None => self
-                .list(&path)?
-                .map(|_| stat("directory", 0o755, "root", 0, None)),
+            None => self.list(&path)?.map(|_| stat("directory", 0o755, "root", 0, None)),
         })
     }
 
@@ -164,9 +152,6 @@ impl Target for MemoryImage {
     fn provenance(&self, resource: &Resource, evidence: Option<&str>) -> Option<Provenance> {
         let path = crate::blamed_path(resource, evidence)?;
         self.nodes.get(path)?;
-        Some(Provenance {
-            layer: format!("layer of {path}"),
-            origin: None,
-        })
+        Some(Provenance { layer: format!("layer of {path}"), origin: None })
     }
 }

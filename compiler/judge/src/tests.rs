@@ -16,12 +16,7 @@ fn origin() -> Origin {
 }
 
 fn expect(property: P, operator: Operator) -> Expectation {
-    Expectation {
-        property,
-        negated: false,
-        operator,
-        origin: origin(),
-    }
+    Expectation { property, negated: false, operator, origin: origin() }
 }
 
 fn not(mut expected: Expectation) -> Expectation {
@@ -51,28 +46,16 @@ fn matches(property: P, regex: &str) -> Expectation {
 
 fn set(key: &str, value: &str) -> Expectation {
     let (values, separator) = (vec![text(value)], "=".to_owned());
-    let operator = Operator::Setting {
-        key: key.to_owned(),
-        values,
-        separator,
-        section: None,
-    };
+    let operator = Operator::Setting { key: key.to_owned(), values, separator, section: None };
     expect(P::Setting, operator)
 }
 
 fn check(resource: Resource, expectations: Vec<Expectation>) -> Check {
-    Check::Resource {
-        resource,
-        expectations,
-        origin: origin(),
-    }
+    Check::Resource { resource, expectations, origin: origin() }
 }
 
 fn any_of(checks: Vec<Check>) -> Check {
-    Check::AnyOf {
-        checks,
-        origin: origin(),
-    }
+    Check::AnyOf { checks, origin: origin() }
 }
 
 fn control(checks: Vec<Check>) -> Control {
@@ -92,46 +75,31 @@ fn control(checks: Vec<Check>) -> Control {
 }
 
 fn file(path: &str) -> Resource {
-    Resource::File {
-        path: path.to_owned(),
-    }
+    Resource::File { path: path.to_owned() }
 }
 
 fn package(name: &str) -> Resource {
-    Resource::Package {
-        name: name.to_owned(),
-    }
+    Resource::Package { name: name.to_owned() }
 }
 
 fn user(name: &str) -> Resource {
-    Resource::User {
-        name: name.to_owned(),
-    }
+    Resource::User { name: name.to_owned() }
 }
 
 fn group(name: &str) -> Resource {
-    Resource::Group {
-        name: name.to_owned(),
-    }
+    Resource::Group { name: name.to_owned() }
 }
 
 fn service(name: &str) -> Resource {
-    Resource::Service {
-        name: name.to_owned(),
-    }
+    Resource::Service { name: name.to_owned() }
 }
 
 fn parameter(name: &str) -> Resource {
-    Resource::KernelParameter {
-        name: name.to_owned(),
-    }
+    Resource::KernelParameter { name: name.to_owned() }
 }
 
 fn command(line: &str) -> Resource {
-    Resource::Command {
-        line: line.to_owned(),
-        timeout: 1,
-    }
+    Resource::Command { line: line.to_owned(), timeout: 1 }
 }
 
 fn image() -> MemoryImage {
@@ -145,28 +113,16 @@ fn image() -> MemoryImage {
     image.file("/etc/empty", "");
     image.link("/etc/link", "app.conf");
     image.link("/etc/dangling", "nowhere");
-    image.file(
-        "/etc/passwd",
-        "root:x:0:0::/root:/bin/bash\nann:x:2001:2000::/home/ann:/bin/zsh\n",
-    );
-    image.file(
-        "/etc/group",
-        "root:x:0:\nhpc:x:2000:\nsudo:x:27:ann\nadm:x:4:ann\n",
-    );
+    image.file("/etc/passwd", "root:x:0:0::/root:/bin/bash\nann:x:2001:2000::/home/ann:/bin/zsh\n");
+    image.file("/etc/group", "root:x:0:\nhpc:x:2000:\nsudo:x:27:ann\nadm:x:4:ann\n");
     image.file(
         "/var/lib/dpkg/status",
         "Package: munge\nStatus: install ok installed\nVersion: 0.5.15-2\n",
     );
     image.file("/usr/lib/systemd/system/munge.service", "[Unit]");
-    image.link(
-        "/etc/systemd/system/multi-user.target.wants/munge.service",
-        "/usr/lib/x",
-    );
+    image.link("/etc/systemd/system/multi-user.target.wants/munge.service", "/usr/lib/x");
     image.file("/usr/lib/systemd/system/cron.service", "[Unit]");
-    image.file(
-        "/etc/sysctl.d/10.conf",
-        "net.ipv4.ip_forward = 0\nnet.ipv4.tcp_rmem = 4\t8 16\n",
-    );
+    image.file("/etc/sysctl.d/10.conf", "net.ipv4.ip_forward = 0\nnet.ipv4.tcp_rmem = 4\t8 16\n");
     image
 }
 
@@ -207,22 +163,14 @@ fn files() {
             (app(), eq(P::Mode, "999"), Error),
             (app(), expect(P::Mode, Operator::Max(text("0644"))), Passed),
             (app(), expect(P::Mode, Operator::Max(text("0604"))), Failed),
-            (
-                file("/no"),
-                expect(P::Mode, Operator::Max(text("0777"))),
-                Failed,
-            ),
+            (file("/no"), expect(P::Mode, Operator::Max(text("0777"))), Failed),
             (app(), expect(P::Mode, Operator::Min(text("0600"))), Passed),
             (app(), expect(P::Mode, Operator::Min(text("0604"))), Failed),
             (app(), eq(P::Owner, "app"), Passed),
             (app(), eq(P::Group, "app"), Failed),
             (app(), expect(P::Size, Operator::Above(number(10))), Passed),
             (app(), expect(P::Size, Operator::Below(number(10))), Failed),
-            (
-                file("/etc/empty"),
-                expect(P::Size, Operator::OneOf(vec![number(0)])),
-                Passed,
-            ),
+            (file("/etc/empty"), expect(P::Size, Operator::OneOf(vec![number(0)])), Passed),
             (app(), includes(P::Content, "key = 1"), Passed),
             (app(), includes(P::Content, "key = 2"), Failed),
             (app(), not(includes(P::Content, "key = 2")), Passed),
@@ -246,10 +194,7 @@ fn files() {
 fn packages_accounts_units_parameters() {
     let min = |property, value: Scalar| expect(property, Operator::Min(value));
     let number = |property, value| expect(property, Operator::OneOf(vec![Scalar::Integer(value)]));
-    let one_of = expect(
-        P::Value,
-        Operator::OneOf(vec![Scalar::Integer(1), Scalar::Integer(0)]),
-    );
+    let one_of = expect(P::Value, Operator::OneOf(vec![Scalar::Integer(1), Scalar::Integer(0)]));
     assert_cases(
         &image(),
         vec![
@@ -277,27 +222,11 @@ fn packages_accounts_units_parameters() {
             (service("cron"), is(P::Enabled), Failed),
             (service("cron"), not(is(P::Enabled)), Passed),
             (service("munge"), is(P::Running), NotKnownHere),
-            (
-                parameter("net.ipv4.ip_forward"),
-                number(P::Value, 0),
-                Passed,
-            ),
+            (parameter("net.ipv4.ip_forward"), number(P::Value, 0), Passed),
             (parameter("net/ipv4/ip_forward"), one_of, Passed),
-            (
-                parameter("net.ipv4.ip_forward"),
-                min(P::Value, Scalar::Integer(1)),
-                Failed,
-            ),
-            (
-                parameter("net.ipv4.tcp_rmem"),
-                eq(P::Value, "4 8 16"),
-                Passed,
-            ),
-            (
-                parameter("net.ipv4.tcp_rmem"),
-                min(P::Value, Scalar::Integer(1)),
-                Error,
-            ),
+            (parameter("net.ipv4.ip_forward"), min(P::Value, Scalar::Integer(1)), Failed),
+            (parameter("net.ipv4.tcp_rmem"), eq(P::Value, "4 8 16"), Passed),
+            (parameter("net.ipv4.tcp_rmem"), min(P::Value, Scalar::Integer(1)), Error),
             (parameter("vm.swappiness"), number(P::Value, 60), Failed),
             (command("gpus"), number(P::ExitStatus, 0), NotKnownHere),
         ],
@@ -321,10 +250,7 @@ fn commands_run_once() {
     let hangs = vec![check(command("hang"), vec![eq(P::Stdout, "")])];
     let verdict = judge(&control(hangs), &target);
     assert_eq!(verdict.status, Error);
-    assert_eq!(
-        verdict.results[0].message.as_deref(),
-        Some("it took longer than 1 s")
-    );
+    assert_eq!(verdict.results[0].message.as_deref(), Some("it took longer than 1 s"));
 }
 
 #[test]
@@ -342,11 +268,7 @@ fn a_pass_that_rests_on_absence_is_marked() {
     for (resource, expected, vacuous) in cases {
         let name = crate::describe(&resource, &expected);
         let verdict = judge(&control(vec![check(resource, vec![expected])]), &image());
-        assert_eq!(
-            (verdict.status, verdict.vacuous()),
-            (Passed, vacuous),
-            "{name}"
-        );
+        assert_eq!((verdict.status, verdict.vacuous()), (Passed, vacuous), "{name}");
     }
 }
 
@@ -374,71 +296,17 @@ fn choices() -> Vec<Choice> {
     let any = |checks| vec![any_of(checks)];
     vec![
         ("all", vec![], vec![pass(), pass()], Passed, 2),
-        (
-            "one fails",
-            vec![],
-            vec![pass(), fail(), unknown()],
-            Failed,
-            3,
-        ),
-        (
-            "one unknown",
-            vec![],
-            vec![pass(), unknown()],
-            NotKnownHere,
-            2,
-        ),
-        (
-            "an error is graver",
-            vec![],
-            vec![broken(), fail()],
-            Error,
-            2,
-        ),
+        ("one fails", vec![], vec![pass(), fail(), unknown()], Failed, 3),
+        ("one unknown", vec![], vec![pass(), unknown()], NotKnownHere, 2),
+        ("an error is graver", vec![], vec![broken(), fail()], Error, 2),
         ("asks nothing", vec![], vec![], Error, 1),
-        (
-            "one of them",
-            vec![],
-            any(vec![fail(), pass(), unknown()]),
-            Passed,
-            1,
-        ),
-        (
-            "half is not whole",
-            vec![],
-            any(vec![fail(), half()]),
-            Failed,
-            3,
-        ),
-        (
-            "may hold",
-            vec![],
-            any(vec![fail(), broken(), unknown()]),
-            NotKnownHere,
-            3,
-        ),
-        (
-            "could not be asked",
-            vec![],
-            any(vec![fail(), broken()]),
-            Error,
-            2,
-        ),
+        ("one of them", vec![], any(vec![fail(), pass(), unknown()]), Passed, 1),
+        ("half is not whole", vec![], any(vec![fail(), half()]), Failed, 3),
+        ("may hold", vec![], any(vec![fail(), broken(), unknown()]), NotKnownHere, 3),
+        ("could not be asked", vec![], any(vec![fail(), broken()]), Error, 2),
         ("condition holds", vec![pass()], vec![fail()], Failed, 1),
-        (
-            "condition fails",
-            vec![pass(), fail()],
-            vec![fail()],
-            Skipped,
-            2,
-        ),
-        (
-            "condition unknown",
-            vec![unknown()],
-            vec![fail()],
-            NotKnownHere,
-            1,
-        ),
+        ("condition fails", vec![pass(), fail()], vec![fail()], Skipped, 2),
+        ("condition unknown", vec![unknown()], vec![fail()], NotKnownHere, 1),
         ("condition broken", vec![broken()], vec![pass()], Error, 1),
     ]
 }
@@ -449,11 +317,7 @@ fn choices_and_conditions() {
         let mut control = control(checks);
         control.only_if = only_if;
         let verdict = judge(&control, &image());
-        assert_eq!(
-            (verdict.status, verdict.results.len()),
-            (status, results),
-            "{name}"
-        );
+        assert_eq!((verdict.status, verdict.results.len()), (status, results), "{name}");
     }
 }
 
@@ -521,10 +385,7 @@ fn seed_controls() -> Vec<Control> {
         with(
             "beegfs-4",
             "/etc/beegfs/beegfs-client.conf",
-            vec![
-                set("sysMgmtdHost", "10.225.144.131"),
-                includes(P::Content, "connUseRDMA = true"),
-            ],
+            vec![set("sysMgmtdHost", "10.225.144.131"), includes(P::Content, "connUseRDMA = true")],
         ),
         with(
             "beegfs-5",
@@ -534,11 +395,7 @@ fn seed_controls() -> Vec<Control> {
                 "/beegfs/pl-active /etc/beegfs/beegfs-client.conf beegfs rw",
             )],
         ),
-        with(
-            "beegfs-6",
-            "/etc/systemd/system/beegfs-helperd.service",
-            vec![],
-        ),
+        with("beegfs-6", "/etc/systemd/system/beegfs-helperd.service", vec![]),
     ]
 }
 
@@ -569,11 +426,7 @@ fn every_mutation_of_a_seed_control_is_found() {
         ("missing", |image, path, _| image.remove(path)),
     ];
     for control in seed_controls() {
-        let Check::Resource {
-            resource: Resource::File { path },
-            ..
-        } = &control.checks[0]
-        else {
+        let Check::Resource { resource: Resource::File { path }, .. } = &control.checks[0] else {
             panic!("a file");
         };
         let whole = seed_image();
@@ -586,12 +439,7 @@ fn every_mutation_of_a_seed_control_is_found() {
             }
             let mut broken = seed_image();
             mutate(&mut broken, path, &text);
-            assert_eq!(
-                judge(&control, &broken).status,
-                Failed,
-                "{} {name}",
-                control.id
-            );
+            assert_eq!(judge(&control, &broken).status, Failed, "{} {name}", control.id);
         }
     }
 }
@@ -616,21 +464,9 @@ fn a_record_holds_as_long_as_the_answers_do() {
     assert_eq!(serde_json::from_str::<crate::Record>(&json).unwrap(), first);
     let changes: [Change; 4] = [
         ("another path", |image| image.file("/etc/other", "x"), true),
-        (
-            "content",
-            |image| image.file_with("/etc/app.conf", "key=2", 0o640, "app"),
-            false,
-        ),
-        (
-            "an absent path appears",
-            |image| image.file("/etc/absent", ""),
-            false,
-        ),
-        (
-            "package gone",
-            |image| image.file("/var/lib/dpkg/status", ""),
-            false,
-        ),
+        ("content", |image| image.file_with("/etc/app.conf", "key=2", 0o640, "app"), false),
+        ("an absent path appears", |image| image.file("/etc/absent", ""), false),
+        ("package gone", |image| image.file("/var/lib/dpkg/status", ""), false),
     ];
     for (name, change, holds) in changes {
         let mut other = self::image();
@@ -644,10 +480,7 @@ fn a_record_holds_as_long_as_the_answers_do() {
 fn what_a_program_printed_is_asked_again() {
     let target = image().container();
     let recording = Recording::new(&target);
-    judge(
-        &control(vec![check(command("x"), vec![eq(P::Stdout, "")])]),
-        &recording,
-    );
+    judge(&control(vec![check(command("x"), vec![eq(P::Stdout, "")])]), &recording);
     let record = recording.finish();
     assert!(record.asks_programs() && !record.still_holds(&target));
 }
@@ -659,26 +492,10 @@ fn the_cheapest_level_is_chosen() {
         (vec![tree()], None, Level::Tree),
         (vec![tree()], Some(Level::Spec), Level::Tree),
         (vec![tree()], Some(Level::Container), Level::Container),
-        (
-            vec![tree(), check(command("x"), vec![])],
-            None,
-            Level::Container,
-        ),
-        (
-            vec![check(service("x"), vec![is(P::Enabled)])],
-            None,
-            Level::Tree,
-        ),
-        (
-            vec![any_of(vec![check(service("x"), vec![is(P::Running)])])],
-            None,
-            Level::Booted,
-        ),
-        (
-            vec![check(service("x"), vec![is(P::Running)])],
-            Some(Level::Tree),
-            Level::Booted,
-        ),
+        (vec![tree(), check(command("x"), vec![])], None, Level::Container),
+        (vec![check(service("x"), vec![is(P::Enabled)])], None, Level::Tree),
+        (vec![any_of(vec![check(service("x"), vec![is(P::Running)])])], None, Level::Booted),
+        (vec![check(service("x"), vec![is(P::Running)])], Some(Level::Tree), Level::Booted),
     ];
     for (checks, stated, want) in cases {
         let mut control = control(checks);
@@ -700,8 +517,5 @@ fn a_stored_verdict_takes_the_places_of_today() {
         expectations[0].origin = moved.clone();
     }
     relocate(&mut verdict, &control);
-    assert_eq!(
-        (&verdict.origin, &verdict.results[0].origin),
-        (&moved, &moved)
-    );
+    assert_eq!((&verdict.origin, &verdict.results[0].origin), (&moved, &moved));
 }

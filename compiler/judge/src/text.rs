@@ -7,19 +7,10 @@ pub fn describe(resource: &Resource, expected: &Expectation) -> String {
 }
 
 fn demand(expected: &Expectation) -> String {
-    let Expectation {
-        property,
-        negated,
-        operator,
-        origin: _,
-    } = expected;
+    let Expectation { property, negated, operator, origin: _ } = expected;
     let not = if *negated { "not " } else { "" };
     let does_not = |verb: &str, plain: &str| {
-        if *negated {
-            format!("does not {plain}")
-        } else {
-            verb.to_owned()
-        }
+        if *negated { format!("does not {plain}") } else { verb.to_owned() }
     };
     match operator {
         Operator::IsTrue if *property == Property::Exists => does_not("exists", "exist"),
@@ -29,48 +20,25 @@ fn demand(expected: &Expectation) -> String {
             values => format!("{property} is {not}one of {}", literals(values)),
         },
         Operator::Includes(value) => {
-            format!(
-                "{property} {} {}",
-                does_not("includes", "include"),
-                literal(value)
-            )
+            format!("{property} {} {}", does_not("includes", "include"), literal(value))
         }
         Operator::Matches(regex) => {
             format!("{property} {} /{regex}/", does_not("matches", "match"))
         }
         Operator::Min(value) if *property == Property::Mode => {
-            format!(
-                "{property} {} all of {}",
-                does_not("has", "have"),
-                literal(value)
-            )
+            format!("{property} {} all of {}", does_not("has", "have"), literal(value))
         }
         Operator::Max(value) if *property == Property::Mode => {
-            format!(
-                "{property} {} within {}",
-                does_not("stays", "stay"),
-                literal(value)
-            )
+            format!("{property} {} within {}", does_not("stays", "stay"), literal(value))
         }
         Operator::Min(value) => format!("{property} is {not}at least {}", literal(value)),
         Operator::Max(value) => format!("{property} is {not}at most {}", literal(value)),
         Operator::Above(value) => format!("{property} is {not}above {}", literal(value)),
         Operator::Below(value) => format!("{property} is {not}below {}", literal(value)),
-        Operator::Setting {
-            key,
-            values,
-            separator: _,
-            section,
-        } => {
-            let section = section
-                .as_ref()
-                .map(|name| format!("[{name}] "))
-                .unwrap_or_default();
+        Operator::Setting { key, values, separator: _, section } => {
+            let section = section.as_ref().map(|name| format!("[{name}] ")).unwrap_or_default();
             let choice = if values.len() > 1 { "one of " } else { "" };
-            format!(
-                "setting {section}\"{key}\" is {not}{choice}{}",
-                literals(values)
-            )
+            format!("setting {section}\"{key}\" is {not}{choice}{}", literals(values))
         }
     }
 }

@@ -90,11 +90,7 @@ mod tests {
         ];
         for (left, right, want) in cases {
             assert_eq!(compare_versions(left, right), want, "{left} {right}");
-            assert_eq!(
-                compare_versions(right, left),
-                want.reverse(),
-                "{right} {left}"
-            );
+            assert_eq!(compare_versions(right, left), want.reverse(), "{right} {left}");
         }
     }
 }

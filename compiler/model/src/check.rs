@@ -328,9 +328,7 @@ impl Property {
 
     /// The property of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|property| property.name() == name)
+        Self::ALL.into_iter().find(|property| property.name() == name)
     }
 
     /// The type of its values.

@@ -2,9 +2,9 @@
 //! part of an action cannot be forgotten here.
 
 use crate::{
-    Action, Base, Change, ChangeKind, Changes, Content, DeclaredPath, ExpectFailed, KeyBuilder, Located, Mirror,
-    OutputSettings, Pack, PackageSources, Packages, Resolve, Run, SecretFile, SecretReference,
-    SecretSource, Secrets, SourceFile, Stamp, Verify,
+    Action, Base, Change, ChangeKind, Changes, Content, DeclaredPath, ExpectFailed, KeyBuilder,
+    Located, Mirror, OutputSettings, Pack, PackageSources, Packages, Resolve, Run, SecretFile,
+    SecretReference, SecretSource, Secrets, SourceFile, Stamp, Verify,
 };
 
 impl Action {

@@ -129,6 +129,8 @@ mod tests {
     fn paths_never_leave_the_image() {
         assert_eq!(ImagePath::new("/a//b/./c/"), ImagePath::new("a/b/c"));
         assert_eq!(ImagePath::new("a/../../etc"), None);
-        assert!(ImagePath::new("a").is_some_and(|a| !ImagePath::new("ab").unwrap().starts_with(&a)));
+        assert!(
+            ImagePath::new("a").is_some_and(|a| !ImagePath::new("ab").unwrap().starts_with(&a))
+        );
     }
 }

@@ -51,10 +51,8 @@ impl Tree {
                     continue;
                 }
                 EntryKind::Directory { opaque: false } => {
-                    let over_directory = self
-                        .entries
-                        .get(path)
-                        .is_some_and(|below| below.entry.kind.is_directory());
+                    let over_directory =
+                        self.entries.get(path).is_some_and(|below| below.entry.kind.is_directory());
                     if !over_directory {
                         self.clear_below(path);
                     }

@@ -66,9 +66,7 @@ impl Verdict {
 
     /// The results that make it fail or that could not be judged.
     pub fn findings(&self) -> impl Iterator<Item = &CheckResult> {
-        self.results
-            .iter()
-            .filter(|result| matches!(result.status, Status::Failed | Status::Error))
+        self.results.iter().filter(|result| matches!(result.status, Status::Failed | Status::Error))
     }
 
     /// True when packing must not go on.

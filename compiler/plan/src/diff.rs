@@ -105,10 +105,8 @@ fn steps<'a>(plan: &'a Plan, image: &Image) -> Vec<&'a Node> {
     let mut ids: BTreeSet<NodeId> = image.layers.iter().chain(&image.verdicts).copied().collect();
     ids.extend(image.pack);
     // Package lists are steps of their own, and inputs of layers.
-    let lists: Vec<_> = ids
-        .iter()
-        .filter_map(|id| plan.input(*id, forge_model::EdgeRole::List))
-        .collect();
+    let lists: Vec<_> =
+        ids.iter().filter_map(|id| plan.input(*id, forge_model::EdgeRole::List)).collect();
     ids.extend(lists);
     ids.iter().map(|id| plan.node(*id)).collect()
 }

@@ -71,17 +71,7 @@ impl PartChanges {
             ItemKind::Group { name, gid, system, early } => {
                 (ChangeKind::Group { name, gid, system }, early)
             }
-            ItemKind::User {
-                name,
-                uid,
-                group,
-                groups,
-                home,
-                shell,
-                comment,
-                system,
-                early,
-            } => {
+            ItemKind::User { name, uid, group, groups, home, shell, comment, system, early } => {
                 (ChangeKind::User { name, uid, group, groups, home, shell, comment, system }, early)
             }
             _ => return,
@@ -93,7 +83,8 @@ impl PartChanges {
     fn add_setting(&mut self, item: &Item) {
         match &item.kind {
             ItemKind::Sysctl { name, value } => {
-                let path = literal_path(&format!("etc/sysctl.d/80-{}.conf", name.replace('/', ".")));
+                let path =
+                    literal_path(&format!("etc/sysctl.d/80-{}.conf", name.replace('/', ".")));
                 let text = Content::Text(format!("{name} = {value}\n"));
                 self.files.push(change(&item.origin, root_file(path, text)));
             }

@@ -8,12 +8,12 @@
 
 use std::collections::BTreeMap;
 
-use forge_model::{
-    Action, Base, Changes, DeclaredPath, EdgeRole, Image, ImagePath, Level, Located, NodeId, Origin, Pack,
-    PackageSources, Packages, Plan, Resolve, Run, SecretFile, SecretReference, Secrets, Stamp,
-    Verdict, Verify,
-};
 use forge_diag::{Diagnostic, SourceMap, codes};
+use forge_model::{
+    Action, Base, Changes, DeclaredPath, EdgeRole, Image, ImagePath, Level, Located, NodeId,
+    Origin, Pack, PackageSources, Packages, Plan, Resolve, Run, SecretFile, SecretReference,
+    Secrets, Stamp, Verdict, Verify,
+};
 use forge_spec::{BaseKind, ItemKind, Part, ResolvedImage, ResolvedSpec};
 
 use crate::graph::{Graph, Handle};
@@ -218,7 +218,8 @@ impl<'a> ImageLowering<'a> {
         }
         let mut origins: Vec<_> = changes.iter().map(|change| change.origin.clone()).collect();
         origins.dedup();
-        let action = Action::Changes(Changes { changes: changes.to_vec(), protected: protected.to_vec() });
+        let action =
+            Action::Changes(Changes { changes: changes.to_vec(), protected: protected.to_vec() });
         self.push(format!("{}/{phase}", part.name), action, None, origins);
     }
 

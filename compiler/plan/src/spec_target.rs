@@ -24,9 +24,7 @@ use crate::items::PartChanges;
 pub fn judge_spec(image: &ResolvedImage, sources: &dyn Sources) -> Vec<Verdict> {
     let target = SpecTarget::new(image, sources);
     let controls = image.profiles.iter().flat_map(|profile| &profile.controls);
-    controls
-        .map(|control| forge_judge::judge(control, &target))
-        .collect()
+    controls.map(|control| forge_judge::judge(control, &target)).collect()
 }
 
 /// A phase's name, and a part's changes in it.
@@ -40,34 +38,15 @@ struct Declared<T> {
 
 impl<T> Declared<T> {
     fn evidence(&self) -> String {
-        self.made
-            .origin
-            .as_ref()
-            .map(Origin::to_string)
-            .unwrap_or_default()
+        self.made.origin.as_ref().map(Origin::to_string).unwrap_or_default()
     }
 }
 
 enum Path {
-    File {
-        content: Content,
-        mode: u32,
-        owner: String,
-        group: String,
-    },
-    Secret {
-        mode: u32,
-        owner: String,
-        group: String,
-    },
-    Directory {
-        mode: u32,
-        owner: String,
-        group: String,
-    },
-    Link {
-        target: String,
-    },
+    File { content: Content, mode: u32, owner: String, group: String },
+    Secret { mode: u32, owner: String, group: String },
+    Directory { mode: u32, owner: String, group: String },
+    Link { target: String },
     Removed,
 }
 
@@ -90,9 +69,7 @@ pub struct SpecTarget<'a> {
 
 impl std::fmt::Debug for SpecTarget<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SpecTarget")
-            .field("paths", &self.paths.keys())
-            .finish_non_exhaustive()
+        f.debug_struct("SpecTarget").field("paths", &self.paths.keys()).finish_non_exhaustive()
     }
 }
 
@@ -110,11 +87,8 @@ impl<'a> SpecTarget<'a> {
             facts: Facts::new(),
         };
         target.add_packages(image);
-        let parts: Vec<_> = image
-            .parts
-            .iter()
-            .map(|part| (part.name.as_str(), PartChanges::of(part)))
-            .collect();
+        let parts: Vec<_> =
+            image.parts.iter().map(|part| (part.name.as_str(), PartChanges::of(part))).collect();
         let phases: [Phase; 5] = [
             ("early-accounts", |changes| &changes.early_accounts),
             ("accounts", |changes| &changes.accounts),
@@ -136,29 +110,16 @@ impl<'a> SpecTarget<'a> {
 
     fn add_packages(&mut self, image: &ResolvedImage) {
         let mut add = |name: &str, layer: String, origin: &Origin| {
-            let made = Provenance {
-                layer,
-                origin: Some(origin.clone()),
-            };
-            self.packages
-                .entry(name.to_owned())
-                .or_insert(Declared { what: (), made });
+            let made = Provenance { layer, origin: Some(origin.clone()) };
+            self.packages.entry(name.to_owned()).or_insert(Declared { what: (), made });
         };
         if let BaseKind::Debian { include, .. } = &image.base.kind {
             for name in include {
-                add(
-                    &name.value,
-                    format!("base {}", image.base.name),
-                    &name.origin,
-                );
+                add(&name.value, format!("base {}", image.base.name), &name.origin);
             }
         }
         if let Some(kernel) = &image.kernel {
-            add(
-                &kernel.package.value,
-                "kernel".to_owned(),
-                &kernel.package.origin,
-            );
+            add(&kernel.package.value, "kernel".to_owned(), &kernel.package.origin);
         }
         for part in &image.parts {
             for name in part.packages.iter().flat_map(|node| &node.names) {
@@ -174,24 +135,11 @@ impl<'a> SpecTarget<'a> {
                 ItemKind::Run { name, .. } if item.overrides => {
                     self.overriding = Some(name.clone());
                 }
-                ItemKind::SecretFile {
-                    path,
-                    mode,
-                    owner,
-                    group,
-                    secret: _,
-                } => {
+                ItemKind::SecretFile { path, mode, owner, group, secret: _ } => {
                     let (owner, group) = (owner.clone(), group.clone());
-                    let what = Path::Secret {
-                        mode: *mode,
-                        owner,
-                        group,
-                    };
+                    let what = Path::Secret { mode: *mode, owner, group };
                     let origin = Some(item.origin.clone());
-                    let made = Provenance {
-                        layer: "secrets".to_owned(),
-                        origin,
-                    };
+                    let made = Provenance { layer: "secrets".to_owned(), origin };
                     self.paths.insert(path.clone(), Declared { what, made });
                 }
                 _ => {}
@@ -200,70 +148,27 @@ impl<'a> SpecTarget<'a> {
     }
 
     fn add_change(&mut self, change: &Change, layer: String) {
-        let made = Provenance {
-            layer,
-            origin: Some(change.origin.clone()),
-        };
+        let made = Provenance { layer, origin: Some(change.origin.clone()) };
         match change.what.clone() {
-            ChangeKind::File {
-                path,
-                content,
-                mode,
-                owner,
-                group,
-            } => {
+            ChangeKind::File { path, content, mode, owner, group } => {
                 self.note_unit_file(&path, &made);
-                self.add_path(
-                    path,
-                    Path::File {
-                        content,
-                        mode,
-                        owner,
-                        group,
-                    },
-                    made,
-                );
+                self.add_path(path, Path::File { content, mode, owner, group }, made);
             }
-            ChangeKind::Directory {
-                path,
-                mode,
-                owner,
-                group,
-            } => {
+            ChangeKind::Directory { path, mode, owner, group } => {
                 self.add_path(path, Path::Directory { mode, owner, group }, made);
             }
             ChangeKind::Link { path, target } => self.add_path(path, Path::Link { target }, made),
             ChangeKind::Remove { pattern } => self.remove(&pattern, &made),
-            ChangeKind::Group {
-                name,
-                gid,
-                system: _,
-            } => {
+            ChangeKind::Group { name, gid, system: _ } => {
                 let evidence = change.origin.to_string();
                 let what = GroupRecord { gid, evidence };
                 self.groups.insert(name, Declared { what, made });
             }
-            ChangeKind::User {
-                name,
-                uid,
-                group,
-                groups,
-                home,
-                shell,
-                comment: _,
-                system: _,
-            } => {
+            ChangeKind::User { name, uid, group, groups, home, shell, comment: _, system: _ } => {
                 // What is not said is the image's own choice.
                 let groups = (!groups.is_empty()).then_some(groups);
                 let evidence = change.origin.to_string();
-                let what = Account {
-                    uid,
-                    group,
-                    groups,
-                    home,
-                    shell,
-                    evidence,
-                };
+                let what = Account { uid, group, groups, home, shell, evidence };
                 self.users.insert(name, Declared { what, made });
             }
             ChangeKind::Enable { unit } => self.unit(unit, made, |state| {
@@ -284,11 +189,7 @@ impl<'a> SpecTarget<'a> {
     }
 
     fn unit(&mut self, unit: String, made: Provenance, change: impl FnOnce(&mut UnitState)) {
-        let known = self
-            .units
-            .remove(&unit)
-            .map(|known| known.what)
-            .unwrap_or_default();
+        let known = self.units.remove(&unit).map(|known| known.what).unwrap_or_default();
         let mut declared = Declared { what: known, made };
         change(&mut declared.what);
         declared.what.evidence = Some(declared.evidence());
@@ -307,10 +208,7 @@ impl<'a> SpecTarget<'a> {
     fn remove(&mut self, pattern: &str, made: &Provenance) {
         for (path, declared) in &mut self.paths {
             if removes(pattern, path) {
-                *declared = Declared {
-                    what: Path::Removed,
-                    made: made.clone(),
-                };
+                *declared = Declared { what: Path::Removed, made: made.clone() };
             }
         }
         if let Some(path) = ImagePath::new(pattern).filter(|_| !pattern.contains(['*', '?'])) {
@@ -320,9 +218,9 @@ impl<'a> SpecTarget<'a> {
 
     fn check_overriding(&self) -> Answer<()> {
         match &self.overriding {
-            Some(step) => unknown(format!(
-                "the step `{step}` may override anything that the spec says"
-            )),
+            Some(step) => {
+                unknown(format!("the step `{step}` may override anything that the spec says"))
+            }
             None => Ok(()),
         }
     }
@@ -357,11 +255,7 @@ fn unknown<T>(why: String) -> Answer<T> {
 
 impl Files for SpecTarget<'_> {
     fn stat(&self, path: &str, follow: bool) -> Answer<Option<FileStat>> {
-        let declared = if follow {
-            self.followed(path)?
-        } else {
-            self.path(path)?
-        };
+        let declared = if follow { self.followed(path)? } else { self.path(path)? };
         let stat = |kind: &str, mode: u32, owner: &str, group: &str, size: Option<u64>| FileStat {
             kind: kind.to_owned(),
             mode,
@@ -371,12 +265,9 @@ impl Files for SpecTarget<'_> {
             link: None,
         };
         Ok(Some(match &declared.what {
-            Path::File {
-                content,
-                mode,
-                owner,
-                group,
-            } => stat("file", *mode, owner, group, Some(content.size())),
+            Path::File { content, mode, owner, group } => {
+                stat("file", *mode, owner, group, Some(content.size()))
+            }
             Path::Secret { mode, owner, group } => stat("file", *mode, owner, group, None),
             Path::Directory { mode, owner, group } => stat("directory", *mode, owner, group, None),
             Path::Link { target } => FileStat {
@@ -389,14 +280,8 @@ impl Files for SpecTarget<'_> {
 
     fn read(&self, path: &str) -> Answer<Option<Vec<u8>>> {
         match &self.followed(path)?.what {
-            Path::File {
-                content: Content::Text(text),
-                ..
-            } => Ok(Some(text.clone().into_bytes())),
-            Path::File {
-                content: Content::Source(file),
-                ..
-            } => self
+            Path::File { content: Content::Text(text), .. } => Ok(Some(text.clone().into_bytes())),
+            Path::File { content: Content::Source(file), .. } => self
                 .sources
                 .read(&file.path)
                 .map(|bytes| Some(bytes.to_vec()))
@@ -429,11 +314,7 @@ impl Files for DeclaredFiles<'_> {
         let directory = ImagePath::new(path);
         let here = |path: &&ImagePath| path.parent() == directory;
         let names = self.0.paths.keys().filter(here);
-        Ok(Some(
-            names
-                .map(|path| String::from_utf8_lossy(path.file_name()).into_owned())
-                .collect(),
-        ))
+        Ok(Some(names.map(|path| String::from_utf8_lossy(path.file_name()).into_owned()).collect()))
     }
 }
 
@@ -452,10 +333,7 @@ impl Target for SpecTarget<'_> {
     fn package(&self, name: &str) -> Answer<Option<InstalledPackage>> {
         self.check_overriding()?;
         match self.packages.get(name) {
-            Some(found) => Ok(Some(InstalledPackage {
-                version: None,
-                evidence: found.evidence(),
-            })),
+            Some(found) => Ok(Some(InstalledPackage { version: None, evidence: found.evidence() })),
             None => unknown(format!("another package may bring `{name}`")),
         }
     }
@@ -498,11 +376,9 @@ impl Target for SpecTarget<'_> {
 
     fn provenance(&self, resource: &Resource, evidence: Option<&str>) -> Option<Provenance> {
         let made = match resource {
-            Resource::File { path } => self
-                .followed(path)
-                .or_else(|_| self.path(path))
-                .ok()?
-                .made(),
+            Resource::File { path } => {
+                self.followed(path).or_else(|_| self.path(path)).ok()?.made()
+            }
             Resource::KernelParameter { .. } => {
                 let path = forge_judge::blamed_path(resource, evidence)?;
                 self.path(path).ok()?.made()
@@ -510,11 +386,9 @@ impl Target for SpecTarget<'_> {
             Resource::Package { name } => self.packages.get(name)?.made(),
             Resource::User { name } => self.users.get(name)?.made(),
             Resource::Group { name } => self.groups.get(name)?.made(),
-            Resource::Service { name } => self
-                .units
-                .get(name)
-                .or_else(|| self.units.get(&format!("{name}.service")))?
-                .made(),
+            Resource::Service { name } => {
+                self.units.get(name).or_else(|| self.units.get(&format!("{name}.service")))?.made()
+            }
             Resource::Command { .. } => return None,
         };
         Some(made.clone())

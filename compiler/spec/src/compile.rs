@@ -46,15 +46,9 @@ pub fn compile(sources: &dyn Sources) -> Compiled {
         // What an unreadable file declares is not undefined.
         diagnostics.retain(|found| found.code != codes::SPEC_UNDEFINED);
     }
-    let failed = diagnostics
-        .iter()
-        .any(|found| found.severity == Severity::Error);
+    let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let spec = (!failed).then_some(ResolvedSpec { images });
-    Compiled {
-        spec,
-        diagnostics,
-        source_map: map,
-    }
+    Compiled { spec, diagnostics, source_map: map }
 }
 
 /// All spec files as nodes, and whether every file could be read.
@@ -75,10 +69,8 @@ fn load(sources: &dyn Sources, map: &mut SourceMap, sink: &mut Sink) -> (Vec<Vec
                 .help("run forge in the root of a project, or begin one with an empty `forge.kdl`"),
         );
     }
-    let files: Vec<Option<FileId>> = entries
-        .iter()
-        .map(|entry| load_file(sources, entry, map, sink))
-        .collect();
+    let files: Vec<Option<FileId>> =
+        entries.iter().map(|entry| load_file(sources, entry, map, sink)).collect();
     let parsed = parse(&files, map, sink);
     let complete = parsed.iter().all(Option::is_some);
     (parsed.into_iter().flatten().collect(), complete)
@@ -89,11 +81,8 @@ fn load(sources: &dyn Sources, map: &mut SourceMap, sink: &mut Sink) -> (Vec<Vec
 fn parse(files: &[Option<FileId>], map: &SourceMap, sink: &mut Sink) -> Vec<Option<Vec<Node>>> {
     /// More threads than this only wait for the largest file.
     const MOST: usize = 8;
-    let mut order: Vec<(usize, FileId)> = files
-        .iter()
-        .enumerate()
-        .filter_map(|(index, file)| Some((index, (*file)?)))
-        .collect();
+    let mut order: Vec<(usize, FileId)> =
+        files.iter().enumerate().filter_map(|(index, file)| Some((index, (*file)?))).collect();
     // The largest first, so that none of them is begun last.
     order.sort_by_key(|(_, file)| std::cmp::Reverse(map.text(*file).len()));
     let next = AtomicUsize::new(0);
@@ -138,10 +127,7 @@ fn load_file(
     match sources.read(&entry.path) {
         Ok(bytes) => forge_syntax::load(&entry.path, &bytes, map, sink),
         Err(error) => {
-            sink.push(Diagnostic::error(
-                codes::SPEC_SOURCE,
-                format!("`{}`: {error}", entry.path),
-            ));
+            sink.push(Diagnostic::error(codes::SPEC_SOURCE, format!("`{}`: {error}", entry.path)));
             None
         }
     }

@@ -130,15 +130,10 @@ impl Context<'_> {
         while let Some(found) = source.get(at..).and_then(|rest| rest.find("${")) {
             let start = at + found;
             at = start + 2;
-            if source
-                .get(..start)
-                .is_some_and(|before| before.ends_with('$'))
-            {
+            if source.get(..start).is_some_and(|before| before.ends_with('$')) {
                 continue;
             }
-            let here = source
-                .get(start..)
-                .is_some_and(|rest| rest.starts_with(written));
+            let here = source.get(start..).is_some_and(|rest| rest.starts_with(written));
             if here && seen >= index {
                 return span.slice(start, start + written.len());
             }
@@ -178,11 +173,8 @@ impl Context<'_> {
     pub(crate) fn image_path(&mut self, text: &Spanned<Text>) -> Option<ImagePath> {
         let value = self.text(text)?;
         let found = |label: &str| {
-            Diagnostic::error(
-                codes::SPEC_PATH,
-                format!("`{value}` is no path of an image"),
-            )
-            .at(text.span, label)
+            Diagnostic::error(codes::SPEC_PATH, format!("`{value}` is no path of an image"))
+                .at(text.span, label)
         };
         if !value.starts_with('/') {
             let help = format!("write \"/{value}\"");
@@ -213,11 +205,8 @@ impl Context<'_> {
                 "this leaves the project"
             };
             self.report(
-                Diagnostic::error(
-                    codes::SPEC_PATH,
-                    format!("`{value}` is no path of the project"),
-                )
-                .at(text.span, why),
+                Diagnostic::error(codes::SPEC_PATH, format!("`{value}` is no path of the project"))
+                    .at(text.span, why),
             );
         }
         path
@@ -245,10 +234,7 @@ impl Context<'_> {
                 executable: stat.executable,
             })
         };
-        self.files
-            .entry(path.to_owned())
-            .or_insert_with(made)
-            .clone()
+        self.files.entry(path.to_owned()).or_insert_with(made).clone()
     }
 
     /// That a file of the project cannot be used, with the file that may be meant.
@@ -262,11 +248,8 @@ impl Context<'_> {
         if *error == SourceError::NotFound {
             let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
             let near = self.sources.list(directory).unwrap_or_default();
-            let names: Vec<&str> = near
-                .iter()
-                .map(|entry| entry.path.as_str())
-                .filter(|name| *name != path)
-                .collect();
+            let names: Vec<&str> =
+                near.iter().map(|entry| entry.path.as_str()).filter(|name| *name != path).collect();
             help = forge_syntax::closest(path, names).map(|name| format!("did you mean `{name}`?"));
         }
         self.report(

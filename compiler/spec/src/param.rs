@@ -11,29 +11,16 @@ pub(crate) const KIND: NodeKind = NodeKind {
     name: "param",
     doc: "A parameter of a role or a profile. Its value comes from the node that uses the role, \
           from the image's `set`, from the `set` of the image named by `from`, or is the default.",
-    args: &[Field::required(
-        "name",
-        "name",
-        "how texts, conditions and templates call it",
-    )],
+    args: &[Field::required("name", "name", "how texts, conditions and templates call it")],
     props: &[
         Field::required(
             "type",
             "`string`, `name`, `int`, `bool`, `enum`, `list`, `ip` or `path`",
             "what values it takes; a `name` has no blanks, a `path` is absolute",
         ),
-        Field::optional(
-            "default",
-            "a value of the type",
-            "the value when nothing gives one",
-        ),
+        Field::optional("default", "a value of the type", "the value when nothing gives one"),
         Field::optional("doc", "text", "what it is for"),
-        Field::default(
-            "of",
-            "a type",
-            "\"string\"",
-            "the type of a list's elements",
-        ),
+        Field::default("of", "a type", "\"string\"", "the type of a list's elements"),
         Field::optional("min", "whole number", "the least `int`"),
         Field::optional("max", "whole number", "the greatest `int`"),
     ],
@@ -68,9 +55,7 @@ pub(crate) struct ParamDecl {
     pub(crate) default: Option<ParamValue>,
 }
 
-const TYPES: [&str; 8] = [
-    "string", "name", "int", "bool", "enum", "list", "ip", "path",
-];
+const TYPES: [&str; 8] = ["string", "name", "int", "bool", "enum", "list", "ip", "path"];
 
 pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ParamDecl> {
     let mut cursor = Cursor::of(node, &KIND);
@@ -84,17 +69,12 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ParamDecl> {
     let values = cursor.child("values");
     cursor.prop::<String>("doc");
     let ty = ty.and_then(|ty| {
-        let range = (
-            min.as_ref().map(|at| at.value),
-            max.as_ref().map(|at| at.value),
-        );
+        let range = (min.as_ref().map(|at| at.value), max.as_ref().map(|at| at.value));
         param_type(&ty, of.as_ref(), range, values, &mut cursor)
     });
-    if let (Some(range), Some(false)) = (
-        min.or(max),
-        ty.as_ref()
-            .map(|ty| matches!(ty, ParamType::Integer { .. })),
-    ) {
+    if let (Some(range), Some(false)) =
+        (min.or(max), ty.as_ref().map(|ty| matches!(ty, ParamType::Integer { .. })))
+    {
         cursor.report(
             Diagnostic::error(codes::SPEC_VALUE, "only an `int` has `min` and `max`")
                 .at(range.span, "means nothing here"),
@@ -107,11 +87,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ParamDecl> {
     });
     cursor.finish(sink);
     let (name, ty) = (name?, ty?);
-    Some(ParamDecl {
-        name,
-        ty,
-        default: value,
-    })
+    Some(ParamDecl { name, ty, default: value })
 }
 
 fn param_type(
@@ -124,10 +100,7 @@ fn param_type(
     Some(match ty.value.as_str() {
         "string" => ParamType::Text,
         "name" => ParamType::Name,
-        "int" => ParamType::Integer {
-            min: min.unwrap_or(i64::MIN),
-            max: max.unwrap_or(i64::MAX),
-        },
+        "int" => ParamType::Integer { min: min.unwrap_or(i64::MIN), max: max.unwrap_or(i64::MAX) },
         "bool" => ParamType::Bool,
         "ip" => ParamType::Ip,
         "path" => ParamType::Path,
@@ -171,10 +144,7 @@ fn enum_values(ty: Span, values: Option<&Node>, cursor: &mut Cursor<'_>) -> Opti
     let (mut below, mut found) = (Cursor::new(node), Sink::new());
     let values = below.some_args::<String>("value");
     below.finish(&mut found);
-    found
-        .into_sorted()
-        .into_iter()
-        .for_each(|diagnostic| cursor.report(diagnostic));
+    found.into_sorted().into_iter().for_each(|diagnostic| cursor.report(diagnostic));
     Some(values.into_iter().map(|value| value.value).collect())
 }
 
@@ -191,12 +161,9 @@ fn check(ty: &ParamType, entry: &Entry, what: &str, cursor: &mut Cursor<'_>) -> 
 
 /// The mistake that a value is not of a parameter's type.
 pub(crate) fn bad_value(what: &str, ty: &ParamType, entry: &Entry, mistake: Mistake) -> Diagnostic {
-    Diagnostic::error(
-        codes::SPEC_PARAM_VALUE,
-        format!("{what} must be {}", ty.expected()),
-    )
-    .at(entry.span, format!("this is {}", entry.value.what()))
-    .maybe_help(mistake.help)
+    Diagnostic::error(codes::SPEC_PARAM_VALUE, format!("{what} must be {}", ty.expected()))
+        .at(entry.span, format!("this is {}", entry.value.what()))
+        .maybe_help(mistake.help)
 }
 
 fn check_list(ty: &ParamType, list: &Node, cursor: &mut Cursor<'_>) -> Option<ParamValue> {
@@ -211,10 +178,8 @@ fn check_list(ty: &ParamType, list: &Node, cursor: &mut Cursor<'_>) -> Option<Pa
         );
         return None;
     };
-    let values = list
-        .entries
-        .iter()
-        .filter_map(|entry| check(element, entry, "the default", cursor));
+    let values =
+        list.entries.iter().filter_map(|entry| check(element, entry, "the default", cursor));
     Some(ParamValue::List(values.collect()))
 }
 
@@ -224,10 +189,7 @@ impl ParamType {
         match self {
             Self::Text => "text in quotes".to_owned(),
             Self::Name => "a name: letters, digits, `.`, `_` and `-`, in quotes".to_owned(),
-            Self::Integer {
-                min: i64::MIN,
-                max: i64::MAX,
-            } => "a whole number".to_owned(),
+            Self::Integer { min: i64::MIN, max: i64::MAX } => "a whole number".to_owned(),
             Self::Integer { min, max: i64::MAX } => format!("a whole number, at least {min}"),
             Self::Integer { min: i64::MIN, max } => format!("a whole number, at most {max}"),
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
@@ -296,11 +258,7 @@ impl ParamType {
             }
             _ => false,
         };
-        if good {
-            Ok(())
-        } else {
-            Err(Mistake::default())
-        }
+        if good { Ok(()) } else { Err(Mistake::default()) }
     }
 
     /// A text that stood in for a value (`"${name}"` put in), as a value of this type.
@@ -320,7 +278,5 @@ impl ParamType {
 /// Host names, account names, words: what never needs quoting anywhere.
 pub(crate) fn is_name(text: &str) -> bool {
     !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }

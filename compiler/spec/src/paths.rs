@@ -34,11 +34,7 @@ mod tests {
             ("forge.kdl", ".", None),
         ];
         for (file, relative, want) in cases {
-            assert_eq!(
-                join(file, relative).as_deref(),
-                want,
-                "{relative} in {file}"
-            );
+            assert_eq!(join(file, relative).as_deref(), want, "{relative} in {file}");
         }
     }
 }

@@ -24,9 +24,7 @@ pub(crate) const PROJECT: NodeKind = NodeKind {
     example: "project \"site\"",
 };
 
-const TOP_LEVEL: [&str; 7] = [
-    "project", "mirror", "base", "role", "profile", "secret", "image",
-];
+const TOP_LEVEL: [&str; 7] = ["project", "mirror", "base", "role", "profile", "secret", "image"];
 
 /// Everything that the files of a project declare.
 #[derive(Debug, Default)]
@@ -155,12 +153,9 @@ fn insert<T>(
 }
 
 fn duplicate(code: Code, kind: &str, name: &Spanned<String>, first: Span) -> Diagnostic {
-    Diagnostic::error(
-        code,
-        format!("two declarations of the {kind} `{}`", name.value),
-    )
-    .at(name.span, "declared again here")
-    .and(first, "first here")
+    Diagnostic::error(code, format!("two declarations of the {kind} `{}`", name.value))
+        .at(name.span, "declared again here")
+        .and(first, "first here")
 }
 
 fn find<'a, T>(

@@ -7,14 +7,7 @@ use crate::{node, param, project};
 
 /// The kinds that may stand at the top of a file.
 pub fn top_level() -> Vec<&'static NodeKind> {
-    vec![
-        &project::PROJECT,
-        &mirror::KIND,
-        &base::KIND,
-        &secret::KIND,
-        &role::KIND,
-        &image::KIND,
-    ]
+    vec![&project::PROJECT, &mirror::KIND, &base::KIND, &secret::KIND, &role::KIND, &image::KIND]
 }
 
 /// The kinds that may stand in a role's or an image's body.

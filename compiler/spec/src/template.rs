@@ -10,12 +10,8 @@ use crate::context::Context;
 /// with `_` for `-`. What is undefined is an error with a label inside of the template.
 pub(crate) fn render(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<String> {
     let file = load(cx, named_at, path)?;
-    let values: BTreeMap<String, Value> = cx
-        .scope
-        .values
-        .iter()
-        .map(|(name, value)| (variable(name), value.template()))
-        .collect();
+    let values: BTreeMap<String, Value> =
+        cx.scope.values.iter().map(|(name, value)| (variable(name), value.template())).collect();
     let text = cx.map.text(file).to_owned();
     let environment = environment();
     let rendered = environment
@@ -78,16 +74,12 @@ fn diagnostic(
     text: &str,
     values: &BTreeMap<String, Value>,
 ) -> Diagnostic {
-    let range = error
-        .range()
-        .unwrap_or_else(|| line_range(text, error.line().unwrap_or(1)));
+    let range = error.range().unwrap_or_else(|| line_range(text, error.line().unwrap_or(1)));
     let span = Span::new(file, range.start, range.end);
     let written = text.get(range).unwrap_or_default();
     if error.kind() == ErrorKind::UndefinedError {
-        let name: String = written
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect();
+        let name: String =
+            written.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
         let headline = if values.contains_key(&name) || name.is_empty() {
             format!("`{written}` is undefined")
         } else {
@@ -98,27 +90,13 @@ fn diagnostic(
             .at(span, "undefined here")
             .maybe_help(help);
     }
-    let detail = error
-        .detail()
-        .map_or_else(|| error.kind().to_string(), str::to_owned);
-    Diagnostic::error(
-        codes::SPEC_TEMPLATE,
-        format!("the template cannot be rendered: {detail}"),
-    )
-    .at(span, "here")
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    Diagnostic::error(codes::SPEC_TEMPLATE, format!("the template cannot be rendered: {detail}"))
+        .at(span, "here")
 }
 
 fn line_range(text: &str, line: usize) -> std::ops::Range<usize> {
-    let start: usize = text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
-    let shown = text
-        .get(start..)
-        .unwrap_or_default()
-        .lines()
-        .next()
-        .unwrap_or_default();
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let shown = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
     start..start + shown.len()
 }

@@ -24,10 +24,7 @@ struct Directory(PathBuf);
 impl SegmentCache for Directory {
     fn get(&self, key: &SegmentKey) -> Option<CachedSegment> {
         let path = self.0.join(key.digest.to_hex());
-        let digest = fs::read_to_string(path.with_extension("digest"))
-            .ok()?
-            .parse()
-            .ok()?;
+        let digest = fs::read_to_string(path.with_extension("digest")).ok()?.parse().ok()?;
         Some(CachedSegment { path, digest })
     }
 
@@ -62,14 +59,7 @@ fn path(text: &str) -> Result<ImagePath, Failure> {
 }
 
 fn add(manifest: &mut Manifest, at: &str, kind: EntryKind) -> Result<(), Failure> {
-    let entry = Entry {
-        kind,
-        mode: 0o755,
-        uid: 0,
-        gid: 0,
-        mtime: 0,
-        xattrs: Xattrs::new(),
-    };
+    let entry = Entry { kind, mode: 0o755, uid: 0, gid: 0, mtime: 0, xattrs: Xattrs::new() };
     manifest.entries.insert(path(at)?, entry);
     Ok(())
 }
@@ -77,15 +67,7 @@ fn add(manifest: &mut Manifest, at: &str, kind: EntryKind) -> Result<(), Failure
 fn add_file(root: &Path, manifest: &mut Manifest, at: &str, bytes: &[u8]) -> Result<(), Failure> {
     fs::write(root.join(at), bytes)?;
     let (size, digest) = (bytes.len() as u64, Digest::of(bytes));
-    add(
-        manifest,
-        at,
-        EntryKind::File {
-            size,
-            digest,
-            group: None,
-        },
-    )
+    add(manifest, at, EntryKind::File { size, digest, group: None })
 }
 
 fn tree(root: &Path, megabytes: usize) -> Result<Manifest, Failure> {
@@ -93,12 +75,7 @@ fn tree(root: &Path, megabytes: usize) -> Result<Manifest, Failure> {
     let directory = EntryKind::Directory { opaque: false };
     fs::create_dir_all(root.join("boot"))?;
     add(&mut manifest, "boot", directory.clone())?;
-    add_file(
-        root,
-        &mut manifest,
-        "boot/vmlinuz-6.1.0-1-amd64",
-        &content(7, 8 << 20),
-    )?;
+    add_file(root, &mut manifest, "boot/vmlinuz-6.1.0-1-amd64", &content(7, 8 << 20))?;
     let mut written = 0;
     for number in 0_u64.. {
         if written >= megabytes << 20 {
@@ -115,12 +92,7 @@ fn tree(root: &Path, megabytes: usize) -> Result<Manifest, Failure> {
         } else {
             500 + usize::try_from(number % 37)? * 400
         };
-        add_file(
-            root,
-            &mut manifest,
-            &format!("{parent}/f{number}"),
-            &content(number, size),
-        )?;
+        add_file(root, &mut manifest, &format!("{parent}/f{number}"), &content(number, size))?;
         written += size;
     }
     Ok(manifest)
@@ -137,11 +109,7 @@ impl Bench<'_> {
         let start = Instant::now();
         let tree = Tree::merge([manifest]);
         let open = |at: &ImagePath, _: &TreeEntry| {
-            File::open(
-                self.dir
-                    .join("tree")
-                    .join(String::from_utf8_lossy(at.as_bytes()).as_ref()),
-            )
+            File::open(self.dir.join("tree").join(String::from_utf8_lossy(at.as_bytes()).as_ref()))
         };
         let report = pack(&PackRequest {
             image: "bench",
@@ -178,36 +146,19 @@ fn main() -> Result<(), Failure> {
     let dir = tempfile::tempdir()?;
     fs::create_dir(dir.path().join("segments"))?;
     let mut manifest = tree(&dir.path().join("tree"), megabytes)?;
-    let bench = Bench {
-        dir: dir.path(),
-        compression,
-        level,
-    };
+    let bench = Bench { dir: dir.path(), compression, level };
     let mut out = io::stdout().lock();
 
     let (report, time) = bench.pack(&manifest)?;
     let archive = &report.manifest.archive;
     let (unpacked, packed) = (archive.unpacked >> 20, archive.size >> 20);
-    writeln!(
-        out,
-        "{} entries, {unpacked} MiB to {packed} MiB",
-        manifest.entries.len()
-    )?;
-    writeln!(
-        out,
-        "first run       {time:7.1} ms, {} segments",
-        report.segments
-    )?;
+    writeln!(out, "{} entries, {unpacked} MiB to {packed} MiB", manifest.entries.len())?;
+    writeln!(out, "first run       {time:7.1} ms, {} segments", report.segments)?;
     let mut times = Vec::new();
     for round in 0..15 {
         let at = format!("d{:03}/f{}", round, round * 30 + 1);
         let line = format!("changed in round {round}\n");
-        add_file(
-            &dir.path().join("tree"),
-            &mut manifest,
-            &at,
-            line.as_bytes(),
-        )?;
+        add_file(&dir.path().join("tree"), &mut manifest, &at, line.as_bytes())?;
         let (report, time) = bench.pack(&manifest)?;
         if report.compressed != 1 {
             return Err("a changed line costs one segment".into());
@@ -216,10 +167,7 @@ fn main() -> Result<(), Failure> {
     }
     times.sort_by(f64::total_cmp);
     let (least, median, most) = (times[0], times[7], times[14]);
-    writeln!(
-        out,
-        "one line        {median:7.1} ms ({least:.1} to {most:.1}, 15 runs)"
-    )?;
+    writeln!(out, "one line        {median:7.1} ms ({least:.1} to {most:.1}, 15 runs)")?;
     let wanted = Wanted {
         out: &dir.path().join("out"),
         image: "bench",

@@ -30,16 +30,9 @@ impl Codec {
         if levels.contains(&level) {
             return Ok(Self { compression, level });
         }
-        let why = format!(
-            "level {level} is not in {} to {}",
-            levels.start(),
-            levels.end()
-        );
+        let why = format!("level {level} is not in {} to {}", levels.start(), levels.end());
         let source = io::Error::new(io::ErrorKind::InvalidInput, why);
-        Err(PackError::Codec {
-            codec: compression.name(),
-            source,
-        })
+        Err(PackError::Codec { codec: compression.name(), source })
     }
 
     /// Everything that decides the compressed bytes of given input: codec, level, library version.
@@ -48,18 +41,11 @@ impl Codec {
             Compression::Gzip => GZIP_LIBRARY.to_owned(),
             Compression::Zstd => format!("libzstd {}", zstd::zstd_safe::version_string()),
         };
-        format!(
-            "{} level {} by {library}",
-            self.compression.name(),
-            self.level
-        )
+        format!("{} level {} by {library}", self.compression.name(), self.level)
     }
 
     pub(crate) fn error(self, source: io::Error) -> PackError {
-        PackError::Codec {
-            codec: self.compression.name(),
-            source,
-        }
+        PackError::Codec { codec: self.compression.name(), source }
     }
 
     /// An encoder for `size` bytes that gathers the compressed ones in memory.
@@ -69,11 +55,7 @@ impl Codec {
                 // No name, no time, no extra field, no operating system: the kernel panics at an
                 // extra field, and the rest would differ between builders.
                 let level = flate2::Compression::new(self.level.unsigned_abs());
-                Encoder::Gzip(
-                    GzBuilder::new()
-                        .operating_system(255)
-                        .write(Vec::new(), level),
-                )
+                Encoder::Gzip(GzBuilder::new().operating_system(255).write(Vec::new(), level))
             }
             Compression::Zstd => {
                 let encoder = zstd::Encoder::new(Vec::new(), self.level);
@@ -83,9 +65,7 @@ impl Codec {
                 let sized = encoder.set_pledged_src_size(Some(size));
                 sized.map_err(|source| self.error(source))?;
                 // Without it neither kernel nor tools notice a flipped byte.
-                encoder
-                    .include_checksum(true)
-                    .map_err(|source| self.error(source))?;
+                encoder.include_checksum(true).map_err(|source| self.error(source))?;
                 Encoder::Zstd(encoder)
             }
         })
@@ -144,19 +124,13 @@ mod tests {
             (Compression::Zstd, 23),
         ];
         for (compression, level) in cases {
-            assert!(
-                Codec::new(compression, level).is_err(),
-                "{compression:?} {level}"
-            );
+            assert!(Codec::new(compression, level).is_err(), "{compression:?} {level}");
         }
     }
 
     #[test]
     fn gzip_members_have_a_bare_header() {
-        let mut encoder = Codec::new(Compression::Gzip, 6)
-            .unwrap()
-            .encoder(1)
-            .unwrap();
+        let mut encoder = Codec::new(Compression::Gzip, 6).unwrap().encoder(1).unwrap();
         encoder.write_all(b"x").unwrap();
         let bytes = encoder.finish().unwrap();
         // RFC 1952: magic, deflate, no flags, no time, no extra flags, unknown system.
@@ -167,9 +141,7 @@ mod tests {
     fn zstd_frames_ask_for_a_window_that_a_kernel_gives() {
         let header = |level, size: u64| {
             let codec = Codec::new(Compression::Zstd, level).unwrap();
-            let Encoder::Zstd(mut encoder) = codec.encoder(size).unwrap() else {
-                unreachable!()
-            };
+            let Encoder::Zstd(mut encoder) = codec.encoder(size).unwrap() else { unreachable!() };
             encoder.write_all(&vec![7; 100_000]).unwrap();
             encoder.flush().unwrap();
             encoder.get_ref()[..9].to_vec()

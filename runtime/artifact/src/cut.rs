@@ -20,20 +20,14 @@ pub(crate) struct Limits {
 
 /// About 4 MiB on the average. Smaller ones cost compression (zstd -3: 0.6 % at 4 MiB), larger
 /// ones time when one of their files changes.
-pub(crate) const LIMITS: Limits = Limits {
-    min: 1 << 20,
-    max: 6 << 20,
-};
+pub(crate) const LIMITS: Limits = Limits { min: 1 << 20, max: 6 << 20 };
 
 /// Ranges of `members`, in order and without gaps. Hard links stay together.
 pub(crate) fn cut(members: &[Member<'_>], limits: Limits) -> Vec<Range<usize>> {
     let row = Row::new(members);
     let mut segments = Vec::new();
     // Stretches still to look at, the last one first: parts come out in order.
-    let mut stretches = Vec::from([Range {
-        start: 0,
-        end: row.units(),
-    }]);
+    let mut stretches = Vec::from([Range { start: 0, end: row.units() }]);
     while let Some(stretch) = stretches.pop() {
         match row.best_cut(&stretch, limits) {
             Some(at) => {
@@ -59,11 +53,7 @@ struct Row {
 
 impl Row {
     fn new(members: &[Member<'_>]) -> Self {
-        let mut row = Self {
-            starts: Vec::new(),
-            before: Vec::new(),
-            hashes: Vec::new(),
-        };
+        let mut row = Self { starts: Vec::new(), before: Vec::new(), hashes: Vec::new() };
         let mut size = 0;
         for (index, member) in members.iter().enumerate() {
             if !member.joined {
@@ -97,9 +87,7 @@ impl Row {
             let right = self.size(*at..stretch.end);
             left.min(right) >= limits.min || large(*at) || large(*at - 1)
         };
-        (stretch.start + 1..stretch.end)
-            .filter(fits)
-            .max_by_key(|at| self.hashes[*at])
+        (stretch.start + 1..stretch.end).filter(fits).max_by_key(|at| self.hashes[*at])
     }
 }
 
@@ -121,22 +109,11 @@ mod tests {
     use crate::newc::Header;
     use crate::order::Data;
 
-    const SMALL: Limits = Limits {
-        min: 1000,
-        max: 6000,
-    };
+    const SMALL: Limits = Limits { min: 1000, max: 6000 };
 
     fn member(name: &str, size: u32, joined: bool) -> Member<'static> {
         let path = Cow::Owned(ImagePath::new(name).unwrap());
-        Member {
-            path,
-            header: Header {
-                size,
-                ..Header::default()
-            },
-            data: Data::None,
-            joined,
-        }
+        Member { path, header: Header { size, ..Header::default() }, data: Data::None, joined }
     }
 
     fn row(sizes: &[(u32, bool)]) -> Vec<Member<'static>> {
@@ -152,10 +129,7 @@ mod tests {
 
     /// What a segment's bytes depend on.
     fn content(members: &[Member<'_>]) -> Vec<(Vec<u8>, u32)> {
-        members
-            .iter()
-            .map(|member| (member.name().to_vec(), member.header.size))
-            .collect()
+        members.iter().map(|member| (member.name().to_vec(), member.header.size)).collect()
     }
 
     fn entry() -> impl Strategy<Value = (u32, bool)> {

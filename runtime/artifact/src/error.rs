@@ -75,11 +75,7 @@ fn kernel_text(found: &[String]) -> String {
         "no kernel: no `/boot/vmlinuz-*` is in the image".to_owned()
     } else {
         let names: Vec<_> = found.iter().map(|path| format!("`{path}`")).collect();
-        format!(
-            "an image has one kernel, and this one has {}: {}",
-            found.len(),
-            names.join(", ")
-        )
+        format!("an image has one kernel, and this one has {}: {}", found.len(), names.join(", "))
     }
 }
 
@@ -90,19 +86,12 @@ impl PackError {
         let path = path.to_owned();
         move |source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
-            _ => Self::Io {
-                action,
-                path,
-                source,
-            },
+            _ => Self::Io { action, path, source },
         }
     }
 
     pub(crate) fn unpackable(path: &ImagePath, why: impl Into<String>) -> Self {
-        Self::Unpackable {
-            path: path.clone(),
-            why: why.into(),
-        }
+        Self::Unpackable { path: path.clone(), why: why.into() }
     }
 }
 
@@ -113,18 +102,9 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_from_other_errors() {
         let cases = [
-            (
-                io::ErrorKind::StorageFull,
-                "no space is left to write `out/x`",
-            ),
-            (
-                io::ErrorKind::QuotaExceeded,
-                "no space is left to write `out/x`",
-            ),
-            (
-                io::ErrorKind::NotFound,
-                "cannot write `out/x`: entity not found",
-            ),
+            (io::ErrorKind::StorageFull, "no space is left to write `out/x`"),
+            (io::ErrorKind::QuotaExceeded, "no space is left to write `out/x`"),
+            (io::ErrorKind::NotFound, "cannot write `out/x`: entity not found"),
         ];
         for (kind, want) in cases {
             let error = PackError::io("write", Path::new("out/x"))(io::Error::from(kind));

@@ -24,17 +24,11 @@ pub(crate) fn left_out(path: &ImagePath, entry: &TreeEntry) -> bool {
 
 /// The one `/boot/vmlinuz-VERSION` of a tree.
 pub(crate) fn pick(tree: &Tree) -> Result<Kernel<'_>, PackError> {
-    let kernels: Vec<_> = tree
-        .iter()
-        .filter_map(|(path, entry)| kernel(path, entry))
-        .collect();
+    let kernels: Vec<_> = tree.iter().filter_map(|(path, entry)| kernel(path, entry)).collect();
     match kernels.as_slice() {
         [kernel] => Ok(*kernel),
         _ => Err(PackError::Kernel {
-            found: kernels
-                .iter()
-                .map(|kernel| kernel.path.to_string())
-                .collect(),
+            found: kernels.iter().map(|kernel| kernel.path.to_string()).collect(),
         }),
     }
 }
@@ -42,11 +36,7 @@ pub(crate) fn pick(tree: &Tree) -> Result<Kernel<'_>, PackError> {
 fn kernel<'a>(path: &'a ImagePath, entry: &'a TreeEntry) -> Option<Kernel<'a>> {
     let version = std::str::from_utf8(boot_name(path)?.strip_prefix(b"vmlinuz-")?).ok()?;
     let is_file = matches!(entry.entry.kind, EntryKind::File { .. });
-    is_file.then_some(Kernel {
-        path,
-        entry,
-        version,
-    })
+    is_file.then_some(Kernel { path, entry, version })
 }
 
 fn boot_name(path: &ImagePath) -> Option<&[u8]> {

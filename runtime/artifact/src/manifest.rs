@@ -141,10 +141,7 @@ impl ImageManifest {
         let manifest: Self = serde_json::from_slice(&bytes)
             .map_err(|error| invalid(format!("it is no manifest of an image: {error}")))?;
         if manifest.version != MANIFEST_VERSION {
-            return Err(invalid(format!(
-                "it has format version {}",
-                manifest.version
-            )));
+            return Err(invalid(format!("it has format version {}", manifest.version)));
         }
         Ok(Some(manifest))
     }
@@ -162,10 +159,7 @@ impl ImageManifest {
     pub fn lists(&self, revision: Option<&Revision>) -> bool {
         let covers = |revision: &Revision| {
             let same = |other: &&Revision| other.commit == revision.commit;
-            self.revisions
-                .iter()
-                .filter(same)
-                .any(|other| !other.dirty || revision.dirty)
+            self.revisions.iter().filter(same).any(|other| !other.dirty || revision.dirty)
         };
         revision.is_none_or(covers)
     }
@@ -175,8 +169,7 @@ impl ImageManifest {
         if let Some(revision) = revision
             && !self.lists(Some(revision))
         {
-            self.revisions
-                .retain(|other| other.commit != revision.commit);
+            self.revisions.retain(|other| other.commit != revision.commit);
             self.revisions.push(revision.clone());
         }
         self.dirty = self.revisions.iter().all(|revision| revision.dirty);
@@ -224,30 +217,19 @@ pub(crate) mod tests {
 
     #[test]
     fn a_clean_revision_takes_the_place_of_a_dirty_one() {
-        let revision = |commit: &str, dirty| Revision {
-            commit: commit.to_owned(),
-            dirty,
-        };
+        let revision = |commit: &str, dirty| Revision { commit: commit.to_owned(), dirty };
         // Each step: what is added, the list afterwards, whether the image counts as dirty.
         let steps = [
             (revision("a", true), vec![revision("a", true)], true),
             (revision("a", true), vec![revision("a", true)], true),
             (revision("a", false), vec![revision("a", false)], false),
             (revision("a", true), vec![revision("a", false)], false),
-            (
-                revision("b", true),
-                vec![revision("a", false), revision("b", true)],
-                false,
-            ),
+            (revision("b", true), vec![revision("a", false), revision("b", true)], false),
         ];
         let mut manifest = sample();
         for (added, list, dirty) in steps {
             manifest.add_revision(Some(&added));
-            assert_eq!(
-                (&manifest.revisions, manifest.dirty),
-                (&list, dirty),
-                "{added:?}"
-            );
+            assert_eq!((&manifest.revisions, manifest.dirty), (&list, dirty), "{added:?}");
             assert!(manifest.lists(Some(&added)));
         }
     }
@@ -255,14 +237,8 @@ pub(crate) mod tests {
     #[test]
     fn the_format_stays_what_it_is() {
         let mut manifest = sample();
-        manifest.add_revision(Some(&Revision {
-            commit: "f2666987".to_owned(),
-            dirty: true,
-        }));
-        manifest.layers.push(LayerFacts {
-            label: "base".to_owned(),
-            digest: Digest::of(b""),
-        });
+        manifest.add_revision(Some(&Revision { commit: "f2666987".to_owned(), dirty: true }));
+        manifest.layers.push(LayerFacts { label: "base".to_owned(), digest: Digest::of(b"") });
         manifest.packages.push(PackageFacts {
             name: "init".to_owned(),
             version: "1.65".to_owned(),

@@ -66,16 +66,7 @@ pub(crate) fn entry_size(name: &[u8], size: u64) -> u64 {
 
 /// Appends header, name and the name's padding.
 pub(crate) fn write_header(out: &mut Vec<u8>, header: &Header, name: &[u8]) {
-    let Header {
-        inode,
-        mode,
-        uid,
-        gid,
-        links,
-        mtime,
-        size,
-        device,
-    } = *header;
+    let Header { inode, mode, uid, gid, links, mtime, size, device } = *header;
     // A name's length is checked against PATH_MAX before it comes here.
     let name_size = u32::try_from(name.len() + 1).unwrap_or(u32::MAX);
     let fields = [
@@ -106,14 +97,7 @@ pub(crate) fn write_header(out: &mut Vec<u8>, header: &Header, name: &[u8]) {
 
 /// Appends the entry that ends an archive.
 pub(crate) fn write_trailer(out: &mut Vec<u8>) {
-    write_header(
-        out,
-        &Header {
-            links: 1,
-            ..Header::default()
-        },
-        TRAILER,
-    );
+    write_header(out, &Header { links: 1, ..Header::default() }, TRAILER);
 }
 
 #[cfg(test)]
@@ -123,11 +107,7 @@ mod tests {
     #[test]
     fn a_header_is_as_the_kernel_documents_it() {
         let header = Header {
-            inode: Inode {
-                major: 1,
-                minor: u32::MAX,
-                number: 0xabc,
-            },
+            inode: Inode { major: 1, minor: u32::MAX, number: 0xabc },
             mode: kind::FILE | 0o644,
             uid: 1000,
             gid: 7,

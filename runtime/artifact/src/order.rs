@@ -31,20 +31,13 @@ pub(crate) enum Data<'a> {
     /// These bytes: a link's target.
     Inline(Cow<'a, [u8]>),
     /// The content of a file.
-    Content {
-        entry: &'a TreeEntry,
-        digest: Digest,
-    },
+    Content { entry: &'a TreeEntry, digest: Digest },
 }
 
 impl Member<'_> {
     /// The name in the archive.
     pub(crate) fn name(&self) -> &[u8] {
-        if self.path.is_root() {
-            b"."
-        } else {
-            self.path.as_bytes()
-        }
+        if self.path.is_root() { b"." } else { self.path.as_bytes() }
     }
 
     /// Bytes in the archive.
@@ -59,10 +52,7 @@ pub(crate) fn members<'a>(
     reserved: &ImagePath,
     left_out: impl Fn(&ImagePath, &TreeEntry) -> bool,
 ) -> Result<Vec<Member<'a>>, PackError> {
-    let kept: Vec<_> = tree
-        .iter()
-        .filter(|(path, entry)| !left_out(path, entry))
-        .collect();
+    let kept: Vec<_> = tree.iter().filter(|(path, entry)| !left_out(path, entry)).collect();
     let groups = groups(&kept);
     let mut inodes = BTreeSet::from([Inode::default()]);
     let mut members = Vec::with_capacity(kept.len());
@@ -86,9 +76,7 @@ type GroupKey<'a> = (usize, &'a ImagePath);
 
 fn group_key<'a>(_path: &'a ImagePath, entry: &'a TreeEntry) -> Option<GroupKey<'a>> {
     match &entry.entry.kind {
-        EntryKind::File {
-            group: Some(first), ..
-        } => Some((entry.layer, first)),
+        EntryKind::File { group: Some(first), .. } => Some((entry.layer, first)),
         _ => None,
     }
 }
@@ -112,10 +100,7 @@ fn join<'a>(
     entry: &'a TreeEntry,
     inodes: &mut BTreeSet<Inode>,
 ) -> Result<(), PackError> {
-    let inode = names
-        .first()
-        .map(|first| inode(first, inodes))
-        .unwrap_or_default();
+    let inode = names.first().map(|first| inode(first, inodes)).unwrap_or_default();
     let links = u32::try_from(names.len()).unwrap_or(u32::MAX);
     for (index, name) in names.iter().enumerate() {
         let mut member = member(name, entry)?;
@@ -136,15 +121,9 @@ fn join<'a>(
 fn inode(first: &ImagePath, taken: &mut BTreeSet<Inode>) -> Inode {
     let hash = Digest::of(first.as_bytes());
     let word = |at: usize| {
-        hash.as_bytes()[at..at + 4]
-            .iter()
-            .fold(0, |word, byte| word << 8 | u32::from(*byte))
+        hash.as_bytes()[at..at + 4].iter().fold(0, |word, byte| word << 8 | u32::from(*byte))
     };
-    let mut inode = Inode {
-        major: word(0),
-        minor: word(4),
-        number: word(8),
-    };
+    let mut inode = Inode { major: word(0), minor: word(4), number: word(8) };
     while !taken.insert(inode) {
         inode.number = inode.number.wrapping_add(1);
     }
@@ -155,16 +134,9 @@ fn member<'a>(path: &'a ImagePath, tree_entry: &'a TreeEntry) -> Result<Member<'
     let entry = &tree_entry.entry;
     let (bits, device, data) = match &entry.kind {
         EntryKind::Directory { .. } => (kind::DIRECTORY, (0, 0), Data::None),
-        EntryKind::File {
-            digest, size: 1.., ..
-        } => (
-            kind::FILE,
-            (0, 0),
-            Data::Content {
-                entry: tree_entry,
-                digest: *digest,
-            },
-        ),
+        EntryKind::File { digest, size: 1.., .. } => {
+            (kind::FILE, (0, 0), Data::Content { entry: tree_entry, digest: *digest })
+        }
         EntryKind::File { size: 0, .. } => (kind::FILE, (0, 0), Data::None),
         EntryKind::Symlink { target } => {
             (kind::SYMLINK, (0, 0), Data::Inline(Cow::Borrowed(target)))
@@ -173,10 +145,7 @@ fn member<'a>(path: &'a ImagePath, tree_entry: &'a TreeEntry) -> Result<Member<'
         EntryKind::BlockDevice { device } => (kind::BLOCK, *device, Data::None),
         EntryKind::Fifo => (kind::FIFO, (0, 0), Data::None),
         EntryKind::Whiteout => {
-            return Err(PackError::unpackable(
-                path,
-                "a merged tree has no whiteouts",
-            ));
+            return Err(PackError::unpackable(path, "a merged tree has no whiteouts"));
         }
     };
     let header = Header {
@@ -190,12 +159,7 @@ fn member<'a>(path: &'a ImagePath, tree_entry: &'a TreeEntry) -> Result<Member<'
         size: data_size(path, &entry.kind)?,
         device,
     };
-    Ok(Member {
-        path: Cow::Borrowed(path),
-        header,
-        data,
-        joined: false,
-    })
+    Ok(Member { path: Cow::Borrowed(path), header, data, joined: false })
 }
 
 fn data_size(path: &ImagePath, kind: &EntryKind) -> Result<u32, PackError> {
@@ -230,11 +194,7 @@ fn check(
     if let EntryKind::Symlink { target } = &entry.entry.kind
         && !(1..PATH_MAX).contains(&target.len())
     {
-        return error(format!(
-            "its target has {} bytes, not 1 to {}",
-            target.len(),
-            PATH_MAX - 1
-        ));
+        return error(format!("its target has {} bytes, not 1 to {}", target.len(), PATH_MAX - 1));
     }
     match path.parent() {
         Some(parent) if !parent.is_root() => match tree.get(&parent) {

@@ -26,11 +26,7 @@ pub(crate) struct Names<'a> {
 impl Names<'_> {
     /// `IMAGE-WHICH.cpio.gz`, with `WHICH` a SHORTSHA or `latest`.
     pub(crate) fn archive(&self, which: &str) -> String {
-        format!(
-            "{}-{which}.cpio.{}",
-            self.image,
-            self.compression.extension()
-        )
+        format!("{}-{which}.cpio.{}", self.image, self.compression.extension())
     }
 
     /// `vmlinuz-IMAGE-WHICH`.
@@ -48,10 +44,7 @@ impl Names<'_> {
             Compression::Gzip => Compression::Zstd,
             Compression::Zstd => Compression::Gzip,
         };
-        Self {
-            compression,
-            ..*self
-        }
+        Self { compression, ..*self }
     }
 }
 
@@ -84,10 +77,7 @@ impl Out {
     pub(crate) fn open(path: &Path) -> Result<Self, PackError> {
         fs::create_dir_all(path).map_err(PackError::io("make the directory", path))?;
         let handle = File::open(path).map_err(PackError::io("open", path))?;
-        Ok(Self {
-            path: path.to_owned(),
-            handle,
-        })
+        Ok(Self { path: path.to_owned(), handle })
     }
 
     pub(crate) fn lock(&self) -> Result<Lock<'_>, PackError> {
@@ -103,30 +93,21 @@ impl Out {
     }
 
     pub(crate) fn sync(&self) -> Result<(), PackError> {
-        self.handle
-            .sync_all()
-            .map_err(PackError::io("sync", &self.path))
+        self.handle.sync_all().map_err(PackError::io("sync", &self.path))
     }
 
     /// A new file beside the one that it will become. Called with the lock held, so that no
     /// [`Out::sweep`] comes between its making and its own lock.
     pub(crate) fn temporary(&self, name: &str, mode: u32) -> Result<Temporary, PackError> {
         for number in 0_u32.. {
-            let path = self.join(&format!(
-                ".{name}.{}-{number}{TEMPORARY}",
-                std::process::id()
-            ));
+            let path = self.join(&format!(".{name}.{}-{number}{TEMPORARY}", std::process::id()));
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(PackError::io("create", &path)(error)),
                 Ok(file) => {
                     // Without locks nothing is swept, and none is needed.
                     drop(file.lock());
-                    let temporary = Temporary {
-                        file,
-                        path,
-                        kept: false,
-                    };
+                    let temporary = Temporary { file, path, kept: false };
                     let set = temporary.file.set_permissions(Permissions::from_mode(mode));
                     set.map_err(PackError::io("set the mode of", &temporary.path))?;
                     return Ok(temporary);
@@ -200,9 +181,7 @@ impl Out {
     ) -> Result<(), PackError> {
         let mut file = self.temporary(name, 0o644)?;
         let text = manifest.text();
-        file.file
-            .write_all(text.as_bytes())
-            .map_err(PackError::io("write", &file.path))?;
+        file.file.write_all(text.as_bytes()).map_err(PackError::io("write", &file.path))?;
         file.sync()?;
         file.rename(&self.join(name))
     }
@@ -240,11 +219,8 @@ impl Out {
         let surplus = found.len().saturating_sub(keep.saturating_sub(1));
         let mut gone = Vec::new();
         for (_, short) in found.into_iter().take(surplus) {
-            for file in [
-                names.kernel(&short),
-                names.archive(&short),
-                names.other().archive(&short),
-            ] {
+            for file in [names.kernel(&short), names.archive(&short), names.other().archive(&short)]
+            {
                 self.remove(&file)?;
             }
             // The manifest goes last: an interrupted removal is found and finished by the next.
@@ -260,19 +236,13 @@ impl Out {
             names.collect::<io::Result<Vec<OsString>>>()
         };
         let names = read().map_err(PackError::io("list", &self.path))?;
-        Ok(names
-            .into_iter()
-            .filter_map(|name| name.into_string().ok())
-            .collect())
+        Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
     }
 }
 
 /// The SHORTSHA in `IMAGE-SHORTSHA.json`.
 fn short_of<'a>(name: &'a str, image: &str) -> Option<&'a str> {
-    let short = name
-        .strip_prefix(image)?
-        .strip_prefix('-')?
-        .strip_suffix(".json")?;
+    let short = name.strip_prefix(image)?.strip_prefix('-')?.strip_suffix(".json")?;
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     (short.len() == 8 && short.bytes().all(is_hex)).then_some(short)
 }
@@ -302,9 +272,7 @@ pub(crate) struct Temporary {
 impl Temporary {
     /// Brings the bytes to the disk.
     pub(crate) fn sync(&self) -> Result<(), PackError> {
-        self.file
-            .sync_all()
-            .map_err(PackError::io("sync", &self.path))
+        self.file.sync_all().map_err(PackError::io("sync", &self.path))
     }
 
     /// Gives the file its final name.

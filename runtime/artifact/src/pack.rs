@@ -75,9 +75,7 @@ pub struct PackRequest<'a> {
 impl fmt::Debug for PackRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("PackRequest");
-        out.field("image", &self.image)
-            .field("digest", &self.digest)
-            .field("out", &self.out);
+        out.field("image", &self.image).field("digest", &self.digest).field("out", &self.out);
         out.finish_non_exhaustive()
     }
 }
@@ -114,16 +112,10 @@ pub fn pack(request: &PackRequest<'_>) -> Result<PackReport, PackError> {
     let kernel = kernel::pick(request.tree)?;
     let sentinel = sentinel(request.digest)?;
     let members = order::members(request.tree, &sentinel.path, kernel::left_out)?;
-    let packer = Packer {
-        codec,
-        content: request.content,
-        secret_layer: request.secret_layer,
-    };
+    let packer = Packer { codec, content: request.content, secret_layer: request.secret_layer };
     let ranges = cut::cut(&members, cut::LIMITS);
-    let segments: Vec<Segment<'_>> = ranges
-        .into_par_iter()
-        .map(|range| packer.segment(&members[range]))
-        .collect();
+    let segments: Vec<Segment<'_>> =
+        ranges.into_par_iter().map(|range| packer.segment(&members[range])).collect();
 
     let job = Job {
         request,
@@ -145,19 +137,9 @@ fn sentinel(digest: Digest) -> Result<Member<'static>, PackError> {
     let text = format!("{digest}\n").into_bytes();
     let size = u32::try_from(text.len())
         .map_err(|_| PackError::unpackable(&path, "the sentinel is too long"))?;
-    let header = Header {
-        mode: kind::FILE | 0o444,
-        links: 1,
-        size,
-        ..Header::default()
-    };
+    let header = Header { mode: kind::FILE | 0o444, links: 1, size, ..Header::default() };
     let data = Data::Inline(Cow::Owned(text));
-    Ok(Member {
-        path: Cow::Owned(path),
-        header,
-        data,
-        joined: false,
-    })
+    Ok(Member { path: Cow::Owned(path), header, data, joined: false })
 }
 
 fn trailer() -> Vec<u8> {
@@ -168,10 +150,7 @@ fn trailer() -> Vec<u8> {
 
 /// What decides every byte of the archive.
 fn identity(segments: &[Segment<'_>], last: &Segment<'_>) -> Digest {
-    let keys = segments
-        .iter()
-        .chain([last])
-        .map(|segment| segment.key.digest);
+    let keys = segments.iter().chain([last]).map(|segment| segment.key.digest);
     Digest::of(&keys.flat_map(|key| *key.as_bytes()).collect::<Vec<u8>>())
 }
 
@@ -212,10 +191,7 @@ enum Bytes {
 
 impl Job<'_> {
     fn names(&self) -> Names<'_> {
-        Names {
-            image: self.request.image,
-            compression: self.request.compression,
-        }
+        Names { image: self.request.image, compression: self.request.compression }
     }
 
     fn run(&self) -> Result<PackReport, PackError> {
@@ -244,11 +220,7 @@ impl Job<'_> {
     }
 
     fn taken(&self, name: &str, why: String) -> PackError {
-        PackError::NameTaken {
-            name: name.to_owned(),
-            out: self.out.path.clone(),
-            why,
-        }
+        PackError::NameTaken { name: name.to_owned(), out: self.out.path.clone(), why }
     }
 
     fn write(&self) -> Result<Pieces, PackError> {
@@ -259,27 +231,15 @@ impl Job<'_> {
             // What holds a secret is for its owner alone until it is promoted.
             let mode = if self.secret { 0o600 } else { 0o644 };
             let archive = self.out.temporary(&names.archive(&self.short), mode)?;
-            (
-                archive,
-                self.out.temporary(&names.kernel(&self.short), 0o644)?,
-            )
+            (archive, self.out.temporary(&names.kernel(&self.short), 0o644)?)
         };
-        let (written, kernel_sums) = rayon::join(
-            || self.write_archive(&mut archive),
-            || self.write_kernel(&mut kernel),
-        );
-        Ok(Pieces {
-            written: written?,
-            kernel_sums: kernel_sums?,
-            archive,
-            kernel,
-        })
+        let (written, kernel_sums) =
+            rayon::join(|| self.write_archive(&mut archive), || self.write_kernel(&mut kernel));
+        Ok(Pieces { written: written?, kernel_sums: kernel_sums?, archive, kernel })
     }
 
     fn write_archive(&self, archive: &mut Temporary) -> Result<Written, PackError> {
-        let tail = self
-            .packer
-            .compress(std::slice::from_ref(self.sentinel), &trailer())?;
+        let tail = self.packer.compress(std::slice::from_ref(self.sentinel), &trailer())?;
         let out = (&mut archive.file, archive.path.as_path());
         let written = stream::write(out, &self.packer, self.request.cache, &self.segments, tail)?;
         archive.sync()?;
@@ -288,15 +248,8 @@ impl Job<'_> {
 
     /// Copies the kernel and checks it on the way.
     fn write_kernel(&self, kernel: &mut Temporary) -> Result<Sums, PackError> {
-        let Kernel {
-            path,
-            entry,
-            version: _,
-        } = self.kernel;
-        let content = |why: String| PackError::Content {
-            path: path.clone(),
-            why,
-        };
+        let Kernel { path, entry, version: _ } = self.kernel;
+        let content = |why: String| PackError::Content { path: path.clone(), why };
         let unreadable = |error: io::Error| content(format!("it cannot be read: {error}"));
         let mut file = self.request.content.open(path, entry).map_err(unreadable)?;
         let mut bytes = Vec::new();
@@ -309,10 +262,7 @@ impl Job<'_> {
         if !is_content(entry, &sums) && self.request.secret_layer != Some(entry.layer) {
             return Err(content(format!("its digest is {}", sums.blake3.short())));
         }
-        kernel
-            .file
-            .write_all(&bytes)
-            .map_err(PackError::io("write", &kernel.path))?;
+        kernel.file.write_all(&bytes).map_err(PackError::io("write", &kernel.path))?;
         kernel.sync()?;
         Ok(sums)
     }
@@ -336,19 +286,14 @@ impl Job<'_> {
         let (reused, compressed, not_kept) = match bytes {
             Bytes::Known(_) => (true, 0, None),
             Bytes::Written(pieces) => {
-                let Written {
-                    compressed,
-                    not_kept,
-                    ..
-                } = &pieces.written;
+                let Written { compressed, not_kept, .. } = &pieces.written;
                 let took = (false, *compressed, not_kept.clone());
                 self.place(*pieces, before.as_ref())?;
                 took
             }
         };
         if before.as_ref() != Some(&manifest) {
-            self.out
-                .write_manifest(&names.manifest(&self.short), &manifest)?;
+            self.out.write_manifest(&names.manifest(&self.short), &manifest)?;
         }
         self.out.sync()?;
         self.out.move_latest(&names, &self.short)?;
@@ -395,11 +340,7 @@ impl Job<'_> {
     }
 
     fn archive_facts(&self, pieces: &Pieces) -> ArchiveFacts {
-        let Sums {
-            size,
-            blake3,
-            sha256,
-        } = pieces.written.sums.clone();
+        let Sums { size, blake3, sha256 } = pieces.written.sums.clone();
         ArchiveFacts {
             file: self.names().archive(&self.short),
             size,
@@ -412,11 +353,7 @@ impl Job<'_> {
     }
 
     fn kernel_facts(&self, pieces: &Pieces) -> KernelFacts {
-        let Sums {
-            size,
-            blake3,
-            sha256,
-        } = pieces.kernel_sums.clone();
+        let Sums { size, blake3, sha256 } = pieces.kernel_sums.clone();
         KernelFacts {
             file: self.names().kernel(&self.short),
             size,
@@ -459,8 +396,5 @@ fn is_content(entry: &TreeEntry, sums: &Sums) -> bool {
 /// Files with capabilities, as absolute paths: newc has no place for extended attributes.
 fn capabilities(tree: &Tree) -> Vec<String> {
     let has = |entry: &TreeEntry| entry.entry.xattrs.contains_key("security.capability");
-    tree.iter()
-        .filter(|(_, entry)| has(entry))
-        .map(|(path, _)| path.to_string())
-        .collect()
+    tree.iter().filter(|(_, entry)| has(entry)).map(|(path, _)| path.to_string()).collect()
 }

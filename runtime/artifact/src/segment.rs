@@ -111,10 +111,7 @@ impl<'a> Packer<'a> {
             }
         }
         let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
-        Segment {
-            members,
-            key: SegmentKey { digest, secret },
-        }
+        Segment { members, key: SegmentKey { digest, secret } }
     }
 
     fn is_secret(&self, entry: &TreeEntry) -> bool {
@@ -155,9 +152,7 @@ impl<'a> Packer<'a> {
     }
 
     fn write(&self, encoder: &mut Encoder, bytes: &[u8]) -> Result<(), PackError> {
-        encoder
-            .write_all(bytes)
-            .map_err(|source| self.codec.error(source))
+        encoder.write_all(bytes).map_err(|source| self.codec.error(source))
     }
 
     /// Copies a file's content, and compares its size and digest with the manifest's.
@@ -174,10 +169,7 @@ impl<'a> Packer<'a> {
             path: path.clone(),
             why: format!("it cannot be read: {error}"),
         };
-        let differs = |why: String| PackError::Content {
-            path: path.clone(),
-            why,
-        };
+        let differs = |why: String| PackError::Content { path: path.clone(), why };
         let size = u64::from(member.header.size);
         let mut file = self.content.open(path, entry).map_err(unreadable)?;
         let mut hasher = blake3::Hasher::new();
@@ -241,24 +233,12 @@ mod tests {
                 .filter(|c| *c != '/')
                 .collect())
         ];
-        let node = (
-            name.clone(),
-            name,
-            0..5_u8,
-            prop::collection::vec(any::<u8>(), 0..3000),
-        );
+        let node = (name.clone(), name, 0..5_u8, prop::collection::vec(any::<u8>(), 0..3000));
         prop::collection::vec(node, 0..40).prop_map(|nodes| {
             let (mut manifest, mut contents) = (Manifest::default(), BTreeMap::new());
             let mut add = |path: &ImagePath, kind: EntryKind| {
                 let xattrs = Xattrs::new();
-                let entry = Entry {
-                    kind,
-                    mode: 0o640,
-                    uid: 3,
-                    gid: 4,
-                    mtime: 5,
-                    xattrs,
-                };
+                let entry = Entry { kind, mode: 0o640, uid: 3, gid: 4, mtime: 5, xattrs };
                 manifest.entries.insert(path.clone(), entry);
             };
             for (directory, name, kind, bytes) in nodes {
@@ -269,22 +249,10 @@ mod tests {
                 let bytes = if kind == 1 { b"shared".to_vec() } else { bytes };
                 let group = (kind == 1).then(|| ImagePath::new("group").unwrap());
                 if kind == 0 {
-                    add(
-                        &path,
-                        EntryKind::Symlink {
-                            target: [b"x", &bytes[..]].concat(),
-                        },
-                    );
+                    add(&path, EntryKind::Symlink { target: [b"x", &bytes[..]].concat() });
                 } else {
                     let (size, digest) = (bytes.len() as u64, Digest::of(&bytes));
-                    add(
-                        &path,
-                        EntryKind::File {
-                            size,
-                            digest,
-                            group,
-                        },
-                    );
+                    add(&path, EntryKind::File { size, digest, group });
                 }
                 contents.insert(path, bytes);
             }

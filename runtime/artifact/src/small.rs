@@ -36,11 +36,7 @@ impl SmallArchive {
         self.entries += 1;
         let header = Header {
             // Numbers of this archive only; links of 1 keep the kernel from joining anything.
-            inode: Inode {
-                major: 0,
-                minor: 0,
-                number: self.entries,
-            },
+            inode: Inode { major: 0, minor: 0, number: self.entries },
             mode,
             links: 1,
             size: u32::try_from(content.len()).unwrap_or(u32::MAX),
@@ -84,11 +80,7 @@ mod tests {
             names.push((name, mode, size));
             rest = reader.finish().unwrap();
         }
-        let want = [
-            ("etc", 0o40755, 0),
-            ("etc/name", 0o100_644, 5),
-            ("etc/other", 0o120_777, 4),
-        ];
+        let want = [("etc", 0o40755, 0), ("etc/name", 0o100_644, 5), ("etc/other", 0o120_777, 4)];
         let want = want.map(|(name, mode, size)| (name.to_owned(), mode, size));
         assert_eq!(names, want);
     }

@@ -44,10 +44,7 @@ pub fn state(wanted: &Wanted<'_>) -> OutState {
     match find(wanted) {
         None => OutState::Absent,
         Some((out, manifest)) => {
-            let names = Names {
-                image: wanted.image,
-                compression: wanted.compression,
-            };
+            let names = Names { image: wanted.image, compression: wanted.compression };
             let linked = out.latest_is(&names, &wanted.digest.short());
             if linked && manifest.lists(wanted.revision) {
                 OutState::UpToDate
@@ -64,10 +61,7 @@ pub fn refresh(wanted: &Wanted<'_>) -> Result<bool, PackError> {
     let Some((out, _)) = find(wanted) else {
         return Ok(false);
     };
-    let names = Names {
-        image: wanted.image,
-        compression: wanted.compression,
-    };
+    let names = Names { image: wanted.image, compression: wanted.compression };
     let short = wanted.digest.short();
     let _lock = out.lock()?;
     let path = out.join(&names.manifest(&short));
@@ -88,10 +82,7 @@ fn find(wanted: &Wanted<'_>) -> Option<(Out, ImageManifest)> {
         return None;
     }
     let out = Out::open(wanted.out).ok()?;
-    let names = Names {
-        image: wanted.image,
-        compression: wanted.compression,
-    };
+    let names = Names { image: wanted.image, compression: wanted.compression };
     let path = out.join(&names.manifest(&wanted.digest.short()));
     let manifest = ImageManifest::read(&path).ok()??;
     let right = manifest.digest == wanted.digest && out.is_whole(&manifest);

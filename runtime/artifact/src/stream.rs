@@ -66,22 +66,12 @@ pub(crate) fn write(
         let sha256 = joined(summer);
         let (size, blake3) = written?;
         let (compressed, not_kept) = made?;
-        Ok(Written {
-            sums: Sums {
-                size,
-                blake3,
-                sha256,
-            },
-            compressed,
-            not_kept,
-        })
+        Ok(Written { sums: Sums { size, blake3, sha256 }, compressed, not_kept })
     })
 }
 
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Makes the segments batch by batch and sends each batch on in order. The channels are closed
@@ -97,10 +87,8 @@ fn make_all(
     // A receiver is gone only when it failed; its own error is the one that is reported.
     let send = |batch: Vec<Bytes>| receivers.iter().all(|to| to.send(batch.clone()).is_ok());
     for batch in segments.chunks(BATCH_PER_THREAD * rayon::current_num_threads()) {
-        let made: Result<Vec<_>, _> = batch
-            .par_iter()
-            .map(|segment| make(packer, cache, segment))
-            .collect();
+        let made: Result<Vec<_>, _> =
+            batch.par_iter().map(|segment| make(packer, cache, segment)).collect();
         let mut bytes = Vec::with_capacity(batch.len());
         for segment in made? {
             compressed += usize::from(segment.fresh);
@@ -121,22 +109,11 @@ fn make(
     segment: &Segment<'_>,
 ) -> Result<Made, PackError> {
     if let Some(bytes) = cached(cache, segment) {
-        return Ok(Made {
-            bytes,
-            fresh: false,
-            not_kept: None,
-        });
+        return Ok(Made { bytes, fresh: false, not_kept: None });
     }
     let bytes = packer.compress(segment.members, &[])?;
-    let not_kept = cache
-        .put(&segment.key, &bytes)
-        .err()
-        .map(|error| error.to_string());
-    Ok(Made {
-        bytes,
-        fresh: true,
-        not_kept,
-    })
+    let not_kept = cache.put(&segment.key, &bytes).err().map(|error| error.to_string());
+    Ok(Made { bytes, fresh: true, not_kept })
 }
 
 /// A cached segment whose bytes are still what they were; anything else is a miss.
@@ -158,8 +135,7 @@ fn write_all(
         if size > SIZE_LIMIT {
             return Err(PackError::TooLarge { limit: SIZE_LIMIT });
         }
-        out.write_all(&bytes)
-            .map_err(PackError::io("write", path))?;
+        out.write_all(&bytes).map_err(PackError::io("write", path))?;
         hasher.update(&bytes);
     }
     Ok((size, Digest::from_bytes(*hasher.finalize().as_bytes())))
@@ -176,7 +152,5 @@ fn sha256(batches: &Receiver<Vec<Bytes>>) -> String {
 /// Lower-case hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits
-        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-        .collect()
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }

@@ -65,21 +65,8 @@ pub fn standing<'a>(
 impl Declaration {
     fn of(entry: &Entry, origin: &Origin) -> Option<Self> {
         let expected = Expected::of(entry)?;
-        let Entry {
-            kind: _,
-            mode,
-            uid,
-            gid,
-            mtime: _,
-            xattrs: _,
-        } = entry;
-        Some(Self {
-            origin: origin.clone(),
-            expected,
-            mode: *mode,
-            uid: *uid,
-            gid: *gid,
-        })
+        let Entry { kind: _, mode, uid, gid, mtime: _, xattrs: _ } = entry;
+        Some(Self { origin: origin.clone(), expected, mode: *mode, uid: *uid, gid: *gid })
     }
 }
 
@@ -139,11 +126,7 @@ impl Breach {
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { path, origin, what } = self;
-        write!(
-            f,
-            "`{path}` is declared at {origin}, and a later step {}",
-            what.words()
-        )
+        write!(f, "`{path}` is declared at {origin}, and a later step {}", what.words())
     }
 }
 
@@ -197,13 +180,7 @@ fn at(declaration: &Declaration, entry: &Entry) -> Option<Breach> {
     if entry.kind == EntryKind::Whiteout {
         return Some(Breach::Removed);
     }
-    let Declaration {
-        origin: _,
-        expected,
-        mode,
-        uid,
-        gid,
-    } = declaration;
+    let Declaration { origin: _, expected, mode, uid, gid } = declaration;
     let is_link = match (expected, Expected::of(entry)) {
         (Expected::Directory, Some(Expected::Directory)) => false,
         (Expected::File(own), Some(Expected::File(other))) => {
@@ -239,9 +216,7 @@ mod tests {
     fn manifest(at: &str, node: &Node<'_>) -> Manifest {
         let image = Image::new(&[(at, node.clone())]);
         let entry = image.tree.get(&path(at)).unwrap().entry.clone();
-        Manifest {
-            entries: [(path(at), entry)].into(),
-        }
+        Manifest { entries: [(path(at), entry)].into() }
     }
 
     fn special(at: &str, kind: &EntryKind) -> Manifest {
@@ -260,11 +235,7 @@ mod tests {
         let cases: &[Case<'_>] = &[
             ("elsewhere", manifest("a/b/g", &Node::File("")), None),
             ("the same", manifest("a/b/f", &Node::File("x")), None),
-            (
-                "content",
-                manifest("a/b/f", &Node::File("y")),
-                Some(("a/b/f", Breach::Content)),
-            ),
+            ("content", manifest("a/b/f", &Node::File("y")), Some(("a/b/f", Breach::Content))),
             (
                 "mode",
                 manifest("a/b/f", &Node::FileMode("x", 0o600, 0, 0)),
@@ -275,64 +246,21 @@ mod tests {
                 manifest("a/b/f", &Node::FileMode("x", 0o644, 0, 7)),
                 Some(("a/b/f", Breach::Owner)),
             ),
-            (
-                "kind",
-                manifest("a/b/f", &Node::Link("x")),
-                Some(("a/b/f", Breach::Replaced)),
-            ),
-            (
-                "gone",
-                special("a/b/f", &EntryKind::Whiteout),
-                Some(("a/b/f", Breach::Removed)),
-            ),
-            (
-                "parent gone",
-                special("a", &EntryKind::Whiteout),
-                Some(("a/b/f", Breach::Removed)),
-            ),
-            (
-                "parent opaque",
-                special("a", &opaque),
-                Some(("a/b/f", Breach::Removed)),
-            ),
-            (
-                "parent replaced",
-                manifest("a", &Node::Link("c")),
-                Some(("a/b/f", Breach::Replaced)),
-            ),
-            (
-                "parent's mode",
-                manifest("a", &Node::DirMode(0o700, 0, 0)),
-                None,
-            ),
-            (
-                "directory, the same",
-                manifest("d", &Node::DirMode(0o750, 0, 0)),
-                None,
-            ),
-            (
-                "directory's mode",
-                manifest("d", &Node::Dir),
-                Some(("d", Breach::Mode)),
-            ),
-            (
-                "in a declared directory",
-                manifest("d/new", &Node::File("")),
-                None,
-            ),
-            (
-                "link's target",
-                manifest("l", &Node::Link("u")),
-                Some(("l", Breach::Content)),
-            ),
+            ("kind", manifest("a/b/f", &Node::Link("x")), Some(("a/b/f", Breach::Replaced))),
+            ("gone", special("a/b/f", &EntryKind::Whiteout), Some(("a/b/f", Breach::Removed))),
+            ("parent gone", special("a", &EntryKind::Whiteout), Some(("a/b/f", Breach::Removed))),
+            ("parent opaque", special("a", &opaque), Some(("a/b/f", Breach::Removed))),
+            ("parent replaced", manifest("a", &Node::Link("c")), Some(("a/b/f", Breach::Replaced))),
+            ("parent's mode", manifest("a", &Node::DirMode(0o700, 0, 0)), None),
+            ("directory, the same", manifest("d", &Node::DirMode(0o750, 0, 0)), None),
+            ("directory's mode", manifest("d", &Node::Dir), Some(("d", Breach::Mode))),
+            ("in a declared directory", manifest("d/new", &Node::File("")), None),
+            ("link's target", manifest("l", &Node::Link("u")), Some(("l", Breach::Content))),
             ("link, the same", manifest("l", &Node::Link("t")), None),
         ];
         for (name, later, want) in cases {
             let found = violations(&declared(), later, &BTreeSet::new());
-            let got: Vec<_> = found
-                .iter()
-                .map(|found| (found.path.clone(), found.what))
-                .collect();
+            let got: Vec<_> = found.iter().map(|found| (found.path.clone(), found.what)).collect();
             let want: Vec<_> = want.iter().map(|(at, what)| (path(at), *what)).collect();
             assert_eq!(got, want, "{name}");
         }

@@ -253,7 +253,12 @@ impl Executor {
         } else {
             let duration = start.elapsed();
             let output = made.output;
-            self.context.events.emit(Event::Finished { node: node.id, duration, output, unchanged });
+            self.context.events.emit(Event::Finished {
+                node: node.id,
+                duration,
+                output,
+                unchanged,
+            });
         }
         Ok(made.output)
     }

@@ -44,16 +44,13 @@ pub fn stack_outputs(plan: &Plan, node: NodeId, outputs: &Outputs) -> Result<Vec
     let stack = plan.stack_below(node);
     // A stamp's digest names the tree, whatever secrets lie between.
     let skip_secrets = matches!(plan.node(node).action, Action::Stamp(_));
-    let counted = stack.into_iter().filter(|id| {
-        !(skip_secrets && matches!(plan.node(*id).action, Action::Secrets(_)))
-    });
+    let counted = stack
+        .into_iter()
+        .filter(|id| !(skip_secrets && matches!(plan.node(*id).action, Action::Secrets(_))));
     collect(counted, outputs)
 }
 
-fn collect(
-    nodes: impl Iterator<Item = NodeId>,
-    outputs: &Outputs,
-) -> Result<Vec<Digest>, Missing> {
+fn collect(nodes: impl Iterator<Item = NodeId>, outputs: &Outputs) -> Result<Vec<Digest>, Missing> {
     let mut found = Vec::new();
     let mut missing = Vec::new();
     for node in nodes {

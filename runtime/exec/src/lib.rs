@@ -23,8 +23,10 @@ mod steps;
 mod vault;
 
 pub use context::{Context, Surroundings};
-pub use execute::{Executor, NodeRequest, NodeRunner, StoreFacts, StoreLookup, current_key, find_record};
 pub use error::{Fault, StepError};
+pub use execute::{
+    Executor, NodeRequest, NodeRunner, StoreFacts, StoreLookup, current_key, find_record,
+};
 pub use keys::Outputs;
 pub use stack::Stack;
 pub use vault::{Vault, source_digest};

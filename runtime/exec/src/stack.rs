@@ -50,7 +50,8 @@ impl Stack {
             if !layer.has_marks() && layer.hides_something() {
                 // What lies directly below a layer and holds nothing but its marks hides exactly
                 // what the marks in the layer itself would.
-                lowers.push(materialise(&marks_of(layer), &scratch.join(format!("marks-{index}")))?);
+                lowers
+                    .push(materialise(&marks_of(layer), &scratch.join(format!("marks-{index}")))?);
             }
             lowers.push(layer.tree());
         }

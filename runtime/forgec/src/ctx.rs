@@ -98,7 +98,11 @@ impl Ctx {
     }
 
     /// Compiles the project as it is in a revision.
-    pub(crate) fn compile_revision(&self, ui: &Ui, revision: &str) -> Result<Option<Plan>, CmdError> {
+    pub(crate) fn compile_revision(
+        &self,
+        ui: &Ui,
+        revision: &str,
+    ) -> Result<Option<Plan>, CmdError> {
         let root = self.root()?;
         let sources = GitSources::open(&root, revision)
             .map_err(|error| CmdError::user(format!("revision `{revision}`: {error}")))?;
@@ -198,4 +202,3 @@ pub(crate) fn exit_of(fault: forge_exec::Fault) -> Exit {
         forge_exec::Fault::Interrupted => Exit::Signal(2),
     }
 }
-

@@ -12,8 +12,8 @@ use forge_artifact::{
 };
 use forge_exec::{NodeRequest, NodeRunner, Stack, StepError};
 use forge_model::{
-    Action, Compression, Digest, EdgeRole, ImagePath, Node, NodeId, Pack, PackageList,
-    TreeEntry, Verify,
+    Action, Compression, Digest, EdgeRole, ImagePath, Node, NodeId, Pack, PackageList, TreeEntry,
+    Verify,
 };
 use forge_store::Store;
 use serde::{Deserialize, Serialize};
@@ -107,10 +107,11 @@ impl Runner {
             .layers
             .iter()
             .position(|id| matches!(request.plan.node(*id).action, Action::Secrets(_)));
-        let stamp = request.layers.iter().rev().find_map(|id| match &request.plan.node(*id).action {
-            Action::Stamp(stamp) => Some(stamp),
-            _ => None,
-        });
+        let stamp =
+            request.layers.iter().rev().find_map(|id| match &request.plan.node(*id).action {
+                Action::Stamp(stamp) => Some(stamp),
+                _ => None,
+            });
         let stack = request.stack.clone();
         let open = move |path: &ImagePath, entry: &TreeEntry| open_in(&stack, path, entry);
         let cache = Segments { store, used: Mutex::default() };
@@ -208,8 +209,7 @@ fn packages(request: &NodeRequest<'_>, store: &Store) -> Vec<PackageFacts> {
     let mut packages = Vec::new();
     for list in lists {
         let bytes = request.inputs.get(&list).and_then(|output| store.read_blob(output).ok());
-        let list: Option<PackageList> =
-            bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let list: Option<PackageList> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         packages.extend(list.into_iter().flat_map(|list| list.packages).map(|one| PackageFacts {
             name: one.name,
             version: one.version,

@@ -66,9 +66,8 @@ pub(crate) fn verdicts_of(image: &Image, outputs: &Outputs, store: &Store) -> Ve
     let outcomes = image.verdicts.iter().filter_map(|id| verdicts::read(store, outputs.get(id)?));
     let judged: Vec<_> = outcomes.flat_map(|outcome| outcome.verdicts).collect();
     let settled = |verdict: &&Verdict| {
-        let same = |one: &Verdict| {
-            (&one.control, &one.profile) == (&verdict.control, &verdict.profile)
-        };
+        let same =
+            |one: &Verdict| (&one.control, &one.profile) == (&verdict.control, &verdict.profile);
         !judged.iter().any(same)
     };
     let mut found: Vec<_> = image.spec_verdicts.iter().filter(settled).cloned().collect();

@@ -20,9 +20,7 @@ impl Ui {
         let color = match global.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => {
-                io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-            }
+            Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         };
         let Global { quiet, verbose, format, .. } = *global;
         Self { color, quiet, verbose, format }

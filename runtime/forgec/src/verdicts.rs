@@ -15,14 +15,21 @@ use crate::container::Ground;
 
 /// Judges the controls of a node. At the tree, an earlier outcome whose answers are all still the
 /// same is kept: a control is keyed by what it asked, not by the whole image.
-pub(crate) fn judge(request: &NodeRequest<'_>, action: &Verify) -> Result<VerifyOutcome, StepError> {
+pub(crate) fn judge(
+    request: &NodeRequest<'_>,
+    action: &Verify,
+) -> Result<VerifyOutcome, StepError> {
     let content = |path: &ImagePath, entry: &TreeEntry| request.stack.read(path, entry);
     let is_secret = |layer: usize| is_secret(request.plan, &request.layers, layer);
     let blame = |path: &ImagePath, entry: &TreeEntry| {
         provenance(request.plan, &request.layers, path, entry)
     };
-    let image =
-        Image { tree: &request.stack.tree, content: &content, is_secret: &is_secret, blame: &blame };
+    let image = Image {
+        tree: &request.stack.tree,
+        content: &content,
+        is_secret: &is_secret,
+        blame: &blame,
+    };
     if action.level == Level::Tree {
         if let Some(mut kept) = kept(request, &TreeTarget::new(image)) {
             kept.relocate(action);
@@ -52,10 +59,8 @@ fn in_containers(
 ) -> Result<VerifyOutcome, StepError> {
     let context = request.context;
     let failed = |error: std::io::Error| StepError::environment(error.to_string());
-    let scratch = tempfile::Builder::new()
-        .prefix("controls-")
-        .tempdir_in(&context.work)
-        .map_err(failed)?;
+    let scratch =
+        tempfile::Builder::new().prefix("controls-").tempdir_in(&context.work).map_err(failed)?;
     let masker = context.vault.masker()?;
     let mask = |text: &str| String::from_utf8_lossy(&masker.mask(text.as_bytes())).into_owned();
     let mount = || mount(&request.stack, scratch.path());
@@ -81,10 +86,8 @@ pub(crate) fn boot(
     log: &Path,
 ) -> Result<BootReport, StepError> {
     let failed = |error: std::io::Error| StepError::environment(error.to_string());
-    let scratch = tempfile::Builder::new()
-        .prefix("boot-")
-        .tempdir_in(&inside.work)
-        .map_err(failed)?;
+    let scratch =
+        tempfile::Builder::new().prefix("boot-").tempdir_in(&inside.work).map_err(failed)?;
     let action = Verify {
         image: image.name.clone(),
         level: Level::Booted,
@@ -92,12 +95,8 @@ pub(crate) fn boot(
         expect_failed: image.expect_failed.clone(),
     };
     let content = |path: &ImagePath, entry: &TreeEntry| stack.read(path, entry);
-    let target = Image {
-        tree: &stack.tree,
-        content: &content,
-        is_secret: &|_| false,
-        blame: &|_, _| None,
-    };
+    let target =
+        Image { tree: &stack.tree, content: &content, is_secret: &|_| false, blame: &|_, _| None };
     let mount = || mount(stack, scratch.path());
     let containers = Containers {
         mount: &mount,

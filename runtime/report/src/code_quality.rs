@@ -59,10 +59,7 @@ pub fn code_quality(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
                 Severity::Error => "critical",
                 Severity::Warning => "minor",
             },
-            location: Location {
-                path,
-                lines: Lines { begin },
-            },
+            location: Location { path, lines: Lines { begin } },
         });
     }
     pretty(&issues)

@@ -38,9 +38,7 @@ pub fn junit(images: &[ImageVerdicts<'_>]) -> Result<String, JunitError> {
         }
         report.add_test_suite(suite);
     }
-    report
-        .to_string()
-        .map_err(|error| JunitError(error.to_string()))
+    report.to_string().map_err(|error| JunitError(error.to_string()))
 }
 
 /// Names that were given, with how often.
@@ -51,41 +49,24 @@ impl Names {
     fn unique(&mut self, name: String) -> String {
         let times = self.0.entry(name.clone()).or_default();
         *times += 1;
-        if *times == 1 {
-            name
-        } else {
-            format!("{name} ({times})")
-        }
+        if *times == 1 { name } else { format!("{name} ({times})") }
     }
 }
 
 fn cases(image: &str, verdict: &Verdict, names: &mut Names) -> Vec<TestCase> {
     let control = &verdict.control;
-    let results = verdict
-        .results
-        .iter()
-        .filter(|result| says_something(verdict, result));
+    let results = verdict.results.iter().filter(|result| says_something(verdict, result));
     let mut cases: Vec<_> = results
         .map(|result| {
             let name = names.unique(format!("{control}: {}", result.text));
-            case(
-                image,
-                name,
-                status(verdict, result.status, text(verdict, result)),
-                &result.origin,
-            )
+            case(image, name, status(verdict, result.status, text(verdict, result)), &result.origin)
         })
         .collect();
     if cases.is_empty() {
         // A control is never left out, whatever became of it.
         let name = names.unique(format!("{control}: {}", verdict.title));
         let text = format!("control at {}", verdict.origin);
-        cases.push(case(
-            image,
-            name,
-            status(verdict, verdict.status, text),
-            &verdict.origin,
-        ));
+        cases.push(case(image, name, status(verdict, verdict.status, text), &verdict.origin));
     }
     cases
 }
@@ -100,19 +81,15 @@ fn case(image: &str, name: String, status: TestCaseStatus, origin: &Origin) -> T
 fn status(verdict: &Verdict, status: Status, text: String) -> TestCaseStatus {
     let (mut status, text) = match status {
         Status::Passed => return TestCaseStatus::success(),
-        Status::Failed | Status::Error if verdict.impact <= 0.0 => (
-            TestCaseStatus::skipped(),
-            format!("does not block, its impact is 0\n{text}"),
-        ),
+        Status::Failed | Status::Error if verdict.impact <= 0.0 => {
+            (TestCaseStatus::skipped(), format!("does not block, its impact is 0\n{text}"))
+        }
         Status::Failed => (TestCaseStatus::non_success(NonSuccessKind::Failure), text),
         Status::Error => (TestCaseStatus::non_success(NonSuccessKind::Error), text),
         Status::Skipped => (TestCaseStatus::skipped(), text),
         Status::NotKnownHere => {
             let level = verdict.level.name();
-            (
-                TestCaseStatus::skipped(),
-                format!("not known at the level `{level}`\n{text}"),
-            )
+            (TestCaseStatus::skipped(), format!("not known at the level `{level}`\n{text}"))
         }
     };
     status.set_description(text);

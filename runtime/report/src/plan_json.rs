@@ -99,11 +99,7 @@ const MOST: usize = 999_999;
 /// that are new, changed and gone.
 pub fn plan_terraform(diff: &PlanDiff) -> String {
     let count = |changes: &[ChangeKind]| {
-        diff.images
-            .iter()
-            .filter(|image| changes.contains(&image.change))
-            .count()
-            .min(MOST)
+        diff.images.iter().filter(|image| changes.contains(&image.change)).count().min(MOST)
     };
     pretty(&Terraform {
         create: count(&[ChangeKind::Added]),

@@ -14,11 +14,7 @@ pub fn plan_markdown(diff: &PlanDiff) -> String {
     let mut out = String::new();
     let basis = summary::basis(&diff.basis, code);
     // Writing to a String cannot fail.
-    let _ = writeln!(
-        out,
-        "### forge: {}\n\nCompared with {basis}.",
-        summary::headline(diff)
-    );
+    let _ = writeln!(out, "### forge: {}\n\nCompared with {basis}.", summary::headline(diff));
     if diff.images.is_empty() {
         return out;
     }
@@ -29,11 +25,7 @@ pub fn plan_markdown(diff: &PlanDiff) -> String {
         let _ = writeln!(out, "- {name}: {line}");
     }
     if !diff.unchanged.is_empty() {
-        let _ = writeln!(
-            out,
-            "\nUnchanged: {}",
-            codes(diff.unchanged.iter().map(String::as_str))
-        );
+        let _ = writeln!(out, "\nUnchanged: {}", codes(diff.unchanged.iter().map(String::as_str)));
     }
     let summary = Summary::of(diff);
     for cause in &summary.causes {
@@ -46,15 +38,9 @@ pub fn plan_markdown(diff: &PlanDiff) -> String {
 }
 
 fn write_cause(out: &mut String, cause: &Shared<'_, LayerDiff>) {
-    let Shared {
-        what: layer,
-        images,
-    } = cause;
+    let Shared { what: layer, images } = cause;
     let (label, images) = (code(&layer.label), codes(images.iter().copied()));
-    let place = layer
-        .origin
-        .as_ref()
-        .map(|origin| format!(" at {}", place(origin)));
+    let place = layer.origin.as_ref().map(|origin| format!(" at {}", place(origin)));
     let outlook = summary::outlook(&layer.outlook, code);
     let _ = writeln!(
         out,
@@ -75,16 +61,8 @@ fn write_field(out: &mut String, field: &FieldDiff) {
     let cell = |value: Option<String>| value.map(|value| in_table(&code(&value)));
     let (old, new) = values(field);
     let (old, new) = (cell(old).unwrap_or_default(), cell(new).unwrap_or_default());
-    let place = field
-        .origin
-        .as_ref()
-        .map(|origin| in_table(&place(origin)))
-        .unwrap_or_default();
-    let _ = writeln!(
-        out,
-        "| {} | {old} | {new} | {place} |",
-        in_table(&escaped(&field.name))
-    );
+    let place = field.origin.as_ref().map(|origin| in_table(&place(origin))).unwrap_or_default();
+    let _ = writeln!(out, "| {} | {old} | {new} | {place} |", in_table(&escaped(&field.name)));
 }
 
 fn write_cascades(out: &mut String, cascades: &[Shared<'_, LayerDiff>]) {
@@ -92,11 +70,7 @@ fn write_cascades(out: &mut String, cascades: &[Shared<'_, LayerDiff>]) {
         return;
     }
     let steps = count(cascades.len(), "step");
-    let verb = if cascades.len() == 1 {
-        "follows"
-    } else {
-        "follow"
-    };
+    let verb = if cascades.len() == 1 { "follows" } else { "follow" };
     let _ = writeln!(
         out,
         "\n<details><summary>{steps} {verb}, unless a step below comes out as it was</summary>\n"
@@ -130,11 +104,7 @@ fn codes<'a>(names: impl Iterator<Item = &'a str>) -> String {
 /// A code span (`CommonMark` 0.31, 6.1): fenced by more backticks than it holds, so that nothing in
 /// it has a meaning.
 fn code(text: &str) -> String {
-    let longest = text
-        .split(|character| character != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or(0);
+    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     if text.is_empty() {
         "(empty)".to_owned()

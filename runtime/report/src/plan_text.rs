@@ -40,18 +40,11 @@ fn quoted(text: &str) -> String {
 }
 
 fn write_cause(out: &mut String, cause: &Shared<'_, LayerDiff>) {
-    let Shared {
-        what: layer,
-        images,
-    } = cause;
+    let Shared { what: layer, images } = cause;
     let (sign, label, action) = (layer.change.sign(), &layer.label, &layer.action);
     let place = at(layer.origin.as_ref());
     let outlook = summary::outlook(&layer.outlook, quoted);
-    let _ = writeln!(
-        out,
-        "\n{sign} {label} ({action}){place} in {}{outlook}",
-        images.join(", ")
-    );
+    let _ = writeln!(out, "\n{sign} {label} ({action}){place} in {}{outlook}", images.join(", "));
     for field in &layer.fields {
         let (name, place) = (&field.name, at(field.origin.as_ref()));
         let _ = match values(field) {
@@ -68,12 +61,6 @@ fn write_named(out: &mut String, title: &str, named: &[Shared<'_, NamedChange>])
         let _ = writeln!(out, "\n{title}:");
     }
     for Shared { what, images } in named {
-        let _ = writeln!(
-            out,
-            "  {} {} in {}",
-            what.change.sign(),
-            what.name,
-            images.join(", ")
-        );
+        let _ = writeln!(out, "  {} {} in {}", what.change.sign(), what.name, images.join(", "));
     }
 }

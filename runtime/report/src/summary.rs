@@ -23,11 +23,7 @@ pub(crate) struct Summary<'a> {
 
 impl<'a> Summary<'a> {
     pub(crate) fn of(diff: &'a PlanDiff) -> Self {
-        let changed = || {
-            diff.images
-                .iter()
-                .filter(|image| image.change == ChangeKind::Changed)
-        };
+        let changed = || diff.images.iter().filter(|image| image.change == ChangeKind::Changed);
         let layers = |cascade: bool| {
             let of = move |image: &'a ImageDiff| {
                 let keep =
@@ -37,10 +33,8 @@ impl<'a> Summary<'a> {
             gather(changed().flat_map(move |image| of(image).map(move |layer| (image, layer))))
         };
         let controls = changed().flat_map(|image| image.controls.iter().map(move |it| (image, it)));
-        let secrets = diff
-            .images
-            .iter()
-            .flat_map(|image| image.secrets.iter().map(move |it| (image, it)));
+        let secrets =
+            diff.images.iter().flat_map(|image| image.secrets.iter().map(move |it| (image, it)));
         Self {
             causes: layers(false),
             cascades: layers(true),
@@ -57,10 +51,7 @@ fn gather<'a, T: PartialEq>(
     for (image, what) in all {
         match gathered.iter_mut().find(|shared| shared.what == what) {
             Some(shared) => shared.images.push(&image.image),
-            None => gathered.push(Shared {
-                what,
-                images: vec![&image.image],
-            }),
+            None => gathered.push(Shared { what, images: vec![&image.image] }),
         }
     }
     gathered
@@ -88,11 +79,7 @@ pub(crate) fn basis(basis: &Basis, code: impl Fn(&str) -> String) -> String {
 /// `3 steps change, 2 follow; 24 controls judged again`.
 pub(crate) fn image_line(image: &ImageDiff) -> String {
     let steps = count(image.layers.len(), "step");
-    let follow = image
-        .layers
-        .iter()
-        .filter(|layer| layer.change == ChangeKind::Cascade)
-        .count();
+    let follow = image.layers.iter().filter(|layer| layer.change == ChangeKind::Cascade).count();
     let mut line = match image.change {
         ChangeKind::Added => format!("new, {steps}"),
         ChangeKind::Removed => format!("gone, with {steps}"),

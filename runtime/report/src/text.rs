@@ -21,26 +21,14 @@ pub(crate) fn values(field: &FieldDiff) -> (Option<String>, Option<String>) {
     let old = field.old.as_deref().map(plain);
     let new = field.new.as_deref().map(plain);
     let same = match (&old, &new) {
-        (Some(old), Some(new)) => old
-            .chars()
-            .zip(new.chars())
-            .take_while(|(old, new)| old == new)
-            .count(),
+        (Some(old), Some(new)) => {
+            old.chars().zip(new.chars()).take_while(|(old, new)| old == new).count()
+        }
         _ => 0,
     };
-    let long = [&old, &new]
-        .into_iter()
-        .flatten()
-        .any(|value| value.chars().count() > WIDTH);
-    let skip = if long {
-        same.saturating_sub(CONTEXT)
-    } else {
-        0
-    };
-    (
-        old.map(|value| cut(&value, skip)),
-        new.map(|value| cut(&value, skip)),
-    )
+    let long = [&old, &new].into_iter().flatten().any(|value| value.chars().count() > WIDTH);
+    let skip = if long { same.saturating_sub(CONTEXT) } else { 0 };
+    (old.map(|value| cut(&value, skip)), new.map(|value| cut(&value, skip)))
 }
 
 /// One line, with digests by their first eight digits.
@@ -55,9 +43,8 @@ fn plain(value: &str) -> String {
             out.push_str(&rest[..hex]);
         }
         rest = &rest[hex..];
-        let other = rest
-            .find(|character: char| character.is_ascii_hexdigit())
-            .unwrap_or(rest.len());
+        let other =
+            rest.find(|character: char| character.is_ascii_hexdigit()).unwrap_or(rest.len());
         for character in rest[..other].chars() {
             match character {
                 '\n' => out.push_str("\\n"),
@@ -73,19 +60,13 @@ fn plain(value: &str) -> String {
 fn cut(value: &str, skip: usize) -> String {
     let start = if skip > 0 { "…" } else { "" };
     let kept: String = value.chars().skip(skip).take(WIDTH).collect();
-    let end = if value.chars().count() > skip + WIDTH {
-        "…"
-    } else {
-        ""
-    };
+    let end = if value.chars().count() > skip + WIDTH { "…" } else { "" };
     format!("{start}{kept}{end}")
 }
 
 /// ` at FILE:LINE`, or nothing.
 pub(crate) fn at(origin: Option<&Origin>) -> String {
-    origin
-        .map(|origin| format!(" at {origin}"))
-        .unwrap_or_default()
+    origin.map(|origin| format!(" at {origin}")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -94,12 +75,7 @@ mod tests {
 
     fn field(old: &str, new: &str) -> FieldDiff {
         let (old, new) = (Some(old.to_owned()), Some(new.to_owned()));
-        FieldDiff {
-            name: "x".to_owned(),
-            old,
-            new,
-            origin: None,
-        }
+        FieldDiff { name: "x".to_owned(), old, new, origin: None }
     }
 
     #[test]

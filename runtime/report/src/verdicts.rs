@@ -104,13 +104,7 @@ pub fn verdicts_text(images: &[ImageVerdicts<'_>], all: bool) -> String {
 }
 
 fn tally_text(tally: Tally) -> String {
-    let Tally {
-        passed,
-        failed,
-        skipped,
-        errors,
-        not_judged,
-    } = tally;
+    let Tally { passed, failed, skipped, errors, not_judged } = tally;
     let parts = [
         (passed, "passed"),
         (failed, "failed"),
@@ -120,15 +114,9 @@ fn tally_text(tally: Tally) -> String {
     ];
     let all = passed + failed + skipped + errors + not_judged;
     let named = parts.iter().filter(|(number, _)| *number > 0);
-    let named: Vec<_> = named
-        .map(|(number, word)| format!("{number} {word}"))
-        .collect();
+    let named: Vec<_> = named.map(|(number, word)| format!("{number} {word}")).collect();
     let controls = count(all, "control");
-    if named.is_empty() {
-        controls
-    } else {
-        format!("{controls}: {}", named.join(", "))
-    }
+    if named.is_empty() { controls } else { format!("{controls}: {}", named.join(", ")) }
 }
 
 fn word(status: Status) -> &'static str {
@@ -142,14 +130,7 @@ fn word(status: Status) -> &'static str {
 }
 
 fn write_verdict(out: &mut String, verdict: &Verdict, all: bool) {
-    let Verdict {
-        control,
-        title,
-        impact,
-        level,
-        origin,
-        ..
-    } = verdict;
+    let Verdict { control, title, impact, level, origin, .. } = verdict;
     let blocks = match verdict.status {
         Status::Failed | Status::Error if !verdict.blocks() => ", does not block",
         _ => "",
@@ -169,13 +150,7 @@ fn write_verdict(out: &mut String, verdict: &Verdict, all: bool) {
 }
 
 fn write_result(out: &mut String, result: &CheckResult) {
-    let _ = writeln!(
-        out,
-        "    {:<7} {} at {}",
-        word(result.status),
-        result.text,
-        result.origin
-    );
+    let _ = writeln!(out, "    {:<7} {} at {}", word(result.status), result.text, result.origin);
     for line in details(result) {
         let _ = writeln!(out, "            {line}");
     }
@@ -183,23 +158,11 @@ fn write_result(out: &mut String, result: &CheckResult) {
 
 /// What is known of a result beyond its text, a line each.
 pub(crate) fn details(result: &CheckResult) -> Vec<String> {
-    let mut lines: Vec<String> = result
-        .message
-        .iter()
-        .flat_map(|message| message.lines().map(str::to_owned))
-        .collect();
-    lines.extend(
-        result
-            .evidence
-            .iter()
-            .map(|evidence| format!("evidence: {evidence}")),
-    );
+    let mut lines: Vec<String> =
+        result.message.iter().flat_map(|message| message.lines().map(str::to_owned)).collect();
+    lines.extend(result.evidence.iter().map(|evidence| format!("evidence: {evidence}")));
     if let Some(made) = &result.provenance {
-        let place = made
-            .origin
-            .as_ref()
-            .map(|origin| format!(" at {origin}"))
-            .unwrap_or_default();
+        let place = made.origin.as_ref().map(|origin| format!(" at {origin}")).unwrap_or_default();
         lines.push(format!("made by {}{place}", made.layer));
     }
     if result.vacuous {

@@ -45,12 +45,7 @@ pub(crate) fn encodings(value: &[u8]) -> Vec<(Form, Written)> {
 }
 
 fn hex(value: &[u8], digits: &[u8; 16]) -> Written {
-    let pair = |byte: &u8| {
-        [
-            digits[usize::from(byte >> 4)],
-            digits[usize::from(byte & 15)],
-        ]
-    };
+    let pair = |byte: &u8| [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]];
     Zeroizing::new(value.iter().flat_map(pair).collect())
 }
 
@@ -82,11 +77,7 @@ mod tests {
     fn base64_leaves_out_what_neighbours_decide() {
         // base64("secret42") is c2VjcmV0NDI=, of "x" before it eHNlY3JldDQy, of "xx" eHhzZWNyZXQ0Mg==.
         for (before, expected) in [(0, "c2VjcmV0ND"), (1, "NlY3JldDQy"), (2, "zZWNyZXQ0M")] {
-            assert_eq!(
-                text(&base64(b"secret42", before, STANDARD)),
-                expected,
-                "{before} before"
-            );
+            assert_eq!(text(&base64(b"secret42", before, STANDARD)), expected, "{before} before");
         }
         assert_eq!(text(&base64(b"\xfb\xff\xfe", 0, STANDARD)), "+//+");
         assert_eq!(text(&base64(b"\xfb\xff\xfe", 0, URL)), "-__-");

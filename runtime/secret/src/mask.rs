@@ -55,21 +55,10 @@ impl Masker {
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .build(patterns.iter().map(|(_, pattern)| &**pattern))
-            .map_err(|error: BuildError| SecretError::TooMuch {
-                why: error.to_string(),
-            })?;
-        let longest = patterns
-            .iter()
-            .map(|(_, pattern)| pattern.len())
-            .max()
-            .unwrap_or(0);
+            .map_err(|error: BuildError| SecretError::TooMuch { why: error.to_string() })?;
+        let longest = patterns.iter().map(|(_, pattern)| pattern.len()).max().unwrap_or(0);
         let names = patterns.into_iter().map(|(name, _)| name).collect();
-        Ok(Self {
-            automaton,
-            names,
-            encoded,
-            longest,
-        })
+        Ok(Self { automaton, names, encoded, longest })
     }
 
     /// `text` with every value masked. A value that `text` holds only a part of is not seen: for
@@ -88,23 +77,14 @@ impl Masker {
 
     /// Masks a text that arrives in pieces.
     pub fn stream(&self) -> MaskStream<'_> {
-        MaskStream {
-            masker: self,
-            held: Zeroizing::new(Vec::new()),
-        }
+        MaskStream { masker: self, held: Zeroizing::new(Vec::new()) }
     }
 
     /// All places to mask, in order and apart from each other.
     fn matches(&self, text: &[u8]) -> Vec<(usize, usize, &str)> {
         let whole = self.automaton.find_iter(text);
         let mut found: Vec<_> = whole
-            .map(|found| {
-                (
-                    found.start(),
-                    found.end(),
-                    &*self.names[found.pattern().as_usize()],
-                )
-            })
+            .map(|found| (found.start(), found.end(), &*self.names[found.pattern().as_usize()]))
             .collect();
         found.extend(self.runs(text));
         found.sort_unstable();
@@ -143,9 +123,7 @@ impl Masker {
 
 impl fmt::Debug for Masker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Masker")
-            .field("names", &self.names)
-            .finish_non_exhaustive()
+        f.debug_struct("Masker").field("names", &self.names).finish_non_exhaustive()
     }
 }
 
@@ -164,11 +142,7 @@ impl MaskStream<'_> {
     /// Takes a piece and appends to `out` what is sure by now: all finished lines.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         self.held.extend_from_slice(piece);
-        let lines = self
-            .held
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |last| last + 1);
+        let lines = self.held.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         self.pass(lines, out);
         if self.held.len() > LONGEST_LINE {
             self.pass(self.safe_cut(), out);

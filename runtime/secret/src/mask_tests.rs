@@ -3,10 +3,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn masker(values: &[(&str, &[u8])]) -> Masker {
-    let opened: Vec<_> = values
-        .iter()
-        .map(|(name, bytes)| (*name, SecretValue::new(bytes.to_vec())))
-        .collect();
+    let opened: Vec<_> =
+        values.iter().map(|(name, bytes)| (*name, SecretValue::new(bytes.to_vec()))).collect();
     Masker::new(opened.iter().map(|(name, value)| (*name, value))).unwrap()
 }
 
@@ -16,21 +14,14 @@ fn masked(masker: &Masker, text: &str) -> String {
 
 #[test]
 fn values_are_masked_by_name() {
-    let masker = masker(&[
-        ("db", b"hunter2-hunter2\n"),
-        ("api", b"tok/en+1234"),
-        ("pin", b"12"),
-    ]);
+    let masker = masker(&[("db", b"hunter2-hunter2\n"), ("api", b"tok/en+1234"), ("pin", b"12")]);
     let cases = [
         ("login hunter2-hunter2 ok", "login [secret db] ok"),
         ("hunter2-hunter2hunter2-hunter2", "[secret db][secret db]"),
         ("68756e746572322d68756e74657232", "[secret db]"),
         ("68756E746572322D68756E74657232", "[secret db]"),
         ("aHVudGVyMi1odW50ZXIy", "[secret db]"),
-        (
-            "tok/en+1234 and hunter2-hunter2",
-            "[secret api] and [secret db]",
-        ),
+        ("tok/en+1234 and hunter2-hunter2", "[secret api] and [secret db]"),
         ("room 12", "room 12"),
         ("hunter2", "hunter2"),
         ("", ""),
@@ -44,10 +35,7 @@ fn values_are_masked_by_name() {
 fn a_value_of_several_lines_is_masked_line_by_line() {
     let key = "-----BEGIN KEY-----\r\nMIIEvQIBADANBg\n}\nkqhkiG9w0BAQ\n-----END KEY-----\n";
     let masker = masker(&[("key", key.as_bytes())]);
-    assert_eq!(
-        masked(&masker, "sed: MIIEvQIBADANBg?\n}"),
-        "sed: [secret key]?\n}"
-    );
+    assert_eq!(masked(&masker, "sed: MIIEvQIBADANBg?\n}"), "sed: [secret key]?\n}");
     assert_eq!(
         masked(&masker, "  kqhkiG9w0BAQ\n-----END KEY-----\n"),
         "  [secret key]\n[secret key]\n"
@@ -56,29 +44,18 @@ fn a_value_of_several_lines_is_masked_line_by_line() {
 
 #[test]
 fn an_encoded_value_in_lines_is_masked_in_each() {
-    let value: Vec<u8> = (0..=127)
-        .map(|byte: u8| byte.wrapping_mul(73).wrapping_add(5))
-        .collect();
+    let value: Vec<u8> = (0..=127).map(|byte: u8| byte.wrapping_mul(73).wrapping_add(5)).collect();
     let masker = masker(&[("munge-key", &value)]);
-    let hex = value
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let hex = value.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let lines: Vec<&str> = [&hex[..60], &hex[60..120], &hex[120..180], &hex[180..]].into();
-    assert_eq!(
-        masked(&masker, &lines.join("\n")),
-        ["[secret munge-key]"; 4].join("\n")
-    );
+    assert_eq!(masked(&masker, &lines.join("\n")), ["[secret munge-key]"; 4].join("\n"));
     let other = "0123456789abcdef0123456789abcdef";
     assert_eq!(masked(&masker, other), other);
 }
 
 #[test]
 fn of_overlapping_values_nothing_is_left() {
-    let masker = masker(&[
-        ("a", b"abcdefgh"),
-        ("b", b"abcdefghijkl"),
-        ("c", b"fghijklmnop"),
-    ]);
+    let masker = masker(&[("a", b"abcdefgh"), ("b", b"abcdefghijkl"), ("c", b"fghijklmnop")]);
     assert_eq!(masked(&masker, "xabcdefghijkly"), "x[secret b]y");
     assert!(!masked(&masker, "abcdefghijklmnop").contains("ijkl"));
 }
@@ -93,17 +70,10 @@ fn an_overlong_line_is_passed_on_without_cutting_a_value() {
     for piece in line.chunks(1000) {
         stream.push(piece, &mut out);
     }
-    assert!(
-        out.len() > LONGEST_LINE / 2,
-        "an overlong line is held back whole"
-    );
+    assert!(out.len() > LONGEST_LINE / 2, "an overlong line is held back whole");
     stream.finish(&mut out);
     let text = String::from_utf8(out).unwrap();
-    assert!(
-        text.contains("[secret db]") && !text.contains("hunter2"),
-        "{}",
-        text.trim()
-    );
+    assert!(text.contains("[secret db]") && !text.contains("hunter2"), "{}", text.trim());
 }
 
 proptest! {

@@ -29,10 +29,7 @@ impl Opener {
 
     /// An opener that asks `builder` for variables and files.
     pub fn on(builder: impl Builder + 'static, identity: Option<PathBuf>) -> Self {
-        Self {
-            identity,
-            builder: Box::new(builder),
-        }
+        Self { identity, builder: Box::new(builder) }
     }
 
     /// The value behind `reference`; ciphertext in git is read from `sources` and must be what
@@ -44,22 +41,14 @@ impl Opener {
     ) -> Result<SecretValue, SecretError> {
         let value = match &reference.source {
             SecretSource::Age(file) => self.decrypt(reference, file, sources)?,
-            SecretSource::Environment {
-                variable,
-                version: _,
-            } => self.variable(reference, variable)?,
+            SecretSource::Environment { variable, version: _ } => {
+                self.variable(reference, variable)?
+            }
             SecretSource::File { path, version: _ } => self.file(reference, Path::new(path))?,
         };
         if value.expose().is_empty() {
-            let SecretReference {
-                name,
-                origin,
-                source: _,
-            } = reference.clone();
-            return Err(SecretError::Empty {
-                secret: name,
-                origin,
-            });
+            let SecretReference { name, origin, source: _ } = reference.clone();
+            return Err(SecretError::Empty { secret: name, origin });
         }
         Ok(value)
     }
@@ -71,14 +60,13 @@ impl Opener {
     ) -> Result<SecretValue, SecretError> {
         use std::os::unix::ffi::OsStringExt;
 
-        self.builder
-            .variable(variable)
-            .map(|value| SecretValue::new(value.into_vec()))
-            .ok_or_else(|| SecretError::NoVariable {
+        self.builder.variable(variable).map(|value| SecretValue::new(value.into_vec())).ok_or_else(
+            || SecretError::NoVariable {
                 secret: reference.name.clone(),
                 origin: reference.origin.clone(),
                 variable: variable.to_owned(),
-            })
+            },
+        )
     }
 
     fn file(&self, reference: &SecretReference, path: &Path) -> Result<SecretValue, SecretError> {
@@ -105,9 +93,7 @@ impl Opener {
             path: file.path.clone(),
             why,
         };
-        let ciphertext = sources
-            .read(&file.path)
-            .map_err(|error| broken(error.to_string()))?;
+        let ciphertext = sources.read(&file.path).map_err(|error| broken(error.to_string()))?;
         if Digest::of(&ciphertext) != file.digest {
             return Err(broken("it changed after the plan was made".to_owned()));
         }
@@ -133,19 +119,13 @@ impl Opener {
     /// holds none is an error: silence would end in a riddle later.
     fn identities(&self) -> Result<Vec<(String, Vec<x25519::Identity>)>, SecretError> {
         let mut found = Vec::new();
-        let from_variable = self
-            .builder
-            .variable(IDENTITY_FILE_VARIABLE)
-            .map(PathBuf::from);
+        let from_variable = self.builder.variable(IDENTITY_FILE_VARIABLE).map(PathBuf::from);
         for path in self.identity.iter().chain(&from_variable) {
             let place = format!("`{}`", path.display());
-            let bytes = self
-                .builder
-                .read(path)
-                .map_err(|error| SecretError::BadIdentity {
-                    place: place.clone(),
-                    why: error.to_string(),
-                })?;
+            let bytes = self.builder.read(path).map_err(|error| SecretError::BadIdentity {
+                place: place.clone(),
+                why: error.to_string(),
+            })?;
             found.push((place.clone(), parse_identities(&place, &bytes)?));
         }
         if let Some(text) = self.builder.variable(IDENTITY_VARIABLE) {
@@ -159,9 +139,7 @@ impl Opener {
 
 impl fmt::Debug for Opener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opener")
-            .field("identity", &self.identity)
-            .finish_non_exhaustive()
+        f.debug_struct("Opener").field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 
@@ -179,10 +157,7 @@ fn decrypt_with<'a>(
 
 /// Identities stand one to a line; blank lines and comments (`#`) between them do not count.
 fn parse_identities(place: &str, text: &[u8]) -> Result<Vec<x25519::Identity>, SecretError> {
-    let bad = |why: String| SecretError::BadIdentity {
-        place: place.to_owned(),
-        why,
-    };
+    let bad = |why: String| SecretError::BadIdentity { place: place.to_owned(), why };
     let text = std::str::from_utf8(text).map_err(|_| bad("it is not text".to_owned()))?;
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -191,12 +166,9 @@ fn parse_identities(place: &str, text: &[u8]) -> Result<Vec<x25519::Identity>, S
             continue;
         }
         // The parser's own message is left out: it may quote the line.
-        let identity = line.parse().map_err(|_| {
-            bad(format!(
-                "line {} is not an X25519 identity of age",
-                index + 1
-            ))
-        })?;
+        let identity = line
+            .parse()
+            .map_err(|_| bad(format!("line {} is not an X25519 identity of age", index + 1)))?;
         found.push(identity);
     }
     if found.is_empty() {

@@ -30,11 +30,7 @@ impl Builder for FakeBuilder {
 
 fn secret(source: SecretSource) -> SecretReference {
     let origin = Origin::new("secrets.kdl", 2, 1);
-    SecretReference {
-        name: "munge-key".to_owned(),
-        source,
-        origin,
-    }
+    SecretReference { name: "munge-key".to_owned(), source, origin }
 }
 
 fn age_secret(ciphertext: &[u8]) -> (SecretReference, MemorySources) {
@@ -61,29 +57,14 @@ fn an_identity_comes_from_the_command_line_a_file_or_a_variable() {
     let binary = age::encrypt(&identity.to_public(), VALUE).unwrap();
     let armored = age::encrypt_and_armor(&identity.to_public(), VALUE).unwrap();
     let builder = |variables: &[(&'static str, &str)]| FakeBuilder {
-        variables: variables
-            .iter()
-            .map(|(name, text)| (*name, (*text).to_owned()))
-            .collect(),
+        variables: variables.iter().map(|(name, text)| (*name, (*text).to_owned())).collect(),
         files: [("/id", file.clone()), ("/other", other.clone())].into(),
     };
     let cases = [
         ("option", builder(&[]), Some("/id")),
-        (
-            "file variable",
-            builder(&[(IDENTITY_FILE_VARIABLE, "/id")]),
-            None,
-        ),
-        (
-            "variable",
-            builder(&[(IDENTITY_VARIABLE, &text(&identity))]),
-            None,
-        ),
-        (
-            "another first",
-            builder(&[(IDENTITY_FILE_VARIABLE, "/id")]),
-            Some("/other"),
-        ),
+        ("file variable", builder(&[(IDENTITY_FILE_VARIABLE, "/id")]), None),
+        ("variable", builder(&[(IDENTITY_VARIABLE, &text(&identity))]), None),
+        ("another first", builder(&[(IDENTITY_FILE_VARIABLE, "/id")]), Some("/other")),
     ];
     for (name, builder, option) in cases {
         let opener = Opener::on(builder, option.map(PathBuf::from));
@@ -97,9 +78,7 @@ fn an_identity_comes_from_the_command_line_a_file_or_a_variable() {
 
 /// What `open` says, with its help.
 fn failure(builder: FakeBuilder, reference: &SecretReference, sources: &MemorySources) -> String {
-    let error = Opener::on(builder, None)
-        .open(reference, sources)
-        .unwrap_err();
+    let error = Opener::on(builder, None).open(reference, sources).unwrap_err();
     format!("{error}\n{}", error.help())
 }
 
@@ -112,26 +91,11 @@ fn a_missing_or_wrong_identity_says_what_was_tried() {
         files: [("/empty", "# nothing\n".to_owned())].into(),
     };
     let cases = [
-        (
-            FakeBuilder::default(),
-            vec!["`munge-key` (secrets.kdl:2)", "`--identity FILE`"],
-        ),
-        (
-            FakeBuilder::default(),
-            vec![IDENTITY_FILE_VARIABLE, "AGE-SECRET-KEY-1…"],
-        ),
-        (
-            with(IDENTITY_FILE_VARIABLE, "/gone"),
-            vec!["`/gone` holds no usable"],
-        ),
-        (
-            with(IDENTITY_FILE_VARIABLE, "/empty"),
-            vec!["`/empty`", "no line with one"],
-        ),
-        (
-            with(IDENTITY_VARIABLE, "AGE-SECRET-KEY-1WRONG"),
-            vec!["line 1 is not"],
-        ),
+        (FakeBuilder::default(), vec!["`munge-key` (secrets.kdl:2)", "`--identity FILE`"]),
+        (FakeBuilder::default(), vec![IDENTITY_FILE_VARIABLE, "AGE-SECRET-KEY-1…"]),
+        (with(IDENTITY_FILE_VARIABLE, "/gone"), vec!["`/gone` holds no usable"]),
+        (with(IDENTITY_FILE_VARIABLE, "/empty"), vec!["`/empty`", "no line with one"]),
+        (with(IDENTITY_VARIABLE, "AGE-SECRET-KEY-1WRONG"), vec!["line 1 is not"]),
         (
             with(IDENTITY_VARIABLE, &text(&x25519::Identity::generate())),
             vec!["encrypted for another identity than the variable `FORGE_AGE_IDENTITY`"],
@@ -160,10 +124,7 @@ fn broken_ciphertext_is_named() {
     for ciphertext in [&flipped[..], &good[..good.len() - 1], b"plain text", b""] {
         let (reference, sources) = age_secret(ciphertext);
         let said = failure(builder(), &reference, &sources);
-        assert!(
-            said.contains("cannot be decrypted: `secrets/munge.key.age`"),
-            "{said}"
-        );
+        assert!(said.contains("cannot be decrypted: `secrets/munge.key.age`"), "{said}");
     }
 
     let (reference, mut sources) = age_secret(&good);
@@ -183,36 +144,15 @@ fn variables_and_files_of_the_builder_are_taken_as_they_are() {
     };
     let opener = Opener::on(builder, None);
     let open = |source| opener.open(&secret(source), &MemorySources::new());
-    let variable = |name: &str| SecretSource::Environment {
-        variable: name.to_owned(),
-        version: 1,
-    };
-    let file = |path: &str| SecretSource::File {
-        path: path.to_owned(),
-        version: 1,
-    };
+    let variable = |name: &str| SecretSource::Environment { variable: name.to_owned(), version: 1 };
+    let file = |path: &str| SecretSource::File { path: path.to_owned(), version: 1 };
 
     assert_eq!(open(variable("KEY")).unwrap().expose(), b" value\n");
     assert_eq!(open(file("/etc/key")).unwrap().expose(), b"from file\n");
-    assert!(matches!(
-        open(variable("BLANK")),
-        Err(SecretError::Empty { .. })
-    ));
+    assert!(matches!(open(variable("BLANK")), Err(SecretError::Empty { .. })));
     let missing = open(variable("NONE")).unwrap_err();
-    assert!(
-        missing.to_string().contains("`NONE`, which is not set"),
-        "{missing}"
-    );
-    assert!(
-        missing.help().contains("export `NONE`"),
-        "{}",
-        missing.help()
-    );
+    assert!(missing.to_string().contains("`NONE`, which is not set"), "{missing}");
+    assert!(missing.help().contains("export `NONE`"), "{}", missing.help());
     let missing = open(file("/none")).unwrap_err();
-    assert!(
-        missing
-            .to_string()
-            .contains("`/none`, which cannot be read"),
-        "{missing}"
-    );
+    assert!(missing.to_string().contains("`/none`, which cannot be read"), "{missing}");
 }

@@ -58,11 +58,7 @@ impl LeakScanner {
             let forms = encodings(core).into_iter();
             encoded.extend(forms.map(|(form, written)| (name.to_owned(), form, written)));
         }
-        Ok(Self {
-            plain: Patterns::new(plain)?,
-            encoded: Patterns::new(encoded)?,
-            too_short,
-        })
+        Ok(Self { plain: Patterns::new(plain)?, encoded: Patterns::new(encoded)?, too_short })
     }
 
     /// Secrets whose values are too short (under 8 bytes) to be searched for: worth a warning.
@@ -100,9 +96,7 @@ impl LeakScanner {
             for part in chunk[..read].split(|byte| matches!(byte, b'\n' | b'\r')) {
                 unbroken.bytes.extend_from_slice(part);
             }
-            let leak = joined
-                .search(&self.plain)
-                .or_else(|| unbroken.search(&self.encoded));
+            let leak = joined.search(&self.plain).or_else(|| unbroken.search(&self.encoded));
             if leak.is_some() {
                 return Ok(leak);
             }
@@ -124,16 +118,9 @@ impl Window {
         if let Some(found) = patterns.automaton.find(&*self.bytes) {
             let (secret, form) = &patterns.known[found.pattern().as_usize()];
             let offset = self.passed + found.start() as u64;
-            return Some(Leak {
-                secret: secret.clone(),
-                form: *form,
-                offset,
-            });
+            return Some(Leak { secret: secret.clone(), form: *form, offset });
         }
-        let done = self
-            .bytes
-            .len()
-            .saturating_sub(patterns.longest.saturating_sub(1));
+        let done = self.bytes.len().saturating_sub(patterns.longest.saturating_sub(1));
         self.bytes.drain(..done);
         self.passed += done as u64;
         None
@@ -152,31 +139,16 @@ impl Patterns {
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostFirst)
             .build(written.iter().map(|(_, _, bytes)| &**bytes))
-            .map_err(|error: BuildError| SecretError::TooMuch {
-                why: error.to_string(),
-            })?;
-        let longest = written
-            .iter()
-            .map(|(_, _, bytes)| bytes.len())
-            .max()
-            .unwrap_or(0);
-        let known = written
-            .into_iter()
-            .map(|(name, form, _)| (name, form))
-            .collect();
-        Ok(Self {
-            automaton,
-            known,
-            longest,
-        })
+            .map_err(|error: BuildError| SecretError::TooMuch { why: error.to_string() })?;
+        let longest = written.iter().map(|(_, _, bytes)| bytes.len()).max().unwrap_or(0);
+        let known = written.into_iter().map(|(name, form, _)| (name, form)).collect();
+        Ok(Self { automaton, known, longest })
     }
 }
 
 impl fmt::Debug for Patterns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Patterns")
-            .field("known", &self.known)
-            .finish_non_exhaustive()
+        f.debug_struct("Patterns").field("known", &self.known).finish_non_exhaustive()
     }
 }
 

@@ -5,10 +5,8 @@ use super::*;
 const VALUE: &str = "correct horse battery";
 
 fn scanner(values: &[(&str, &[u8])]) -> LeakScanner {
-    let opened: Vec<_> = values
-        .iter()
-        .map(|(name, bytes)| (*name, SecretValue::new(bytes.to_vec())))
-        .collect();
+    let opened: Vec<_> =
+        values.iter().map(|(name, bytes)| (*name, SecretValue::new(bytes.to_vec()))).collect();
     LeakScanner::new(opened.iter().map(|(name, value)| (*name, value))).unwrap()
 }
 
@@ -47,23 +45,11 @@ fn base64_lines(bytes: &[u8], width: usize) -> Vec<u8> {
 fn every_form_is_found_and_named() {
     let value = VALUE.as_bytes();
     let scanner = scanner(&[("other", b"something else"), ("key", value)]);
-    let lower = value
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let lower = value.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let cases = [
-        (
-            "plain",
-            format!("password={VALUE};").into_bytes(),
-            Form::Plain,
-            9,
-        ),
+        ("plain", format!("password={VALUE};").into_bytes(), Form::Plain, 9),
         ("hex", lower.clone().into_bytes(), Form::Hex, 0),
-        (
-            "hex in capitals",
-            lower.to_uppercase().into_bytes(),
-            Form::Hex,
-            0,
-        ),
+        ("hex in capitals", lower.to_uppercase().into_bytes(), Form::Hex, 0),
         ("base64", base64_lines(value, 1000), Form::Base64, 0),
         (
             "base64 behind a user's name",
@@ -77,29 +63,13 @@ fn every_form_is_found_and_named() {
             Form::Base64,
             2,
         ),
-        (
-            "base64 in short lines",
-            base64_lines(value, 7),
-            Form::Base64,
-            0,
-        ),
+        ("base64 in short lines", base64_lines(value, 7), Form::Base64, 0),
     ];
     for (name, stream, form, offset) in cases {
         let leak = scanner.find(&stream);
-        assert_eq!(
-            leak,
-            Some(Leak {
-                secret: "key".to_owned(),
-                form,
-                offset
-            }),
-            "{name}"
-        );
+        assert_eq!(leak, Some(Leak { secret: "key".to_owned(), form, offset }), "{name}");
     }
-    assert_eq!(
-        scanner.find(b"correct horse batter").map(|leak| leak.form),
-        None
-    );
+    assert_eq!(scanner.find(b"correct horse batter").map(|leak| leak.form), None);
 }
 
 #[test]
@@ -113,11 +83,7 @@ fn base64_of_the_url_alphabet_is_found() {
 #[test]
 fn a_newline_that_ends_the_value_does_not_hide_it() {
     let scanner = scanner(&[("key", b"s3cret-value\n")]);
-    assert!(
-        scanner
-            .find(b"PASSWORD=s3cret-value # not at a line's end")
-            .is_some()
-    );
+    assert!(scanner.find(b"PASSWORD=s3cret-value # not at a line's end").is_some());
 }
 
 #[test]
@@ -145,9 +111,7 @@ fn an_error_of_the_stream_is_handed_on() {
             Err(io::Error::from(io::ErrorKind::PermissionDenied))
         }
     }
-    let error = scanner(&[("key", VALUE.as_bytes())])
-        .scan(Broken)
-        .unwrap_err();
+    let error = scanner(&[("key", VALUE.as_bytes())]).scan(Broken).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
 }
 

@@ -22,9 +22,7 @@ impl SecretValue {
     /// write a secret to a file end it with a newline, and most that read it drop that.
     pub(crate) fn core(&self) -> &[u8] {
         let bytes = self.expose();
-        let end = bytes
-            .iter()
-            .rposition(|byte| !matches!(byte, b'\n' | b'\r'));
+        let end = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r'));
         &bytes[..end.map_or(0, |last| last + 1)]
     }
 }
@@ -70,18 +68,10 @@ mod tests {
 
     #[test]
     fn line_ends_at_the_end_are_not_part_of_what_leaks() {
-        for (bytes, core) in [
-            ("a b\r\n", "a b"),
-            ("a\nb", "a\nb"),
-            ("\n\n", ""),
-            ("", ""),
-            ("x", "x"),
-        ] {
-            assert_eq!(
-                SecretValue::new(bytes.into()).core(),
-                core.as_bytes(),
-                "{bytes:?}"
-            );
+        for (bytes, core) in
+            [("a b\r\n", "a b"), ("a\nb", "a\nb"), ("\n\n", ""), ("", ""), ("x", "x")]
+        {
+            assert_eq!(SecretValue::new(bytes.into()).core(), core.as_bytes(), "{bytes:?}");
         }
     }
 
@@ -91,10 +81,7 @@ mod tests {
         let mac = MacKey::new([1; 32]).mac(&value);
         assert_eq!(mac, MacKey::new([1; 32]).mac(&value.clone()));
         assert_ne!(mac, MacKey::new([2; 32]).mac(&value));
-        assert_ne!(
-            mac,
-            MacKey::new([1; 32]).mac(&SecretValue::new(b"1235".to_vec()))
-        );
+        assert_ne!(mac, MacKey::new([1; 32]).mac(&SecretValue::new(b"1235".to_vec())));
         assert_ne!(mac, Digest::of(b"1234"));
     }
 }

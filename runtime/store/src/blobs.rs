@@ -36,19 +36,14 @@ impl Store {
         let path = self.blob_path(digest);
         let bytes = fs::read(&path).map_err(|source| {
             if source.kind() == std::io::ErrorKind::NotFound {
-                return StoreError::Missing {
-                    what: format!("blob {}", digest.short()),
-                };
+                return StoreError::Missing { what: format!("blob {}", digest.short()) };
             }
             StoreError::io("read", &path, source)
         })?;
         if Digest::of(&bytes) == *digest {
             return Ok(bytes);
         }
-        Err(StoreError::Damaged {
-            path,
-            why: "its content has another digest".to_owned(),
-        })
+        Err(StoreError::Damaged { path, why: "its content has another digest".to_owned() })
     }
 
     /// True when the blob is there.

@@ -33,11 +33,8 @@ impl Store {
         durability: Durability,
     ) -> io::Result<()> {
         loop {
-            let temporary = self
-                .directory
-                .join("tx")
-                .join(transaction::unique_name())
-                .with_extension(PART);
+            let temporary =
+                self.directory.join("tx").join(transaction::unique_name()).with_extension(PART);
             let result = write_new(&temporary, bytes, mode).and_then(|held| {
                 if durability == Durability::Now {
                     held.sync_all()?;
@@ -63,11 +60,7 @@ impl Store {
 
 /// Writes a new file; gives it locked.
 pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
     // The umask of whoever starts a build decides nothing here.
     file.set_permissions(fs::Permissions::from_mode(mode))?;
@@ -90,10 +83,7 @@ pub(crate) fn create_directories(path: &Path, mode: u32) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         create_directories(parent, 0o755)?;
     }
     match DirBuilder::new().mode(mode).create(path) {

@@ -62,14 +62,8 @@ impl StoreError {
         if source.kind() == std::io::ErrorKind::StorageFull
             || source.kind() == std::io::ErrorKind::QuotaExceeded
         {
-            return Self::Full {
-                path: path.to_owned(),
-            };
+            return Self::Full { path: path.to_owned() };
         }
-        Self::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
+        Self::Io { action, path: path.to_owned(), source }
     }
 }

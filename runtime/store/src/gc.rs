@@ -49,11 +49,7 @@ impl Store {
                 .as_ref()
                 .filter(|record| options.records.contains(&(kind.clone(), record.key.digest)));
             match kept {
-                Some(Record {
-                    output,
-                    output_kind: OutputKind::Blob,
-                    ..
-                }) => {
+                Some(Record { output, output_kind: OutputKind::Blob, .. }) => {
                     blobs.insert(*output);
                 }
                 Some(record) => {
@@ -79,11 +75,7 @@ impl Store {
         }
         self.collect_blobs(&blobs, options, &mut collected)?;
         for path in entries(&self.directory.join("debs")) {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if !options.debs.contains(name.trim_end_matches(".deb")) {
                 collected.debs += 1;
                 collected.bytes += size_of(&path);
@@ -96,11 +88,8 @@ impl Store {
     /// What is left of records that are gone: action keys by plan key, and locks. Nobody holds a
     /// lock while the store is locked.
     fn remove_traces(&self) -> Result<(), StoreError> {
-        let kept: BTreeSet<Digest> = self
-            .all_records()
-            .into_iter()
-            .map(|(_, key, _)| key)
-            .collect();
+        let kept: BTreeSet<Digest> =
+            self.all_records().into_iter().map(|(_, key, _)| key).collect();
         for directory in entries(&self.directory.join("plans")) {
             for path in entries(&directory) {
                 let Some(plan) = name_digest(&path) else {
@@ -140,11 +129,8 @@ impl Store {
     fn all_records(&self) -> Vec<(String, Digest, PathBuf)> {
         let mut found = Vec::new();
         for kind_directory in entries(&self.directory.join("records")) {
-            let kind = kind_directory
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let kind =
+                kind_directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
             for part in entries(&kind_directory) {
                 for path in entries(&part) {
                     if let Some(key) = name_digest(&path) {

@@ -56,10 +56,7 @@ impl Layer {
     /// True when whiteouts or opaque marks are part of it.
     pub fn hides_something(&self) -> bool {
         self.manifest.entries.values().any(|entry| {
-            matches!(
-                entry.kind,
-                EntryKind::Whiteout | EntryKind::Directory { opaque: true }
-            )
+            matches!(entry.kind, EntryKind::Whiteout | EntryKind::Directory { opaque: true })
         })
     }
 }
@@ -81,11 +78,7 @@ impl Store {
 
     /// A layer by its digest, wherever it is kept.
     pub fn layer(&self, digest: &Digest) -> Result<Arc<Layer>, StoreError> {
-        let mut known = self
-            .layers
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.layers.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(layer) = known.get(digest) {
             return Ok(layer.clone());
         }
@@ -107,26 +100,16 @@ impl Store {
                 let why = "its manifest has another digest".to_owned();
                 return Err(StoreError::Damaged { path, why });
             }
-            let manifest = Manifest::decode(&text).map_err(|error| StoreError::Damaged {
-                path,
-                why: error.to_string(),
-            })?;
-            return Ok(Layer {
-                digest: *digest,
-                manifest,
-                directory,
-            });
+            let manifest = Manifest::decode(&text)
+                .map_err(|error| StoreError::Damaged { path, why: error.to_string() })?;
+            return Ok(Layer { digest: *digest, manifest, directory });
         }
-        Err(StoreError::Missing {
-            what: format!("layer {}", digest.short()),
-        })
+        Err(StoreError::Missing { what: format!("layer {}", digest.short()) })
     }
 
     /// True when the layer is there.
     pub fn has_layer(&self, digest: &Digest) -> bool {
-        [false, true]
-            .iter()
-            .any(|private| self.layer_path(digest, *private).is_dir())
+        [false, true].iter().any(|private| self.layer_path(digest, *private).is_dir())
     }
 
     /// Brings a layer into the store, whole; the caller commits the record then.
@@ -149,15 +132,11 @@ impl Store {
                 Ok(damage) => tracing::warn!(%digest, ?damage, "a layer is made anew"),
                 Err(error) => tracing::warn!(%digest, %error, "a layer is made anew"),
             }
-            let aside = transaction
-                .directory()
-                .join(format!("damaged-{}", digest.short()));
+            let aside = transaction.directory().join(format!("damaged-{}", digest.short()));
             fs::rename(&target, &aside)
                 .map_err(|source| StoreError::io("moved aside", &target, source))?;
         }
-        let staging = transaction
-            .directory()
-            .join(format!("layer-{}", digest.to_hex()));
+        let staging = transaction.directory().join(format!("layer-{}", digest.to_hex()));
         let at = |source| StoreError::io("written", &staging, source);
         let tree = staging.join(TREE);
         durable::create_directories(&tree, 0o755).map_err(at)?;
@@ -181,14 +160,8 @@ impl Store {
     /// Reads a layer again, whole; gives the paths that are not what the manifest says.
     pub fn verify_layer(&self, digest: &Digest) -> Result<Vec<ImagePath>, StoreError> {
         let layer = self.load(digest)?;
-        let options = ScanOptions {
-            below: None,
-            keep: &|_| Keep::Whole,
-            started: i64::MAX,
-        };
-        let found = scan(&layer.tree(), &options)
-            .map_err(StoreError::from_tree)?
-            .manifest;
+        let options = ScanOptions { below: None, keep: &|_| Keep::Whole, started: i64::MAX };
+        let found = scan(&layer.tree(), &options).map_err(StoreError::from_tree)?.manifest;
         let private = layer.directory.starts_with(self.directory.join("private"));
         let mac_key = if private { Some(self.mac_key()?) } else { None };
         let is_whole = |path: &ImagePath| {
@@ -196,18 +169,9 @@ impl Store {
             match (want, have) {
                 // Where the file system cannot hold marks there are none; where it can, a scan
                 // of a whole tree shows what they are made of.
-                (
-                    Some(Entry {
-                        kind: EntryKind::Whiteout,
-                        ..
-                    }),
-                    _,
-                ) => true,
+                (Some(Entry { kind: EntryKind::Whiteout, .. }), _) => true,
                 (Some(want), Some(have)) if want.kind.is_directory() => {
-                    Entry {
-                        kind: have.kind.clone(),
-                        ..want.clone()
-                    } == *have
+                    Entry { kind: have.kind.clone(), ..want.clone() } == *have
                 }
                 (Some(want), Some(have)) => {
                     want == have || mac_key.is_some_and(|key| layer.is_sink(path, want, have, &key))
@@ -216,17 +180,9 @@ impl Store {
                 (_, None) => false,
             }
         };
-        let paths: BTreeSet<_> = layer
-            .manifest
-            .entries
-            .keys()
-            .chain(found.entries.keys())
-            .collect();
-        Ok(paths
-            .into_iter()
-            .filter(|path| !is_whole(path))
-            .cloned()
-            .collect())
+        let paths: BTreeSet<_> =
+            layer.manifest.entries.keys().chain(found.entries.keys()).collect();
+        Ok(paths.into_iter().filter(|path| !is_whole(path)).cloned().collect())
     }
 }
 
@@ -259,10 +215,7 @@ fn write_content(
         }
         LayerContent::Bytes(bytes) => {
             let mut read = |path: &ImagePath| {
-                bytes
-                    .get(path)
-                    .cloned()
-                    .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+                bytes.get(path).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into())
             };
             write_tree(manifest, Content::Bytes(&mut read), tree, marks)
         }

@@ -91,10 +91,7 @@ impl Store {
             Ok(text) if text == VERSION => {}
             Ok(text) => {
                 let found = text.trim().to_owned();
-                return Err(StoreError::Format {
-                    directory: directory.to_owned(),
-                    found,
-                });
+                return Err(StoreError::Format { directory: directory.to_owned(), found });
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Self::make(directory)?;
@@ -113,10 +110,7 @@ impl Store {
         match std::fs::read_to_string(&version) {
             Ok(text) if text != VERSION => {
                 let found = text.trim().to_owned();
-                Err(StoreError::Format {
-                    directory: directory.to_owned(),
-                    found,
-                })
+                Err(StoreError::Format { directory: directory.to_owned(), found })
             }
             Ok(_) => Ok(Self::at(directory)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::at(directory)),
@@ -140,10 +134,7 @@ impl Store {
             let own = |(known, _): &(&str, u32)| name == **known;
             if name != "lost+found" && !DIRECTORIES.iter().any(own) {
                 let found = format!("`{}`", name.to_string_lossy());
-                return Err(StoreError::Format {
-                    directory: directory.to_owned(),
-                    found,
-                });
+                return Err(StoreError::Format { directory: directory.to_owned(), found });
             }
         }
         Self::make_directories(directory)?;
@@ -184,9 +175,7 @@ impl Store {
 
     /// Where the output of a step goes.
     pub fn log_path(&self, kind: &str, key: &forge_model::Digest) -> PathBuf {
-        self.directory
-            .join("logs")
-            .join(format!("{kind}-{}.log", &key.to_hex()[..16]))
+        self.directory.join("logs").join(format!("{kind}-{}.log", &key.to_hex()[..16]))
     }
 }
 

@@ -22,9 +22,7 @@ impl Store {
         std::io::Read::read_exact(&mut random, &mut key).map_err(at)?;
         let transaction = self.begin()?;
         let made = transaction.directory().join("mac-key");
-        durable::write_new(&made, &key, 0o600)
-            .and_then(|key| key.sync_all())
-            .map_err(at)?;
+        durable::write_new(&made, &key, 0o600).and_then(|key| key.sync_all()).map_err(at)?;
         match fs::hard_link(&made, &path) {
             Ok(()) => durable::sync_parent(&path).map_err(at)?,
             // Another run was faster: its key counts.
@@ -35,10 +33,7 @@ impl Store {
         bytes
             .as_slice()
             .try_into()
-            .map_err(|_| StoreError::Damaged {
-                path,
-                why: "it must hold 32 bytes".to_owned(),
-            })
+            .map_err(|_| StoreError::Damaged { path, why: "it must hold 32 bytes".to_owned() })
     }
 
     fn mac_path(&self, source: &Digest) -> PathBuf {
@@ -48,11 +43,7 @@ impl Store {
     /// The MAC of the secret whose ciphertext (or source and version) has this digest, when it
     /// was opened here before.
     pub fn known_mac(&self, source: &Digest) -> Option<Digest> {
-        fs::read_to_string(self.mac_path(source))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
+        fs::read_to_string(self.mac_path(source)).ok()?.trim().parse().ok()
     }
 
     /// Remembers a MAC.

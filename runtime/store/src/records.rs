@@ -65,11 +65,7 @@ struct Alias {
 impl Store {
     fn record_path(&self, kind: &str, key: &Digest) -> PathBuf {
         let name = key.to_hex();
-        self.directory
-            .join("records")
-            .join(kind)
-            .join(&name[..2])
-            .join(name)
+        self.directory.join("records").join(kind).join(&name[..2]).join(name)
     }
 
     /// What an action key gave; none when it was never done here, when the record cannot be
@@ -104,10 +100,7 @@ impl Store {
         let path = self.record_path(kind, alias);
         self.write_json(
             &path,
-            &Alias {
-                version: Record::VERSION,
-                alias_of: *of,
-            },
+            &Alias { version: Record::VERSION, alias_of: *of },
             Durability::Later,
         )
     }
@@ -165,9 +158,7 @@ impl Store {
         let Ok(entries) = fs::read_dir(self.directory.join("refs").join(kind)) else {
             return Vec::new();
         };
-        let names = entries
-            .flatten()
-            .map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
         let mut names: Vec<_> = names.filter(|name| !name.starts_with('.')).collect();
         names.sort_unstable();
         names

@@ -39,11 +39,7 @@ pub(crate) struct Note {
 impl Store {
     /// Leaves this run's note, once; before the first write that nothing waits for.
     pub(crate) fn leave_note(&self) -> Result<(), StoreError> {
-        let mut held = self
-            .note
-            .held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.note.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.is_some() {
             return Ok(());
         }
@@ -71,9 +67,7 @@ impl Store {
         let boot = boot_id().map_err(at)?;
         let is_old = |note: &PathBuf| fs::read_to_string(note).is_ok_and(|found| found != boot);
         let old: Vec<PathBuf> = paths(&directory).into_iter().filter(is_old).collect();
-        let times = old
-            .iter()
-            .filter_map(|note| Some(fs::metadata(note).ok()?.mtime()));
+        let times = old.iter().filter_map(|note| Some(fs::metadata(note).ok()?.mtime()));
         let Some(since) = times.min() else {
             return Ok(());
         };
@@ -89,10 +83,7 @@ impl Store {
                 }
             }
         }
-        for path in paths(&self.directory.join("blobs"))
-            .iter()
-            .flat_map(|at| young(at, since))
-        {
+        for path in paths(&self.directory.join("blobs")).iter().flat_map(|at| young(at, since)) {
             let whole = forge_sys::tree::hash_file(&path)
                 .is_ok_and(|(_, digest)| name_of(&path) == Some(digest.to_hex()));
             if !whole {
@@ -144,12 +135,7 @@ fn boot_id() -> io::Result<String> {
 }
 
 fn paths(directory: &Path) -> Vec<PathBuf> {
-    fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .collect()
+    fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 /// What was made or renamed in a directory since then.

@@ -18,10 +18,7 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn files(files: &[(&str, &str)]) -> (Manifest, Files) {
-    let (uid, gid) = (
-        rustix::process::getuid().as_raw(),
-        rustix::process::getgid().as_raw(),
-    );
+    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let bytes: Files = files
         .iter()
         .map(|(path, content)| (ImagePath::new(path).unwrap(), content.as_bytes().to_vec()))
@@ -38,10 +35,7 @@ fn files(files: &[(&str, &str)]) -> (Manifest, Files) {
         mtime: BUILD_EPOCH,
         xattrs: Xattrs::new(),
     };
-    let entries = bytes
-        .iter()
-        .map(|(path, content)| (path.clone(), entry(content)))
-        .collect();
+    let entries = bytes.iter().map(|(path, content)| (path.clone(), entry(content))).collect();
     (Manifest { entries }, bytes)
 }
 
@@ -49,9 +43,7 @@ fn commit(store: &Store, content: &[(&str, &str)]) -> Digest {
     let (manifest, bytes) = files(content);
     let transaction = store.begin().unwrap();
     let content = LayerContent::Bytes(&bytes);
-    store
-        .commit_layer(&transaction, &manifest, content, false)
-        .unwrap()
+    store.commit_layer(&transaction, &manifest, content, false).unwrap()
 }
 
 fn record(kind: &str, name: &str, output: Digest, output_kind: OutputKind) -> Record {
@@ -74,9 +66,8 @@ fn record(kind: &str, name: &str, output: Digest, output_kind: OutputKind) -> Re
 
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).unwrap().flatten();
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -90,10 +81,7 @@ fn a_layer_comes_back_whole() {
     let fresh = Store::open_read(store.directory()).unwrap();
     let layer = fresh.layer(&digest).unwrap();
     assert_eq!(*layer.manifest(), manifest);
-    assert_eq!(
-        layer.read(&ImagePath::new("etc/motd").unwrap()).unwrap(),
-        b"hello"
-    );
+    assert_eq!(layer.read(&ImagePath::new("etc/motd").unwrap()).unwrap(), b"hello");
     assert_eq!(fresh.verify_layer(&digest).unwrap(), []);
     assert!(names(&store.directory().join("tx")).is_empty());
 }
@@ -137,10 +125,7 @@ fn a_damaged_layer_is_found_and_made_anew() {
         assert_eq!(store.verify_layer(&digest).unwrap(), [], "{what}");
     }
     std::fs::write(tree.join("../../manifest"), "forge-layer 1\n").unwrap();
-    assert!(matches!(
-        store.verify_layer(&digest),
-        Err(StoreError::Damaged { .. })
-    ));
+    assert!(matches!(store.verify_layer(&digest), Err(StoreError::Damaged { .. })));
     commit(&store, &content);
     assert_eq!(store.verify_layer(&digest).unwrap(), []);
 }
@@ -158,16 +143,10 @@ fn a_secret_layer_is_checked_by_mac() {
     }
     let transaction = store.begin().unwrap();
     let content = LayerContent::Bytes(&bytes);
-    let digest = store
-        .commit_layer(&transaction, &manifest, content, true)
-        .unwrap();
+    let digest = store.commit_layer(&transaction, &manifest, content, true).unwrap();
     assert!(names(&store.directory().join("layers")).is_empty());
     assert_eq!(store.verify_layer(&digest).unwrap(), []);
-    std::fs::write(
-        store.layer(&digest).unwrap().tree().join("etc/key"),
-        "other",
-    )
-    .unwrap();
+    std::fs::write(store.layer(&digest).unwrap().tree().join("etc/key"), "other").unwrap();
     assert_eq!(store.verify_layer(&digest).unwrap(), [path]);
 }
 
@@ -181,12 +160,7 @@ fn what_killed_runs_left_is_swept_and_live_work_is_not() {
         std::fs::write(tx.join(name), "").unwrap();
     }
     let again = Store::open(store.directory()).unwrap();
-    let name = live
-        .directory()
-        .file_name()
-        .unwrap()
-        .to_string_lossy()
-        .into_owned();
+    let name = live.directory().file_name().unwrap().to_string_lossy().into_owned();
     assert_eq!(names(&tx), [name.clone(), format!("{name}.lock")]);
     drop((live, again));
     assert!(names(&tx).is_empty());
@@ -200,23 +174,15 @@ fn without_a_record_there_is_no_hit() {
     assert_eq!(store.record("changes", &made.key.digest), None);
     store.commit_record(&made).unwrap();
     let alias = Digest::of(b"alias");
-    store
-        .commit_alias("changes", &alias, &made.key.digest)
-        .unwrap();
+    store.commit_alias("changes", &alias, &made.key.digest).unwrap();
     for key in [&made.key.digest, &alias] {
         assert_eq!(store.record("changes", key), Some(made.clone()));
     }
     assert_eq!(store.action_keys(&made.plan_key), [made.key.digest]);
     let path = store.directory().join("records/changes");
-    let file = path
-        .join(&made.key.digest.to_hex()[..2])
-        .join(made.key.digest.to_hex());
+    let file = path.join(&made.key.digest.to_hex()[..2]).join(made.key.digest.to_hex());
     std::fs::write(file, "{\"version\":").unwrap();
-    assert_eq!(
-        store.record("changes", &made.key.digest),
-        None,
-        "half a record"
-    );
+    assert_eq!(store.record("changes", &made.key.digest), None, "half a record");
 }
 
 #[test]
@@ -225,10 +191,7 @@ fn blobs_are_checked_when_read() {
     let digest = store.put_blob(b"content").unwrap();
     assert_eq!(store.read_blob(&digest).unwrap(), b"content");
     std::fs::write(store.blob_path(&digest), b"c0ntent").unwrap();
-    assert!(matches!(
-        store.read_blob(&digest),
-        Err(StoreError::Damaged { .. })
-    ));
+    assert!(matches!(store.read_blob(&digest), Err(StoreError::Damaged { .. })));
     store.put_blob(b"content").unwrap();
     assert_eq!(store.read_blob(&digest).unwrap(), b"content");
     let missing = store.read_blob(&Digest::of(b"else"));
@@ -248,10 +211,7 @@ fn one_key_has_one_builder() {
         std::thread::sleep(Duration::from_millis(60));
         assert!(!waiting.is_finished());
         drop(held);
-        assert!(
-            waiting.join().unwrap(),
-            "it gets the lock that was let go of"
-        );
+        assert!(waiting.join().unwrap(), "it gets the lock that was let go of");
     });
     let _held = store.lock_key(&one).unwrap();
     cancel.cancel();
@@ -286,21 +246,9 @@ fn collection_keeps_what_kept_records_name() {
     };
     let _lock = store.lock_exclusive().unwrap();
     let planned = store.collect(&options).unwrap();
-    assert_eq!(
-        (planned.records, planned.layers, planned.blobs, planned.debs),
-        (2, 2, 1, 1)
-    );
-    assert_eq!(
-        names(&store.directory().join("layers")).len(),
-        3,
-        "a dry run removes nothing"
-    );
-    let done = store
-        .collect(&GcOptions {
-            dry_run: false,
-            ..options
-        })
-        .unwrap();
+    assert_eq!((planned.records, planned.layers, planned.blobs, planned.debs), (2, 2, 1, 1));
+    assert_eq!(names(&store.directory().join("layers")).len(), 3, "a dry run removes nothing");
+    let done = store.collect(&GcOptions { dry_run: false, ..options }).unwrap();
     assert_eq!(done, planned);
     for (kind, key) in &kept {
         let record = store.record(kind, key).unwrap();
@@ -320,20 +268,14 @@ fn only_a_store_is_opened() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("thesis.tex"), "").unwrap();
     let refused = Store::open(directory.path());
-    assert!(
-        matches!(refused, Err(StoreError::Format { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(StoreError::Format { .. })), "{refused:?}");
     assert_eq!(names(directory.path()), ["thesis.tex"]);
     let half = tempfile::tempdir().unwrap();
     std::fs::create_dir(half.path().join("layers")).unwrap();
     Store::open(half.path()).unwrap();
     std::fs::write(half.path().join("version"), "forge-store 99\n").unwrap();
     for refused in [Store::open(half.path()), Store::open_read(half.path())] {
-        assert!(
-            matches!(refused, Err(StoreError::Format { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(StoreError::Format { .. })), "{refused:?}");
     }
 }
 
@@ -387,10 +329,7 @@ fn what_ended_runs_wrote_is_settled_by_the_next() {
     drop(store);
     let ended = names(&notes);
     let long_ago = std::time::SystemTime::now() - Duration::from_hours(1);
-    let note = std::fs::File::options()
-        .write(true)
-        .open(notes.join(&ended[0]))
-        .unwrap();
+    let note = std::fs::File::options().write(true).open(notes.join(&ended[0])).unwrap();
     note.set_modified(long_ago).unwrap();
     drop(note);
     let next = Store::open(&path).unwrap();
@@ -400,9 +339,5 @@ fn what_ended_runs_wrote_is_settled_by_the_next() {
         assert!(std::time::Instant::now() < deadline, "{:?}", names(&notes));
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert_eq!(
-        names(&notes).len(),
-        1,
-        "its own note stays for as long as it runs"
-    );
+    assert_eq!(names(&notes).len(), 1, "its own note stays for as long as it runs");
 }

@@ -39,11 +39,7 @@ pub(crate) fn unique_name() -> String {
     let stamp = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |time| time.as_nanos());
-    format!(
-        "{stamp:x}-{}-{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    )
+    format!("{stamp:x}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Store {
@@ -59,10 +55,7 @@ impl Store {
                 continue;
             }
             durable::create_directories(&directory, 0o700).map_err(at)?;
-            return Ok(Transaction {
-                directory,
-                _lock: lock,
-            });
+            return Ok(Transaction { directory, _lock: lock });
         }
     }
 

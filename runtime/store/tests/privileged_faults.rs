@@ -35,14 +35,8 @@ fn main() {
     }
     assert!(rustix::process::geteuid().is_root(), "this test needs root");
     let tests: &[Test] = &[
-        (
-            "killed_builders_leave_a_store_that_works",
-            killed_builders_leave_a_store_that_works,
-        ),
-        (
-            "two_builders_share_their_work",
-            two_builders_share_their_work,
-        ),
+        ("killed_builders_leave_a_store_that_works", killed_builders_leave_a_store_that_works),
+        ("two_builders_share_their_work", two_builders_share_their_work),
         ("a_full_disk_breaks_nothing", a_full_disk_breaks_nothing),
         (
             "a_store_on_overlayfs_keeps_marks_in_the_manifest",
@@ -64,19 +58,9 @@ fn layer(number: u32) -> (Manifest, BTreeMap<ImagePath, Vec<u8>>) {
         let content = format!("{number} {file}\n").repeat(500).into_bytes();
         let path = ImagePath::new(format!("etc/d{}/f{file}", file % 4)).unwrap();
         let (size, digest) = (content.len() as u64, Digest::of(&content));
-        let kind = EntryKind::File {
-            size,
-            digest,
-            group: None,
-        };
-        let entry = Entry {
-            kind,
-            mode: 0o600,
-            uid: 7,
-            gid: 8,
-            mtime: BUILD_EPOCH,
-            xattrs: Xattrs::new(),
-        };
+        let kind = EntryKind::File { size, digest, group: None };
+        let entry =
+            Entry { kind, mode: 0o600, uid: 7, gid: 8, mtime: BUILD_EPOCH, xattrs: Xattrs::new() };
         manifest.entries.insert(path.clone(), entry);
         bytes.insert(path, content);
     }
@@ -88,9 +72,7 @@ fn layer(number: u32) -> (Manifest, BTreeMap<ImagePath, Vec<u8>>) {
         mtime: BUILD_EPOCH,
         xattrs: Xattrs::new(),
     };
-    manifest
-        .entries
-        .insert(ImagePath::new("etc/gone").unwrap(), gone);
+    manifest.entries.insert(ImagePath::new("etc/gone").unwrap(), gone);
     (manifest, bytes)
 }
 
@@ -135,10 +117,7 @@ fn build(directory: &Path) {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a builder is started as a shell would"
-)]
+#[expect(clippy::disallowed_methods, reason = "a builder is started as a shell would")]
 fn start(directory: &Path) -> Child {
     std::process::Command::new(std::env::current_exe().unwrap())
         .args([Path::new("part-build"), directory])
@@ -153,10 +132,7 @@ fn check(directory: &Path, complete: bool) {
     let _lock = store.lock_exclusive().unwrap();
     for number in 0..LAYERS {
         let record = store.record("changes", &key(number).digest);
-        assert!(
-            record.is_some() || !complete,
-            "layer {number} has no record"
-        );
+        assert!(record.is_some() || !complete, "layer {number} has no record");
         if let Some(record) = record {
             assert_eq!(record.output, layer(number).0.digest());
             assert_eq!(store.verify_layer(&record.output).unwrap(), []);
@@ -231,15 +207,9 @@ fn a_store_on_overlayfs_keeps_marks_in_the_manifest(directory: &Path) {
             std::fs::create_dir(directory.join(name)).unwrap();
             directory.join(name)
         };
-        let upper = Upper {
-            upper: at("upper"),
-            work: at("work"),
-        };
-        let overlay = Overlay {
-            lowers: vec![at("lower")],
-            upper: Some(upper),
-            target: at("merged"),
-        };
+        let upper = Upper { upper: at("upper"), work: at("work") };
+        let overlay =
+            Overlay { lowers: vec![at("lower")], upper: Some(upper), target: at("merged") };
         let mounted = overlay.mount().unwrap();
         let store = Store::open(mounted.path()).unwrap();
         let layer = store.layer(&make(&store, 1).unwrap()).unwrap();

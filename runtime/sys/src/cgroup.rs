@@ -22,10 +22,7 @@ fn hierarchies() -> Vec<PathBuf> {
         return vec![root.to_owned()];
     }
     let candidates = ["unified", "systemd"].map(|name| root.join(name));
-    candidates
-        .into_iter()
-        .filter(|path| path.join("cgroup.procs").exists())
-        .collect()
+    candidates.into_iter().filter(|path| path.join("cgroup.procs").exists()).collect()
 }
 
 /// The groups of one container, removed with what is in them when dropped.
@@ -39,10 +36,7 @@ impl Cgroup {
     /// Makes groups named `forge-OUTER-N`.
     pub(crate) fn create(outer: u32) -> std::io::Result<Self> {
         let name = format!("{PREFIX}{outer}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut group = Self {
-            directories: Vec::new(),
-            name,
-        };
+        let mut group = Self { directories: Vec::new(), name };
         for hierarchy in hierarchies() {
             let directory = hierarchy.join(&group.name);
             std::fs::create_dir(&directory)?;

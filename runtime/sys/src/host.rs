@@ -7,9 +7,7 @@ use crate::process::PATH;
 /// The program of this name on the search path that children get.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let directories = PATH.split(':').map(Path::new);
-    directories
-        .map(|directory| directory.join(name))
-        .find(|path| is_executable(path))
+    directories.map(|directory| directory.join(name)).find(|path| is_executable(path))
 }
 
 fn is_executable(path: &Path) -> bool {

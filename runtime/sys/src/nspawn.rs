@@ -116,16 +116,8 @@ impl Sandbox {
 
 /// The options of systemd-nspawn for a sandbox, `machine` being unique on the host.
 pub fn arguments(sandbox: &Sandbox, machine: &str) -> Vec<OsString> {
-    let Sandbox {
-        root,
-        hostname,
-        environment,
-        binds,
-        tmpfs,
-        volatile,
-        read_only,
-        payload,
-    } = sandbox;
+    let Sandbox { root, hostname, environment, binds, tmpfs, volatile, read_only, payload } =
+        sandbox;
     let mut out: Vec<OsString> = [
         "--quiet",
         // There may be no D-Bus and no machined, and the unit is none of ours to change.
@@ -157,12 +149,7 @@ pub fn arguments(sandbox: &Sandbox, machine: &str) -> Vec<OsString> {
         pair.push(value);
         option("--setenv=", &pair);
     }
-    for Bind {
-        host,
-        container,
-        writable,
-    } in binds
-    {
+    for Bind { host, container, writable } in binds {
         let mut pair = escape_colon(host.as_os_str());
         pair.push(":");
         pair.push(escape_colon(container.as_os_str()));
@@ -229,9 +216,7 @@ pub fn run_on_terminal(sandbox: &Sandbox, outer: u32) -> Result<i32, NspawnError
 
 /// Directories of an image that systemd-nspawn mounts on or writes to. It resolves most paths in
 /// the image, but not these: with a link at `/dev` it makes its device nodes on the host.
-const MOUNT_POINTS: [&str; 9] = [
-    "dev", "proc", "sys", "run", "tmp", "etc", "usr", "var", "root",
-];
+const MOUNT_POINTS: [&str; 9] = ["dev", "proc", "sys", "run", "tmp", "etc", "usr", "var", "root"];
 
 fn check_mount_points(sandbox: &Sandbox) -> Result<(), NspawnError> {
     let host = |source| NspawnError::Host {
@@ -303,24 +288,13 @@ pub fn boot(
     let socket = UnixDatagram::bind(&socket_path).map_err(host("a socket could not be made"))?;
     let command = base_command(sandbox, &group, None).env("NOTIFY_SOCKET", &socket_path);
     let nspawn = start_from_lasting_thread(command)?;
-    let mut starting = Starting {
-        nspawn,
-        socket,
-        log,
-        machine: group.name.clone(),
-    };
+    let mut starting = Starting { nspawn, socket, log, machine: group.name.clone() };
     starting.copy_console()?;
     let waited = starting.wait_ready(started + timeout);
     std::fs::remove_file(&socket_path).ok();
     let leader = waited?;
     let Starting { nspawn, .. } = starting;
-    Ok(Booted {
-        leader,
-        nspawn,
-        log: log.to_owned(),
-        ready_after: started.elapsed(),
-        group,
-    })
+    Ok(Booted { leader, nspawn, log: log.to_owned(), ready_after: started.elapsed(), group })
 }
 
 /// PDEATHSIG fires when the *thread* that started a child ends, and a booted container outlives
@@ -359,20 +333,13 @@ struct Starting<'a> {
 impl Starting<'_> {
     /// Copies the console to the log for as long as there is one.
     fn copy_console(&mut self) -> Result<(), NspawnError> {
-        let open = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log);
-        let log = open.map_err(|source| ProcessError::Log {
-            path: self.log.to_owned(),
-            source,
-        })?;
+        let open = std::fs::OpenOptions::new().create(true).append(true).open(self.log);
+        let log = open.map_err(|source| ProcessError::Log { path: self.log.to_owned(), source })?;
         let copy = |pipe: Option<Box<dyn Read + Send>>| -> Result<(), NspawnError> {
             let Some(mut pipe) = pipe else { return Ok(()) };
-            let mut log = log.try_clone().map_err(|source| ProcessError::Log {
-                path: self.log.to_owned(),
-                source,
-            })?;
+            let mut log = log
+                .try_clone()
+                .map_err(|source| ProcessError::Log { path: self.log.to_owned(), source })?;
             std::thread::spawn(move || {
                 // The pipe breaks with the container; a full disk ends the log alone.
                 std::io::copy(&mut pipe, &mut log).ok();
@@ -380,18 +347,8 @@ impl Starting<'_> {
             Ok(())
         };
         let child = &mut self.nspawn.0;
-        copy(
-            child
-                .stdout
-                .take()
-                .map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
-        )?;
-        copy(
-            child
-                .stderr
-                .take()
-                .map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
-        )
+        copy(child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>))?;
+        copy(child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>))
     }
 
     fn wait_ready(&mut self, deadline: Instant) -> Result<Pid, NspawnError> {
@@ -404,12 +361,10 @@ impl Starting<'_> {
             }
             // Short waits, to see it end without a word.
             let step = rest.min(Duration::from_millis(100));
-            self.socket
-                .set_read_timeout(Some(step))
-                .map_err(|source| NspawnError::Host {
-                    what: "a socket could not be set up".to_owned(),
-                    source,
-                })?;
+            self.socket.set_read_timeout(Some(step)).map_err(|source| NspawnError::Host {
+                what: "a socket could not be set up".to_owned(),
+                source,
+            })?;
             let Ok(read) = self.socket.recv(&mut buffer) else {
                 if let Ok(Some(status)) = self.nspawn.0.try_wait() {
                     return Err(self.not_ready(format!("it ended at once, {status}")));
@@ -430,11 +385,7 @@ impl Starting<'_> {
 
     fn not_ready(&self, why: String) -> NspawnError {
         let tail = log_tail(self.log, TAIL_BYTES).unwrap_or_default();
-        NspawnError::NotReady {
-            machine: self.machine.clone(),
-            why,
-            tail,
-        }
+        NspawnError::NotReady { machine: self.machine.clone(), why, tail }
     }
 }
 
@@ -520,9 +471,7 @@ mod tests {
 
     fn words(sandbox: &Sandbox) -> Vec<String> {
         let all = arguments(sandbox, "forge-1-0");
-        all.into_iter()
-            .map(|word| word.into_string().unwrap())
-            .collect()
+        all.into_iter().map(|word| word.into_string().unwrap()).collect()
     }
 
     #[test]
@@ -532,16 +481,8 @@ mod tests {
             hostname: "node".into(),
             environment: vec![("A".into(), "b c".into())],
             binds: vec![
-                Bind {
-                    host: "/h:1".into(),
-                    container: "/run/in".into(),
-                    writable: false,
-                },
-                Bind {
-                    host: "/o".into(),
-                    container: "/run/out".into(),
-                    writable: true,
-                },
+                Bind { host: "/h:1".into(), container: "/run/in".into(), writable: false },
+                Bind { host: "/o".into(), container: "/run/out".into(), writable: true },
             ],
             tmpfs: vec!["/run/forge/secrets".into()],
             volatile: true,
@@ -553,10 +494,7 @@ mod tests {
             --machine=forge-1-0 --hostname=node --setenv=A=b_c --bind-ro=/h\\:1:/run/in \
             --bind=/o:/run/out --tmpfs=/run/forge/secrets --volatile=overlay --read-only --as-pid2 \
             -- /bin/sh -e";
-        let got: Vec<_> = words(&sandbox)
-            .iter()
-            .map(|word| word.replace(' ', "_"))
-            .collect();
+        let got: Vec<_> = words(&sandbox).iter().map(|word| word.replace(' ', "_")).collect();
         assert_eq!(got.join(" "), want);
     }
 

@@ -16,11 +16,7 @@ use rustix::mount::{
 };
 
 /// The fixed options; see the module's head.
-const OPTIONS: [(&str, &str); 3] = [
-    ("index", "off"),
-    ("metacopy", "off"),
-    ("redirect_dir", "off"),
-];
+const OPTIONS: [(&str, &str); 3] = [("index", "off"), ("metacopy", "off"), ("redirect_dir", "off")];
 
 /// Why an overlay could not be mounted or unmounted.
 #[derive(Debug, thiserror::Error)]
@@ -61,10 +57,7 @@ impl OverlayError {
             return false;
         };
         let errno = Errno::from_io_error(source);
-        matches!(
-            errno,
-            Some(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::NODEV)
-        )
+        matches!(errno, Some(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::NODEV))
     }
 }
 
@@ -95,24 +88,16 @@ impl Overlay {
             Err(error) if error.may_be_unsupported() => error,
             other => return other,
         };
-        self.mount_with(MountApi::Classic)
-            .map_err(|second| match (refused, second) {
-                // Only the new API explains itself; but that it does not know an option is no
-                // explanation.
-                (
-                    OverlayError::Mount {
-                        detail,
-                        source,
-                        target,
-                    },
-                    _,
-                ) if !detail.is_empty() && !detail.contains("lowerdir+") => OverlayError::Mount {
-                    target,
-                    source,
-                    detail,
-                },
-                (_, second) => second,
-            })
+        self.mount_with(MountApi::Classic).map_err(|second| match (refused, second) {
+            // Only the new API explains itself; but that it does not know an option is no
+            // explanation.
+            (OverlayError::Mount { detail, source, target }, _)
+                if !detail.is_empty() && !detail.contains("lowerdir+") =>
+            {
+                OverlayError::Mount { target, source, detail }
+            }
+            (_, second) => second,
+        })
     }
 
     /// Mounts it by one of the two ways.
@@ -127,16 +112,10 @@ impl Overlay {
             MountApi::Classic => stack.mount_classic(&self.target),
         };
         match result {
-            Ok(()) => Ok(Mounted {
-                target: Some(self.target.clone()),
-            }),
+            Ok(()) => Ok(Mounted { target: Some(self.target.clone()) }),
             Err((errno, detail)) => {
                 let target = self.target.clone();
-                Err(OverlayError::Mount {
-                    target,
-                    source: errno.into(),
-                    detail,
-                })
+                Err(OverlayError::Mount { target, source: errno.into(), detail })
             }
         }
     }
@@ -218,11 +197,7 @@ impl Stack {
             options = format!("{options},{key}={value}");
         }
         let options = CString::new(options).map_err(|_| (Errno::INVAL, String::new()))?;
-        let flags = if self.upper.is_some() {
-            MountFlags::empty()
-        } else {
-            MountFlags::RDONLY
-        };
+        let flags = if self.upper.is_some() { MountFlags::empty() } else { MountFlags::RDONLY };
         rustix::mount::mount("forge", target, "overlay", flags, Some(options.as_c_str()))
             .map_err(|errno| (errno, String::new()))
     }
@@ -254,9 +229,7 @@ fn bind_read_only(source: &Path, target: &Path) -> Result<Mounted, OverlayError>
         detail: String::new(),
     };
     rustix::mount::mount_bind(source, target).map_err(refused)?;
-    let mounted = Mounted {
-        target: Some(target.to_owned()),
-    };
+    let mounted = Mounted { target: Some(target.to_owned()) };
     let flags = MountFlags::BIND | MountFlags::RDONLY;
     rustix::mount::mount_remount(target, flags, "").map_err(refused)?;
     Ok(mounted)
@@ -287,12 +260,8 @@ impl Mounted {
         };
         rustix::mount::unmount(&target, UnmountFlags::NOFOLLOW).or_else(|errno| {
             // Busy: it goes from sight now, and for good with its last user.
-            rustix::mount::unmount(&target, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).map_err(
-                |_| OverlayError::Unmount {
-                    target,
-                    source: errno.into(),
-                },
-            )
+            rustix::mount::unmount(&target, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
+                .map_err(|_| OverlayError::Unmount { target, source: errno.into() })
         })
     }
 }
@@ -330,23 +299,12 @@ pub fn probe(directory: &Path) -> bool {
 pub fn write_whiteout(directory: impl AsFd, path: &Path) -> std::io::Result<()> {
     let kind = rustix::fs::FileType::CharacterDevice;
     let device = rustix::fs::makedev(0, 0);
-    Ok(rustix::fs::mknodat(
-        directory,
-        path,
-        kind,
-        Mode::empty(),
-        device,
-    )?)
+    Ok(rustix::fs::mknodat(directory, path, kind, Mode::empty(), device)?)
 }
 
 /// Marks a directory as opaque.
 pub fn set_opaque(directory: &Path) -> std::io::Result<()> {
-    Ok(rustix::fs::lsetxattr(
-        directory,
-        OPAQUE,
-        b"y",
-        XattrFlags::empty(),
-    )?)
+    Ok(rustix::fs::lsetxattr(directory, OPAQUE, b"y", XattrFlags::empty())?)
 }
 
 /// The extended attribute of an opaque directory.

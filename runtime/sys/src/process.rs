@@ -101,10 +101,7 @@ impl Cancel {
     /// True after [`Cancel::cancel`].
     pub fn is_cancelled(&self) -> bool {
         let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
-        matches!(
-            rustix::event::poll(&mut fds, Some(&Timespec::default())),
-            Ok(1)
-        )
+        matches!(rustix::event::poll(&mut fds, Some(&Timespec::default())), Ok(1))
     }
 }
 
@@ -125,15 +122,9 @@ impl Isolation {
     fn prefix(self) -> &'static [&'static str] {
         match self {
             Self::Shared => &[],
-            Self::Private => &[
-                "unshare",
-                "-m",
-                "-p",
-                "--fork",
-                "--kill-child=SIGKILL",
-                "--mount-proc",
-                "--",
-            ],
+            Self::Private => {
+                &["unshare", "-m", "-p", "--fork", "--kill-child=SIGKILL", "--mount-proc", "--"]
+            }
             Self::Offline => &[
                 "unshare",
                 "-m",
@@ -196,9 +187,7 @@ pub struct Command {
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Command")
-            .field("line", &self.line())
-            .finish_non_exhaustive()
+        f.debug_struct("Command").field("line", &self.line()).finish_non_exhaustive()
     }
 }
 
@@ -209,9 +198,7 @@ impl Command {
         Self {
             program: program.as_ref().to_owned(),
             arguments: Vec::new(),
-            environment: fixed
-                .map(|(name, value)| (name.into(), value.into()))
-                .into(),
+            environment: fixed.map(|(name, value)| (name.into(), value.into())).into(),
             directory: None,
             input: Vec::new(),
             log: None,
@@ -233,18 +220,13 @@ impl Command {
 
     /// Adds arguments.
     pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        self.arguments.extend(
-            arguments
-                .into_iter()
-                .map(|argument| argument.as_ref().to_owned()),
-        );
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
         self
     }
 
     /// Sets a variable of the child's environment.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.environment
-            .insert(name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.environment.insert(name.as_ref().to_owned(), value.as_ref().to_owned());
         self
     }
 
@@ -315,10 +297,7 @@ impl Command {
     /// The command line as a shell would take it, for messages.
     pub fn line(&self) -> String {
         let words = std::iter::once(&self.program).chain(&self.arguments);
-        words
-            .map(|word| quote(&word.to_string_lossy()))
-            .collect::<Vec<_>>()
-            .join(" ")
+        words.map(|word| quote(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
     }
 
     /// Runs the child to its end.
@@ -326,10 +305,7 @@ impl Command {
         let mut child = self.start()?;
         if self.terminal {
             let ended = child.0.wait().map_err(|source| self.watch_error(source))?;
-            return Ok(Output {
-                status: status_of(ended),
-                ..Output::default()
-            });
+            return Ok(Output { status: status_of(ended), ..Output::default() });
         }
         Watcher::new(self, &mut child.0)?.watch(&mut child)
     }
@@ -344,10 +320,7 @@ impl Command {
                 let program = command.get_program().to_string_lossy().into_owned();
                 Err(ProcessError::NotInstalled { program })
             }
-            Err(source) => Err(ProcessError::Start {
-                program: self.name(),
-                source,
-            }),
+            Err(source) => Err(ProcessError::Start { program: self.name(), source }),
         }
     }
 
@@ -362,33 +335,16 @@ impl Command {
             .chain(self.arguments.iter().map(OsString::as_os_str))
             .collect();
         let mut command = std::process::Command::new(words[0]);
-        command
-            .args(&words[1..])
-            .env_clear()
-            .envs(&self.environment);
+        command.args(&words[1..]).env_clear().envs(&self.environment);
         command.current_dir(self.directory.as_deref().unwrap_or(Path::new("/")));
         if self.terminal {
-            command
-                .stdin(Stdio::inherit())
-                .stdout(Stdio::inherit())
-                .stderr(Stdio::inherit());
+            command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
         } else {
-            let stdin = if self.input.is_empty() {
-                Stdio::null()
-            } else {
-                Stdio::piped()
-            };
-            command
-                .stdin(stdin)
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .process_group(0);
+            let stdin = if self.input.is_empty() { Stdio::null() } else { Stdio::piped() };
+            command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         }
-        let cgroups: Vec<PathBuf> = self
-            .cgroups
-            .iter()
-            .map(|directory| directory.join("cgroup.procs"))
-            .collect();
+        let cgroups: Vec<PathBuf> =
+            self.cgroups.iter().map(|directory| directory.join("cgroup.procs")).collect();
         let parent = rustix::process::getpid();
         let prepare_child = move || {
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -420,10 +376,7 @@ impl Command {
     }
 
     pub(crate) fn watch_error(&self, source: std::io::Error) -> ProcessError {
-        ProcessError::Watch {
-            program: self.name(),
-            source,
-        }
+        ProcessError::Watch { program: self.name(), source }
     }
 }
 
@@ -454,9 +407,7 @@ impl Drop for Running {
 }
 
 pub(crate) fn status_of(status: std::process::ExitStatus) -> i32 {
-    status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }
 
 /// A word as a POSIX shell takes it.
@@ -473,10 +424,7 @@ fn quote(word: &str) -> String {
 pub fn log_tail(path: &Path, limit: u64) -> std::io::Result<Vec<String>> {
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
-    std::io::Seek::seek(
-        &mut file,
-        std::io::SeekFrom::Start(size.saturating_sub(limit)),
-    )?;
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(size.saturating_sub(limit)))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
@@ -531,21 +479,13 @@ mod tests {
     fn a_log_gets_filtered_lines_and_memory_a_bounded_part() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("log");
-        let filter: LineFilter = Arc::new(|line| {
-            if line == b"secret" {
-                b"***".to_vec()
-            } else {
-                line.to_vec()
-            }
-        });
+        let filter: LineFilter =
+            Arc::new(|line| if line == b"secret" { b"***".to_vec() } else { line.to_vec() });
         let command = shell("echo a; echo secret; printf last");
         let output = command.log(&log).filter(filter).limit(4).run().unwrap();
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "a\n***\nlast\n");
         assert_eq!(output.tail, ["a", "***", "last"]);
-        assert_eq!(
-            (output.stdout.as_slice(), output.truncated),
-            (&b"a\nse"[..], true)
-        );
+        assert_eq!((output.stdout.as_slice(), output.truncated), (&b"a\nse"[..], true));
     }
 
     #[test]
@@ -553,17 +493,11 @@ mod tests {
         let started = Instant::now();
         let slow = shell("sleep 60 & sleep 60");
         let timed = slow.clone().timeout(Duration::from_millis(50)).run();
-        assert!(
-            matches!(timed, Err(ProcessError::TimedOut { .. })),
-            "{timed:?}"
-        );
+        assert!(matches!(timed, Err(ProcessError::TimedOut { .. })), "{timed:?}");
         let cancel = Cancel::new().unwrap();
         cancel.cancel();
         let cancelled = slow.cancel(&cancel).run();
-        assert!(
-            matches!(cancelled, Err(ProcessError::Cancelled { .. })),
-            "{cancelled:?}"
-        );
+        assert!(matches!(cancelled, Err(ProcessError::Cancelled { .. })), "{cancelled:?}");
         assert!(started.elapsed() < Duration::from_secs(2));
     }
 
@@ -578,10 +512,7 @@ mod tests {
     #[test]
     fn a_missing_program_is_named() {
         let missing = Command::new("no-such-program").run();
-        assert_eq!(
-            missing.unwrap_err().to_string(),
-            "`no-such-program` is not installed"
-        );
+        assert_eq!(missing.unwrap_err().to_string(), "`no-such-program` is not installed");
     }
 
     #[test]

@@ -72,9 +72,7 @@ impl Root {
     /// Opens a directory of the host as an image's root. Links in `directory` itself are followed.
     pub fn open(directory: &Path) -> std::io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self {
-            directory: rustix::fs::open(directory, flags, Mode::empty())?,
-        })
+        Ok(Self { directory: rustix::fs::open(directory, flags, Mode::empty())? })
     }
 
     /// The directory.
@@ -84,29 +82,17 @@ impl Root {
 
     /// Opens a path as a process in the image would: links are followed, inside the image.
     pub fn open_in(&self, path: &ImagePath, flags: OFlags) -> std::io::Result<OwnedFd> {
-        self.resolve(
-            path,
-            flags,
-            ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
-        )
+        self.resolve(path, flags, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
     }
 
     /// Opens exactly this path; a link anywhere in it is an error (ELOOP).
     pub fn open_exact(&self, path: &ImagePath, flags: OFlags) -> std::io::Result<OwnedFd> {
-        self.resolve(
-            path,
-            flags,
-            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
-        )
+        self.resolve(path, flags, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)
     }
 
     /// Opens a path; links are followed, and one that leaves the tree is an error (EXDEV).
     pub fn open_beneath(&self, path: &ImagePath, flags: OFlags) -> std::io::Result<OwnedFd> {
-        self.resolve(
-            path,
-            flags,
-            ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
-        )
+        self.resolve(path, flags, ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS)
     }
 
     fn resolve(
@@ -115,11 +101,7 @@ impl Root {
         flags: OFlags,
         how: ResolveFlags,
     ) -> std::io::Result<OwnedFd> {
-        let bytes = if path.is_root() {
-            b".".as_slice()
-        } else {
-            path.as_bytes()
-        };
+        let bytes = if path.is_root() { b".".as_slice() } else { path.as_bytes() };
         for _ in 0..RETRIES {
             let mode = Mode::empty();
             match rustix::fs::openat2(&self.directory, bytes, flags | OFlags::CLOEXEC, mode, how) {
@@ -135,18 +117,14 @@ impl Root {
     pub fn open_file(&self, path: &ImagePath) -> std::io::Result<File> {
         let found = self.open_in(path, OFlags::PATH)?;
         regular(&found)?;
-        Ok(File::from(
-            self.open_in(path, OFlags::RDONLY | OFlags::NONBLOCK)?,
-        ))
+        Ok(File::from(self.open_in(path, OFlags::RDONLY | OFlags::NONBLOCK)?))
     }
 
     /// A regular file for reading, at exactly this path: no link is followed.
     pub fn open_file_exact(&self, path: &ImagePath) -> std::io::Result<File> {
         let found = self.open_exact(path, OFlags::PATH)?;
         regular(&found)?;
-        Ok(File::from(
-            self.open_exact(path, OFlags::RDONLY | OFlags::NONBLOCK)?,
-        ))
+        Ok(File::from(self.open_exact(path, OFlags::RDONLY | OFlags::NONBLOCK)?))
     }
 
     /// Reads a regular file, links followed inside the image.
@@ -163,11 +141,7 @@ impl Root {
 
     /// What a path is; links on the way are followed inside the image, and the last one when asked.
     pub fn stat(&self, path: &ImagePath, follow: bool) -> std::io::Result<Stat> {
-        let last = if follow {
-            OFlags::empty()
-        } else {
-            OFlags::NOFOLLOW
-        };
+        let last = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
         let found = self.open_in(path, OFlags::PATH | last)?;
         Ok(rustix::fs::fstat(&found)?.into())
     }
@@ -266,13 +240,7 @@ fn read_all(mut file: File) -> std::io::Result<Vec<u8>> {
 
 /// Owner first, since changing it clears set-id bits and capabilities; time last.
 pub(crate) fn set_attributes(fd: impl AsFd, with: &Attributes) -> std::io::Result<()> {
-    let Attributes {
-        mode,
-        uid,
-        gid,
-        mtime,
-        xattrs,
-    } = with;
+    let Attributes { mode, uid, gid, mtime, xattrs } = with;
     let fd = fd.as_fd();
     std::os::unix::fs::fchown(fd, Some(*uid), Some(*gid))?;
     rustix::fs::fchmod(fd, Mode::from_raw_mode(*mode))?;
@@ -288,36 +256,16 @@ pub(crate) fn set_link_attributes(
     name: &[u8],
     with: &Attributes,
 ) -> std::io::Result<()> {
-    let Attributes {
-        mode: _,
-        uid,
-        gid,
-        mtime,
-        xattrs: _,
-    } = with;
-    let owner = (
-        rustix::fs::Uid::from_raw(*uid),
-        rustix::fs::Gid::from_raw(*gid),
-    );
+    let Attributes { mode: _, uid, gid, mtime, xattrs: _ } = with;
+    let owner = (rustix::fs::Uid::from_raw(*uid), rustix::fs::Gid::from_raw(*gid));
     let flags = AtFlags::SYMLINK_NOFOLLOW;
     rustix::fs::chownat(&parent, name, Some(owner.0), Some(owner.1), flags)?;
-    Ok(rustix::fs::utimensat(
-        &parent,
-        name,
-        &timestamps(*mtime),
-        flags,
-    )?)
+    Ok(rustix::fs::utimensat(&parent, name, &timestamps(*mtime), flags)?)
 }
 
 fn timestamps(mtime: i64) -> Timestamps {
-    let time = Timespec {
-        tv_sec: mtime,
-        tv_nsec: 0,
-    };
-    Timestamps {
-        last_access: time,
-        last_modification: time,
-    }
+    let time = Timespec { tv_sec: mtime, tv_nsec: 0 };
+    Timestamps { last_access: time, last_modification: time }
 }
 
 /// Removes a name and everything below it, by descriptors alone.
@@ -384,14 +332,8 @@ mod tests {
         }
         assert!(root.read_exact(&path("abs/name")).is_err());
         assert_eq!(root.read_link(&path("abs")).unwrap(), b"/etc");
-        assert_eq!(
-            root.stat(&path("abs"), true).unwrap().kind,
-            FileType::Directory
-        );
-        assert_eq!(
-            root.stat(&path("abs"), false).unwrap().kind,
-            FileType::Symlink
-        );
+        assert_eq!(root.stat(&path("abs"), true).unwrap().kind, FileType::Directory);
+        assert_eq!(root.stat(&path("abs"), false).unwrap().kind, FileType::Symlink);
     }
 
     #[test]
@@ -405,10 +347,7 @@ mod tests {
             xattrs: Xattrs::new(),
         };
         for taken in ["out/new", "abs/new", "up"] {
-            assert!(
-                root.create_file(&path(taken), b"x", &with).is_err(),
-                "{taken}"
-            );
+            assert!(root.create_file(&path(taken), b"x", &with).is_err(), "{taken}");
         }
         root.create_file(&path("etc/new"), b"x", &with).unwrap();
         let stat = root.stat(&path("etc/new"), false).unwrap();

@@ -108,10 +108,7 @@ pub fn enter(options: &Options) -> Result<Entered, SandboxError> {
 
 fn failed<E: Into<std::io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> SandboxError {
     let what = what.into();
-    move |error| SandboxError::System {
-        what,
-        source: error.into(),
-    }
+    move |error| SandboxError::System { what, source: error.into() }
 }
 
 // --- outer ---
@@ -120,9 +117,8 @@ fn failed<E: Into<std::io::Error>>(what: impl Into<String>) -> impl FnOnce(E) ->
 static INIT: AtomicI32 = AtomicI32::new(0);
 
 fn namespace(name: &str) -> Result<String, SandboxError> {
-    let link = std::fs::read_link(Path::new("/proc/self/ns").join(name)).map_err(failed(
-        format!("the {name} namespace cannot be read from /proc"),
-    ))?;
+    let link = std::fs::read_link(Path::new("/proc/self/ns").join(name))
+        .map_err(failed(format!("the {name} namespace cannot be read from /proc")))?;
     Ok(link.to_string_lossy().into_owned())
 }
 
@@ -131,23 +127,12 @@ fn run_outer() -> Result<Entered, SandboxError> {
     let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(failed("pidfd_open"))?;
     let pid = std::process::id();
-    let marker = format!(
-        "{pid} {} {} {}",
-        namespace("mnt")?,
-        namespace("pid")?,
-        own.as_raw_fd()
-    );
+    let marker = format!("{pid} {} {} {}", namespace("mnt")?, namespace("pid")?, own.as_raw_fd());
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        let action = SigAction::new(
-            SigHandler::SigAction(forward),
-            SaFlags::SA_RESTART,
-            SigSet::empty(),
-        );
+        let action =
+            SigAction::new(SigHandler::SigAction(forward), SaFlags::SA_RESTART, SigSet::empty());
         // SAFETY: the handler reads an atomic and calls kill, which signal-safety(7) allows.
-        #[expect(
-            unsafe_code,
-            reason = "a handler is the only way that reaches every thread"
-        )]
+        #[expect(unsafe_code, reason = "a handler is the only way that reaches every thread")]
         unsafe { nix::sys::signal::sigaction(signal, &action) }
             .map_err(failed("a signal handler could not be set"))?;
     }
@@ -156,10 +141,7 @@ fn run_outer() -> Result<Entered, SandboxError> {
     let thread = std::thread::spawn(move || start_and_wait(&marker, &own));
     thread.join().unwrap_or_else(|_| {
         let source = std::io::Error::other("the waiting thread panicked");
-        Err(SandboxError::System {
-            what: "process 1 was lost".to_owned(),
-            source,
-        })
+        Err(SandboxError::System { what: "process 1 was lost".to_owned(), source })
     })
 }
 
@@ -182,10 +164,7 @@ extern "C" fn forward(
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "process 1 is this program itself"
-)]
+#[expect(clippy::disallowed_methods, reason = "process 1 is this program itself")]
 fn start_and_wait(marker: &str, own: &OwnedFd) -> Result<Entered, SandboxError> {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWPID)
         .map_err(failed("a PID namespace could not be made"))?;
@@ -212,16 +191,12 @@ fn start_and_wait(marker: &str, own: &OwnedFd) -> Result<Entered, SandboxError> 
     unsafe {
         command.pre_exec(prepare_child);
     }
-    let mut child = command
-        .spawn()
-        .map_err(failed("process 1 could not be started"))?;
+    let mut child = command.spawn().map_err(failed("process 1 could not be started"))?;
     INIT.store(child.id().cast_signed(), Ordering::SeqCst);
     let status = child.wait().map_err(failed("process 1 was lost"))?;
     INIT.store(0, Ordering::SeqCst);
     cgroup::sweep_of(std::process::id());
-    let code = status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
     Ok(Entered::Outside(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
@@ -229,31 +204,17 @@ fn start_and_wait(marker: &str, own: &OwnedFd) -> Result<Entered, SandboxError> 
 
 fn become_init(marker: &str, options: &Options) -> Result<Entered, SandboxError> {
     let outer = check_marker(marker)?;
-    let signals = SigSet::from_iter([
-        Signal::SIGINT,
-        Signal::SIGTERM,
-        Signal::SIGHUP,
-        Signal::SIGCHLD,
-    ]);
+    let signals =
+        SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD]);
     nix::sys::signal::sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)
         .map_err(failed("signals could not be blocked"))?;
     mount_all(options)?;
-    if std::fs::read_dir("/proc/self/task")
-        .map_err(failed("/proc/self/task"))?
-        .count()
-        != 1
-    {
+    if std::fs::read_dir("/proc/self/task").map_err(failed("/proc/self/task"))?.count() != 1 {
         let source = std::io::Error::other("the program has started threads");
-        return Err(SandboxError::System {
-            what: "cannot fork".to_owned(),
-            source,
-        });
+        return Err(SandboxError::System { what: "cannot fork".to_owned(), source });
     }
     // SAFETY: there is one thread (checked above), so no lock is held by another.
-    #[expect(
-        unsafe_code,
-        reason = "process 1 must stay apart from the work, to reap orphans"
-    )]
+    #[expect(unsafe_code, reason = "process 1 must stay apart from the work, to reap orphans")]
     let forked = unsafe { nix::unistd::fork() }.map_err(failed("fork"))?;
     match forked {
         ForkResult::Child => {
@@ -264,10 +225,7 @@ fn become_init(marker: &str, options: &Options) -> Result<Entered, SandboxError>
             unsafe {
                 std::env::remove_var(MARKER);
             }
-            Ok(Entered::Inside(Inside {
-                work: options.work.clone(),
-                outer,
-            }))
+            Ok(Entered::Inside(Inside { work: options.work.clone(), outer }))
         }
         ForkResult::Parent { child } => {
             let code = reap(&signals, child).unwrap_or(70);
@@ -345,14 +303,8 @@ fn mount_all(options: &Options) -> Result<(), SandboxError> {
         .map_err(|error| failed("tmpfs options")(std::io::Error::from(error)))?;
     let work = &options.work;
     // Uppers hold set-id files and device nodes.
-    rustix::mount::mount(
-        "forge",
-        work,
-        "tmpfs",
-        MountFlags::empty(),
-        Some(size.as_c_str()),
-    )
-    .map_err(failed(format!("a tmpfs on `{}`", work.display())))?;
+    rustix::mount::mount("forge", work, "tmpfs", MountFlags::empty(), Some(size.as_c_str()))
+        .map_err(failed(format!("a tmpfs on `{}`", work.display())))?;
     for name in ["run", "tmp"] {
         cover(name, options)?;
     }
@@ -365,9 +317,7 @@ fn mount_all(options: &Options) -> Result<(), SandboxError> {
 fn make_private_directory(path: &Path) -> Result<(), SandboxError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
-    builder
-        .create(path)
-        .map_err(failed(format!("`{}` could not be made", path.display())))
+    builder.create(path).map_err(failed(format!("`{}` could not be made", path.display())))
 }
 
 /// Lets writes below `/NAME` go to the tmpfs, but for kept directories and what is mounted there.
@@ -375,12 +325,7 @@ fn cover(name: &str, options: &Options) -> Result<(), SandboxError> {
     let target = Path::new("/").join(name);
     let mut kept: Vec<PathBuf> = mounts_below(&target)?;
     kept.extend(
-        options
-            .keep
-            .iter()
-            .chain([&options.work])
-            .filter(|p| p.starts_with(&target))
-            .cloned(),
+        options.keep.iter().chain([&options.work]).filter(|p| p.starts_with(&target)).cloned(),
     );
     kept.sort();
     let mut saved: Vec<(PathBuf, OwnedFd)> = Vec::new();
@@ -397,21 +342,13 @@ fn cover(name: &str, options: &Options) -> Result<(), SandboxError> {
         saved.push((path, tree));
     }
     let scratch = options.work.join(format!(".{name}"));
-    let upper = Upper {
-        upper: scratch.join("upper"),
-        work: scratch.join("work"),
-    };
+    let upper = Upper { upper: scratch.join("upper"), work: scratch.join("work") };
     for directory in [&upper.upper, &upper.work] {
         make_private_directory(directory)?;
     }
     copy_attributes(&target, &upper.upper).map_err(failed(target.display().to_string()))?;
     let lowers = vec![target.clone()];
-    let mounted = Overlay {
-        lowers,
-        upper: Some(upper),
-        target: target.clone(),
-    }
-    .mount()?;
+    let mounted = Overlay { lowers, upper: Some(upper), target: target.clone() }.mount()?;
     mounted.keep();
     for (path, tree) in saved {
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
@@ -425,23 +362,15 @@ fn copy_attributes(from: &Path, to: &Path) -> std::io::Result<()> {
     let stat = rustix::fs::lstat(from)?;
     let (uid, gid) = (stat.st_uid, stat.st_gid);
     std::os::unix::fs::chown(to, Some(uid), Some(gid))?;
-    Ok(rustix::fs::chmod(
-        to,
-        rustix::fs::Mode::from_raw_mode(stat.st_mode),
-    )?)
+    Ok(rustix::fs::chmod(to, rustix::fs::Mode::from_raw_mode(stat.st_mode))?)
 }
 
 /// Mount points strictly below a directory.
 fn mounts_below(directory: &Path) -> Result<Vec<PathBuf>, SandboxError> {
     let text =
         std::fs::read_to_string("/proc/self/mountinfo").map_err(failed("/proc/self/mountinfo"))?;
-    let points = text
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .map(unescape_mount);
-    Ok(points
-        .filter(|point| point.starts_with(directory) && point != directory)
-        .collect())
+    let points = text.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape_mount);
+    Ok(points.filter(|point| point.starts_with(directory) && point != directory).collect())
 }
 
 /// The kernel writes space, tab, newline and backslash of a mount point in octal.
@@ -464,11 +393,7 @@ mod tests {
 
     #[test]
     fn mount_points_are_unescaped() {
-        let cases = [
-            ("/a/b", "/a/b"),
-            ("/a\\040b\\134", "/a b\\"),
-            ("/a\\9", "/a\\9"),
-        ];
+        let cases = [("/a/b", "/a/b"), ("/a\\040b\\134", "/a b\\"), ("/a\\9", "/a\\9")];
         for (text, want) in cases {
             assert_eq!(unescape_mount(text), Path::new(want), "{text}");
         }
@@ -478,10 +403,7 @@ mod tests {
     fn a_marker_from_elsewhere_is_refused() {
         for marker in ["", "1", "1 mnt:[1] pid:[1] 9", "x mnt:[1] pid:[1] 9"] {
             let checked = check_marker(marker);
-            assert!(
-                matches!(checked, Err(SandboxError::StrayMarker)),
-                "{marker}: {checked:?}"
-            );
+            assert!(matches!(checked, Err(SandboxError::StrayMarker)), "{marker}: {checked:?}");
         }
     }
 }

@@ -55,15 +55,9 @@ pub struct DiskSources {
 impl DiskSources {
     /// The project in `directory`.
     pub fn open(directory: &Path) -> Result<Self, SourcesError> {
-        let root = Root::open(directory).map_err(|source| SourcesError::Directory {
-            path: directory.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            directory: directory.to_owned(),
-            root,
-            read: Mutex::default(),
-        })
+        let root = Root::open(directory)
+            .map_err(|source| SourcesError::Directory { path: directory.to_owned(), source })?;
+        Ok(Self { directory: directory.to_owned(), root, read: Mutex::default() })
     }
 
     /// The project's directory.
@@ -73,9 +67,8 @@ impl DiskSources {
 
     /// Opens a path; links are followed as long as they stay in the project.
     fn open_path(&self, path: &str) -> Result<std::fs::File, SourceError> {
-        let inside = ImagePath::new(path)
-            .filter(|_| !path.starts_with('/'))
-            .ok_or(SourceError::Outside)?;
+        let inside =
+            ImagePath::new(path).filter(|_| !path.starts_with('/')).ok_or(SourceError::Outside)?;
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
         let opened = self.root.open_beneath(&inside, flags).map_err(|error| {
             match Errno::from_io_error(&error) {
@@ -89,14 +82,8 @@ impl DiskSources {
 
     fn open_file(&self, path: &str) -> Result<(std::fs::File, std::fs::Metadata), SourceError> {
         let file = self.open_path(path)?;
-        let about = file
-            .metadata()
-            .map_err(|error| SourceError::Unreadable(error.to_string()))?;
-        if about.is_file() {
-            Ok((file, about))
-        } else {
-            Err(SourceError::NotAFile)
-        }
+        let about = file.metadata().map_err(|error| SourceError::Unreadable(error.to_string()))?;
+        if about.is_file() { Ok((file, about)) } else { Err(SourceError::NotAFile) }
     }
 
     /// Regular files below a directory, sorted; `keep` decides by path.
@@ -128,21 +115,14 @@ impl DiskSources {
             if !entry.file_type().is_some_and(|kind| kind.is_file()) || !keep(entry.path()) {
                 continue;
             }
-            let about = entry
-                .metadata()
-                .map_err(|error| SourceError::Unreadable(error.to_string()))?;
+            let about =
+                entry.metadata().map_err(|error| SourceError::Unreadable(error.to_string()))?;
             let executable = about.permissions().mode() & 0o111 != 0;
-            let path = entry
-                .path()
-                .strip_prefix(&self.directory)
-                .unwrap_or(entry.path());
+            let path = entry.path().strip_prefix(&self.directory).unwrap_or(entry.path());
             let path = path.to_str().ok_or_else(|| {
                 SourceError::Unreadable(format!("`{}` is not UTF-8", path.display()))
             })?;
-            out.push(SourceEntry {
-                path: path.to_owned(),
-                executable,
-            });
+            out.push(SourceEntry { path: path.to_owned(), executable });
         }
         out.sort();
         Ok(out)
@@ -151,9 +131,7 @@ impl DiskSources {
 
 impl Sources for DiskSources {
     fn specs(&self) -> Result<Vec<SourceEntry>, SourceError> {
-        self.walk("", true, |path| {
-            path.extension().is_some_and(|end| end == "kdl")
-        })
+        self.walk("", true, |path| path.extension().is_some_and(|end| end == "kdl"))
     }
 
     fn read(&self, path: &str) -> Result<Arc<[u8]>, SourceError> {
@@ -173,9 +151,7 @@ impl Sources for DiskSources {
     fn stat(&self, path: &str) -> Result<SourceStat, SourceError> {
         let (file, about) = self.open_file(path)?;
         let mut hasher = blake3::Hasher::new();
-        hasher
-            .update_reader(file)
-            .map_err(|error| SourceError::Unreadable(error.to_string()))?;
+        hasher.update_reader(file).map_err(|error| SourceError::Unreadable(error.to_string()))?;
         Ok(SourceStat {
             digest: Digest::from_bytes(*hasher.finalize().as_bytes()),
             size: hasher.count(),
@@ -213,16 +189,8 @@ impl GitSources {
     /// The project in `directory` (which may lie below the top of its repository), at a revision.
     pub fn open(directory: &Path, revision: &str) -> Result<Self, SourcesError> {
         let commit = format!("{revision}^{{commit}}");
-        let found = git(
-            directory,
-            &[
-                "rev-parse",
-                "--verify",
-                "--quiet",
-                "--end-of-options",
-                &commit,
-            ],
-        );
+        let found =
+            git(directory, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]);
         let revision = match found {
             Ok(text) => String::from_utf8_lossy(&text).trim().to_owned(),
             Err(SourcesError::Git { line, message }) if message.is_empty() => {
@@ -233,20 +201,13 @@ impl GitSources {
         };
         // Below the top of the repository, `ls-tree` speaks of the current directory alone.
         let listing = git(directory, &["ls-tree", "-r", "-z", &revision])?;
-        let entries: Vec<_> = listing
-            .split(|byte| *byte == 0)
-            .filter_map(parse_entry)
-            .collect();
+        let entries: Vec<_> = listing.split(|byte| *byte == 0).filter_map(parse_entry).collect();
         let names: Vec<&str> = entries.iter().map(|entry| entry.object).collect();
         let contents = read_blobs(directory, &names)?;
         let mut files = BTreeMap::new();
         for (entry, content) in entries.iter().zip(contents) {
             let digest = Digest::of(&content);
-            let file = GitFile {
-                content,
-                executable: entry.executable,
-                digest,
-            };
+            let file = GitFile { content, executable: entry.executable, digest };
             files.insert(entry.path.clone(), file);
         }
         Ok(Self { revision, files })
@@ -269,18 +230,11 @@ impl GitSources {
 
     fn entries(&self, directory: &str, keep: impl Fn(&str) -> bool) -> Vec<SourceEntry> {
         let directory = directory.trim_matches('/');
-        let prefix = if directory.is_empty() {
-            String::new()
-        } else {
-            format!("{directory}/")
-        };
+        let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
         self.files
             .iter()
             .filter(|(path, _)| path.starts_with(&prefix) && !self.is_foreign(path) && keep(path))
-            .map(|(path, file)| SourceEntry {
-                path: path.clone(),
-                executable: file.executable,
-            })
+            .map(|(path, file)| SourceEntry { path: path.clone(), executable: file.executable })
             .collect()
     }
 
@@ -305,26 +259,14 @@ impl Sources for GitSources {
     }
 
     fn stat(&self, path: &str) -> Result<SourceStat, SourceError> {
-        let GitFile {
-            content,
-            executable,
-            digest,
-        } = self.file(path)?;
+        let GitFile { content, executable, digest } = self.file(path)?;
         let size = content.len() as u64;
-        Ok(SourceStat {
-            digest: *digest,
-            size,
-            executable: *executable,
-        })
+        Ok(SourceStat { digest: *digest, size, executable: *executable })
     }
 
     fn list(&self, directory: &str) -> Result<Vec<SourceEntry>, SourceError> {
         let found = self.entries(directory, |_| true);
-        if found.is_empty() {
-            Err(SourceError::NotFound)
-        } else {
-            Ok(found)
-        }
+        if found.is_empty() { Err(SourceError::NotFound) } else { Ok(found) }
     }
 }
 
@@ -345,11 +287,7 @@ fn parse_entry(line: &[u8]) -> Option<GitEntry<'_>> {
         "100644" => false,
         _ => return None,
     };
-    Some(GitEntry {
-        object,
-        path: path.to_owned(),
-        executable,
-    })
+    Some(GitEntry { object, path: path.to_owned(), executable })
 }
 
 /// The contents of objects, in one call.
@@ -367,16 +305,10 @@ fn read_blobs(directory: &Path, names: &[&str]) -> Result<Vec<Arc<[u8]>>, Source
     let mut out = Vec::with_capacity(names.len());
     for _ in names {
         // `OBJECT TYPE SIZE`, a line end, the bytes, a line end.
-        let end = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .ok_or_else(broken)?;
+        let end = rest.iter().position(|byte| *byte == b'\n').ok_or_else(broken)?;
         let header = std::str::from_utf8(&rest[..end]).map_err(|_| broken())?;
-        let size: usize = header
-            .rsplit(' ')
-            .next()
-            .and_then(|size| size.parse().ok())
-            .ok_or_else(broken)?;
+        let size: usize =
+            header.rsplit(' ').next().and_then(|size| size.parse().ok()).ok_or_else(broken)?;
         let content = rest.get(end + 1..end + 1 + size).ok_or_else(broken)?;
         out.push(Arc::from(content));
         rest = rest.get(end + size + 2..).ok_or_else(broken)?;
@@ -397,16 +329,7 @@ pub struct GitState {
 /// git.
 pub fn git_state(directory: &Path) -> Option<GitState> {
     let revision = git(directory, &["rev-parse", "--verify", "--quiet", "HEAD"]).ok()?;
-    let status = git(
-        directory,
-        &[
-            "status",
-            "--porcelain",
-            "--untracked-files=normal",
-            "--",
-            ".",
-        ],
-    );
+    let status = git(directory, &["status", "--porcelain", "--untracked-files=normal", "--", "."]);
     Some(GitState {
         revision: String::from_utf8_lossy(&revision).trim().to_owned(),
         dirty: !status.ok()?.is_empty(),
@@ -465,15 +388,8 @@ mod tests {
     }
 
     fn commit(directory: &Path, message: &str) {
-        let identity = [
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@example.org",
-            "commit",
-            "-qm",
-            message,
-        ];
+        let identity =
+            ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", message];
         git(directory, &["init", "-q"]).unwrap();
         git(directory, &["add", "-A"]).unwrap();
         git(directory, &identity).unwrap();
@@ -481,17 +397,10 @@ mod tests {
 
     fn check(sources: &dyn Sources) {
         let names = |entries: Vec<SourceEntry>| {
-            entries
-                .into_iter()
-                .map(|entry| entry.path)
-                .collect::<Vec<_>>()
-                .join(" ")
+            entries.into_iter().map(|entry| entry.path).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(names(sources.specs().unwrap()), "forge.kdl images/a.kdl");
-        assert_eq!(
-            names(sources.list("files").unwrap()),
-            "files/.hidden files/run.sh"
-        );
+        assert_eq!(names(sources.list("files").unwrap()), "files/.hidden files/run.sh");
         assert_eq!(&*sources.read("images/a.kdl").unwrap(), b"a");
         let stat = sources.stat("files/run.sh").unwrap();
         assert_eq!(stat.digest, Digest::of(b"#!/bin/sh"));
@@ -515,11 +424,7 @@ mod tests {
         let sources = DiskSources::open(directory.path()).unwrap();
         check(&sources);
         for path in ["out/passwd", "/etc/passwd"] {
-            assert_eq!(
-                sources.read(path).unwrap_err(),
-                SourceError::Outside,
-                "{path}"
-            );
+            assert_eq!(sources.read(path).unwrap_err(), SourceError::Outside, "{path}");
         }
         assert_eq!(&*sources.read("in").unwrap(), b"a");
     }
@@ -530,13 +435,8 @@ mod tests {
         commit(directory.path(), "one");
         std::fs::write(directory.path().join("images/a.kdl"), "changed").unwrap();
         check(&GitSources::open(directory.path(), "HEAD").unwrap());
-        let missing = GitSources::open(directory.path(), "no-such")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            missing.ends_with("there is no revision `no-such`"),
-            "{missing}"
-        );
+        let missing = GitSources::open(directory.path(), "no-such").unwrap_err().to_string();
+        assert!(missing.ends_with("there is no revision `no-such`"), "{missing}");
         let below = directory.path().join("other");
         let sources = GitSources::open(&below, "HEAD").unwrap();
         assert_eq!(&*sources.read("b.kdl").unwrap(), b"b");
@@ -550,13 +450,7 @@ mod tests {
         let clean = git_state(directory.path()).unwrap();
         assert!(!clean.dirty && clean.revision.len() == 40);
         std::fs::write(directory.path().join("images/a.kdl"), "changed").unwrap();
-        assert_eq!(
-            git_state(directory.path()),
-            Some(GitState {
-                dirty: true,
-                ..clean.clone()
-            })
-        );
+        assert_eq!(git_state(directory.path()), Some(GitState { dirty: true, ..clean.clone() }));
         assert_eq!(git_state(&directory.path().join("other")), Some(clean));
     }
 }

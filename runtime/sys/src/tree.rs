@@ -47,10 +47,7 @@ impl TreeError {
     /// True when the file system is full.
     pub fn is_full(&self) -> bool {
         let (Self::Read { source, .. } | Self::Write { source, .. }) = self;
-        matches!(
-            Errno::from_io_error(source),
-            Some(Errno::NOSPC | Errno::DQUOT)
-        )
+        matches!(Errno::from_io_error(source), Some(Errno::NOSPC | Errno::DQUOT))
     }
 }
 
@@ -79,9 +76,7 @@ pub struct ScanOptions<'a> {
 
 impl std::fmt::Debug for ScanOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ScanOptions")
-            .field("started", &self.started)
-            .finish_non_exhaustive()
+        f.debug_struct("ScanOptions").field("started", &self.started).finish_non_exhaustive()
     }
 }
 
@@ -98,12 +93,7 @@ pub struct Scan {
 
 /// Scans the tree in `directory`. Nothing may write to it meanwhile.
 pub fn scan(directory: &Path, options: &ScanOptions<'_>) -> Result<Scan, TreeError> {
-    let mut walk = Walk {
-        directory,
-        options,
-        found: Vec::new(),
-        out: Scan::default(),
-    };
+    let mut walk = Walk { directory, options, found: Vec::new(), out: Scan::default() };
     walk.entry(ImagePath::ROOT)?;
     let Walk { found, mut out, .. } = walk;
     let groups = groups(&found);
@@ -139,14 +129,7 @@ fn adds_nothing(path: &ImagePath, entry: &Entry, below: &Tree) -> bool {
         return entry.kind == EntryKind::Whiteout;
     };
     let grouped = matches!(&lower.kind, EntryKind::File { group: Some(_), .. });
-    let Entry {
-        kind,
-        mode,
-        uid,
-        gid,
-        mtime,
-        xattrs,
-    } = entry;
+    let Entry { kind, mode, uid, gid, mtime, xattrs } = entry;
     let same_time = *mtime == lower.mtime || *mtime == BUILD_EPOCH;
     let same_owner = (*mode, *uid, *gid) == (lower.mode, lower.uid, lower.gid);
     same_time && same_owner && !grouped && *kind == lower.kind && *xattrs == lower.xattrs
@@ -174,21 +157,15 @@ impl Found {
     ) -> Result<(ImagePath, Entry), TreeError> {
         let kind = match self.kind {
             FoundKind::Other(kind) => kind,
-            FoundKind::File { emptied: true } => EntryKind::File {
-                size: 0,
-                digest: Digest::of(b""),
-                group: None,
-            },
+            FoundKind::File { emptied: true } => {
+                EntryKind::File { size: 0, digest: Digest::of(b""), group: None }
+            }
             FoundKind::File { emptied: false } => {
                 let at = host_path(directory, &self.path);
                 let (size, digest) =
                     hash_file(&at).map_err(|source| TreeError::Read { path: at, source })?;
                 let group = groups.get(&(self.stat.st_dev, self.stat.st_ino)).cloned();
-                EntryKind::File {
-                    size,
-                    digest,
-                    group,
-                }
+                EntryKind::File { size, digest, group }
             }
         };
         let entry = Entry {
@@ -208,10 +185,7 @@ fn groups(found: &[Found]) -> BTreeMap<(u64, u64), ImagePath> {
     let mut members: BTreeMap<(u64, u64), Vec<&ImagePath>> = BTreeMap::new();
     for one in found {
         if matches!(one.kind, FoundKind::File { emptied: false }) && one.stat.st_nlink > 1 {
-            members
-                .entry((one.stat.st_dev, one.stat.st_ino))
-                .or_default()
-                .push(&one.path);
+            members.entry((one.stat.st_dev, one.stat.st_ino)).or_default().push(&one.path);
         }
     }
     members
@@ -225,10 +199,7 @@ fn groups(found: &[Found]) -> BTreeMap<(u64, u64), ImagePath> {
 pub fn hash_file(path: &Path) -> std::io::Result<(u64, Digest)> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(File::open(path)?)?;
-    Ok((
-        hasher.count(),
-        Digest::from_bytes(*hasher.finalize().as_bytes()),
-    ))
+    Ok((hasher.count(), Digest::from_bytes(*hasher.finalize().as_bytes())))
 }
 
 /// Where a path of an image lies below a directory of the host.
@@ -249,30 +220,18 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn entry(&mut self, path: ImagePath) -> Result<(), TreeError> {
-        let keep = if path.is_root() {
-            Keep::Whole
-        } else {
-            (self.options.keep)(&path)
-        };
+        let keep = if path.is_root() { Keep::Whole } else { (self.options.keep)(&path) };
         if keep == Keep::Dropped {
             return Ok(());
         }
         let at = host_path(self.directory, &path);
-        let failed = |source: std::io::Error| TreeError::Read {
-            path: at.clone(),
-            source,
-        };
+        let failed = |source: std::io::Error| TreeError::Read { path: at.clone(), source };
         let stat = rustix::fs::lstat(&at).map_err(|errno| failed(errno.into()))?;
         let (xattrs, opaque) = self.xattrs(&at, &path)?;
-        let device = (
-            rustix::fs::major(stat.st_rdev),
-            rustix::fs::minor(stat.st_rdev),
-        );
+        let device = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
         let overlay = self.options.below.is_some();
         let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => FoundKind::File {
-                emptied: keep == Keep::Emptied,
-            },
+            FileType::RegularFile => FoundKind::File { emptied: keep == Keep::Emptied },
             FileType::Directory => FoundKind::Other(EntryKind::Directory { opaque }),
             FileType::Symlink => {
                 let target = std::fs::read_link(&at).map_err(failed)?;
@@ -330,10 +289,7 @@ impl Walk<'_> {
 
     /// The attributes that stay, and whether overlayfs has marked the directory as opaque.
     fn xattrs(&mut self, at: &Path, path: &ImagePath) -> Result<(Xattrs, bool), TreeError> {
-        let failed = |errno: Errno| TreeError::Read {
-            path: at.to_owned(),
-            source: errno.into(),
-        };
+        let failed = |errno: Errno| TreeError::Read { path: at.to_owned(), source: errno.into() };
         let mut kept = Xattrs::new();
         let mut opaque = false;
         for name in list_xattrs(at).map_err(failed)? {
@@ -371,12 +327,8 @@ fn list_xattrs(at: &Path) -> Result<Vec<String>, Errno> {
             Err(errno) => return Err(errno),
         }
     }
-    let names = buffer
-        .split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty());
-    Ok(names
-        .map(|name| String::from_utf8_lossy(name).into_owned())
-        .collect())
+    let names = buffer.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
 }
 
 fn read_xattr(at: &Path, name: &str) -> Result<Vec<u8>, Errno> {

@@ -32,11 +32,7 @@ impl Stream {
         if let Some(pipe) = &pipe {
             rustix::io::ioctl_fionbio(pipe, true)?;
         }
-        Ok(Self {
-            pipe,
-            kept: Vec::new(),
-            line: Vec::new(),
-        })
+        Ok(Self { pipe, kept: Vec::new(), line: Vec::new() })
     }
 }
 
@@ -51,22 +47,16 @@ struct Sink {
 
 impl Sink {
     fn line(&mut self, line: &[u8]) -> Result<(), ProcessError> {
-        let filtered = self
-            .filter
-            .as_ref()
-            .map_or_else(|| line.to_vec(), |filter| filter(line));
+        let filtered = self.filter.as_ref().map_or_else(|| line.to_vec(), |filter| filter(line));
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
         }
-        self.tail
-            .push_back(String::from_utf8_lossy(&filtered).into_owned());
+        self.tail.push_back(String::from_utf8_lossy(&filtered).into_owned());
         if let Some((path, log)) = &mut self.log {
             let mut bytes = filtered;
             bytes.push(b'\n');
-            log.write_all(&bytes).map_err(|source| ProcessError::Log {
-                path: path.clone(),
-                source,
-            })?;
+            log.write_all(&bytes)
+                .map_err(|source| ProcessError::Log { path: path.clone(), source })?;
         }
         Ok(())
     }
@@ -137,10 +127,8 @@ impl<'a> Watcher<'a> {
         let log = match &command.log {
             Some(path) => {
                 let opened = OpenOptions::new().create(true).append(true).open(path);
-                let opened = opened.map_err(|source| ProcessError::Log {
-                    path: path.clone(),
-                    source,
-                })?;
+                let opened =
+                    opened.map_err(|source| ProcessError::Log { path: path.clone(), source })?;
                 Some((path.clone(), opened))
             }
             None => None,
@@ -160,14 +148,7 @@ impl<'a> Watcher<'a> {
             limit: command.limit,
             truncated: false,
         };
-        Ok(Self {
-            command,
-            ended,
-            stdin,
-            fed: 0,
-            streams: [stdout, stderr],
-            sink,
-        })
+        Ok(Self { command, ended, stdin, fed: 0, streams: [stdout, stderr], sink })
     }
 
     pub(crate) fn watch(mut self, child: &mut Running) -> Result<Output, ProcessError> {
@@ -191,10 +172,7 @@ impl<'a> Watcher<'a> {
                 (None, _) => {}
             }
         }
-        let ended = child
-            .0
-            .wait()
-            .map_err(|source| self.command.watch_error(source))?;
+        let ended = child.0.wait().map_err(|source| self.command.watch_error(source))?;
         // What the child left running would hold the pipes open for ever.
         let _ = rustix::process::kill_process_group(child.pid(), Signal::KILL);
         for stream in &mut self.streams {
@@ -206,11 +184,7 @@ impl<'a> Watcher<'a> {
         match stopping {
             Some(Stop::TimedOut) => {
                 let after = started.elapsed();
-                return Err(ProcessError::TimedOut {
-                    program,
-                    after,
-                    tail,
-                });
+                return Err(ProcessError::TimedOut { program, after, tail });
             }
             Some(_) => return Err(ProcessError::Cancelled { program }),
             None => {}

@@ -52,10 +52,7 @@ pub fn write_tree(
     write_others(manifest, to, marks)?;
     for (path, (with, opaque)) in directories.iter().rev() {
         let at = host_path(to, path);
-        let failed = |source: std::io::Error| TreeError::Write {
-            path: at.clone(),
-            source,
-        };
+        let failed = |source: std::io::Error| TreeError::Write { path: at.clone(), source };
         if *opaque && marks {
             set_opaque(&at).map_err(failed)?;
         }
@@ -70,13 +67,8 @@ type Directories = BTreeMap<ImagePath, (Attributes, bool)>;
 
 /// All directories of the tree, those that are only passed through too.
 fn directories(manifest: &Manifest) -> Directories {
-    let passed = Attributes {
-        mode: 0o755,
-        uid: 0,
-        gid: 0,
-        mtime: BUILD_EPOCH,
-        xattrs: Xattrs::new(),
-    };
+    let passed =
+        Attributes { mode: 0o755, uid: 0, gid: 0, mtime: BUILD_EPOCH, xattrs: Xattrs::new() };
     let mut out = Directories::new();
     out.insert(ImagePath::ROOT, (passed.clone(), false));
     for (path, entry) in &manifest.entries {
@@ -93,21 +85,8 @@ fn directories(manifest: &Manifest) -> Directories {
 }
 
 fn attributes(entry: &Entry) -> Attributes {
-    let Entry {
-        kind: _,
-        mode,
-        uid,
-        gid,
-        mtime,
-        xattrs,
-    } = entry;
-    Attributes {
-        mode: *mode,
-        uid: *uid,
-        gid: *gid,
-        mtime: *mtime,
-        xattrs: xattrs.clone(),
-    }
+    let Entry { kind: _, mode, uid, gid, mtime, xattrs } = entry;
+    Attributes { mode: *mode, uid: *uid, gid: *gid, mtime: *mtime, xattrs: xattrs.clone() }
 }
 
 /// True for a member of a hard-link group that is not its first.
@@ -126,14 +105,10 @@ fn write_files(manifest: &Manifest, content: Content<'_>, to: &Path) -> Result<(
                 let mut file = create(to, path)?;
                 if !matches!(entry.kind, EntryKind::File { size: 0, .. }) {
                     let source = host_path(from, path);
-                    let opened = File::open(&source).map_err(|error| TreeError::Read {
-                        path: source,
-                        source: error,
-                    });
-                    std::io::copy(&mut opened?, &mut file).map_err(|source| TreeError::Write {
-                        path: host_path(to, path),
-                        source,
-                    })?;
+                    let opened = File::open(&source)
+                        .map_err(|error| TreeError::Read { path: source, source: error });
+                    std::io::copy(&mut opened?, &mut file)
+                        .map_err(|source| TreeError::Write { path: host_path(to, path), source })?;
                 }
                 finish(&file, to, path, entry)
             })
@@ -145,10 +120,8 @@ fn write_files(manifest: &Manifest, content: Content<'_>, to: &Path) -> Result<(
                     source,
                 })?;
                 let mut file = create(to, path)?;
-                file.write_all(&bytes).map_err(|source| TreeError::Write {
-                    path: host_path(to, path),
-                    source,
-                })?;
+                file.write_all(&bytes)
+                    .map_err(|source| TreeError::Write { path: host_path(to, path), source })?;
                 finish(&file, to, path, entry)?;
             }
             Ok(())
@@ -158,19 +131,13 @@ fn write_files(manifest: &Manifest, content: Content<'_>, to: &Path) -> Result<(
 
 fn create(to: &Path, path: &ImagePath) -> Result<File, TreeError> {
     let at = host_path(to, path);
-    let opened = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&at);
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&at);
     opened.map_err(|source| TreeError::Write { path: at, source })
 }
 
 fn finish(file: &File, to: &Path, path: &ImagePath, entry: &Entry) -> Result<(), TreeError> {
-    set_attributes(file, &attributes(entry)).map_err(|source| TreeError::Write {
-        path: host_path(to, path),
-        source,
-    })
+    set_attributes(file, &attributes(entry))
+        .map_err(|source| TreeError::Write { path: host_path(to, path), source })
 }
 
 /// Links, devices, pipes, whiteouts, and further names of hard-link groups.
@@ -178,14 +145,14 @@ fn write_others(manifest: &Manifest, to: &Path, marks: bool) -> Result<(), TreeE
     for (path, entry) in &manifest.entries {
         let at = host_path(to, path);
         let made = match &entry.kind {
-            EntryKind::File {
-                group: Some(first), ..
-            } if first != path => std::fs::hard_link(host_path(to, first), &at),
-            EntryKind::Symlink { target } => rustix::fs::symlinkat(target.as_slice(), CWD, &at)
-                .map_err(Into::into)
-                .and_then(|()| {
-                    set_link_attributes(CWD, at.as_os_str().as_bytes(), &attributes(entry))
-                }),
+            EntryKind::File { group: Some(first), .. } if first != path => {
+                std::fs::hard_link(host_path(to, first), &at)
+            }
+            EntryKind::Symlink { target } => {
+                rustix::fs::symlinkat(target.as_slice(), CWD, &at).map_err(Into::into).and_then(
+                    |()| set_link_attributes(CWD, at.as_os_str().as_bytes(), &attributes(entry)),
+                )
+            }
             EntryKind::CharDevice { device } => {
                 make_node(&at, FileType::CharacterDevice, *device, entry)
             }

@@ -1,9 +1,6 @@
 //! Overlays, and the way of a step's writes into a layer. Needs root.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy does not know as such"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -14,9 +11,7 @@ use forge_sys::tree::{Content, Keep, Scan, ScanOptions, scan, write_tree};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 
 /// `cap_net_raw=ep`, as the kernel stores it (`vfs_cap_data`, revision 2).
-const CAPABILITY: [u8; 20] = [
-    1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-];
+const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// An old time, as archives have.
 const OLD: i64 = 1_600_000_000;
@@ -28,10 +23,7 @@ fn in_private_mounts(test: fn(&Scratch)) {
     let private =
         rustix::mount::MountPropagationFlags::PRIVATE | rustix::mount::MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).unwrap();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(2)
-        .build()
-        .unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     pool.install(|| test(&Scratch::new()));
 }
 
@@ -61,15 +53,8 @@ impl Scratch {
     }
 
     fn overlay(&self) -> Overlay {
-        let upper = Upper {
-            upper: self.at("upper"),
-            work: self.at("work"),
-        };
-        Overlay {
-            lowers: vec![self.at("low")],
-            upper: Some(upper),
-            target: self.at("merged"),
-        }
+        let upper = Upper { upper: self.at("upper"), work: self.at("work") };
+        Overlay { lowers: vec![self.at("low")], upper: Some(upper), target: self.at("merged") }
     }
 }
 
@@ -81,14 +66,8 @@ impl Drop for Scratch {
 }
 
 fn set_time(path: &Path, seconds: i64) {
-    let time = rustix::fs::Timespec {
-        tv_sec: seconds,
-        tv_nsec: 5,
-    };
-    let times = rustix::fs::Timestamps {
-        last_access: time,
-        last_modification: time,
-    };
+    let time = rustix::fs::Timespec { tv_sec: seconds, tv_nsec: 5 };
+    let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
     let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
     rustix::fs::utimensat(CWD, path, &times, flags).unwrap();
 }
@@ -99,25 +78,12 @@ fn path(text: &str) -> ImagePath {
 
 fn whole(directory: &Path) -> Scan {
     let keep = |_: &ImagePath| Keep::Whole;
-    scan(
-        directory,
-        &ScanOptions {
-            below: None,
-            keep: &keep,
-            started: OLD + 1,
-        },
-    )
-    .unwrap()
+    scan(directory, &ScanOptions { below: None, keep: &keep, started: OLD + 1 }).unwrap()
 }
 
 fn names(manifest: &Manifest) -> String {
     let line = |(path, entry): (&ImagePath, &Entry)| format!("{} {path}", entry.kind.word());
-    manifest
-        .entries
-        .iter()
-        .map(line)
-        .collect::<Vec<_>>()
-        .join("\n")
+    manifest.entries.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -130,11 +96,7 @@ fn both_ways_of_mounting_show_the_same() {
         overlay::write_whiteout(CWD, &scratch.at("c/a")).unwrap();
         for api in [MountApi::New, MountApi::Classic] {
             let lowers = ["a", "b", "c"].map(|layer| scratch.at(layer)).to_vec();
-            let mut overlay = Overlay {
-                lowers,
-                upper: None,
-                target: scratch.at("merged"),
-            };
+            let mut overlay = Overlay { lowers, upper: None, target: scratch.at("merged") };
             let mounted = overlay.mount_with(api).unwrap();
             assert_eq!(
                 std::fs::read_to_string(mounted.path().join("all")).unwrap(),
@@ -142,25 +104,16 @@ fn both_ways_of_mounting_show_the_same() {
                 "{api:?}"
             );
             assert!(!mounted.path().join("a").exists() && mounted.path().join("b").exists());
-            assert!(
-                std::fs::write(mounted.path().join("new"), "x").is_err(),
-                "{api:?}"
-            );
+            assert!(std::fs::write(mounted.path().join("new"), "x").is_err(), "{api:?}");
             mounted.unmount().unwrap();
-            let upper = Upper {
-                upper: scratch.at("upper"),
-                work: scratch.at("work"),
-            };
+            let upper = Upper { upper: scratch.at("upper"), work: scratch.at("work") };
             overlay.upper = Some(upper);
             let mounted = overlay.mount_with(api).unwrap();
             std::fs::write(mounted.path().join("new"), "x").unwrap();
             drop(mounted);
             assert!(scratch.at("upper/new").exists() && !scratch.at("merged/new").exists());
             let options = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-            assert!(
-                !options.contains(&*scratch.at("merged").to_string_lossy()),
-                "{options}"
-            );
+            assert!(!options.contains(&*scratch.at("merged").to_string_lossy()), "{options}");
         }
     });
 }
@@ -177,17 +130,10 @@ fn very_many_layers_with_long_names_can_be_mounted() {
             })
             .collect();
         for api in [MountApi::New, MountApi::Classic] {
-            let overlay = Overlay {
-                lowers: lowers.clone(),
-                upper: None,
-                target: scratch.at("merged"),
-            };
+            let overlay =
+                Overlay { lowers: lowers.clone(), upper: None, target: scratch.at("merged") };
             let mounted = overlay.mount_with(api).unwrap();
-            assert_eq!(
-                std::fs::read_dir(mounted.path()).unwrap().count(),
-                150,
-                "{api:?}"
-            );
+            assert_eq!(std::fs::read_dir(mounted.path()).unwrap().count(), 150, "{api:?}");
         }
     });
 }
@@ -200,18 +146,12 @@ fn a_refusal_says_why() {
         let error = overlay.mount().unwrap_err().to_string();
         assert!(error.contains("nothing` cannot be opened"), "{error}");
         let mut overlay = scratch.overlay();
-        overlay.upper = Some(Upper {
-            upper: scratch.at("upper"),
-            work: PathBuf::from("/proc"),
-        });
+        overlay.upper = Some(Upper { upper: scratch.at("upper"), work: PathBuf::from("/proc") });
         let error = overlay.mount().unwrap_err().to_string();
         assert!(error.contains("merged` was refused"), "{error}");
         assert!(overlay::probe(&scratch.at("out")));
         let mounted = scratch.overlay().mount().unwrap();
-        assert!(
-            !overlay::probe(mounted.path()),
-            "overlayfs cannot hold what an upper must"
-        );
+        assert!(!overlay::probe(mounted.path()), "overlayfs cannot hold what an upper must");
     });
 }
 
@@ -243,27 +183,14 @@ fn a_tree_survives_scan_and_write() {
         let found = whole(&scratch.at("low"));
         assert_eq!(found.sockets, [path("socket")]);
         let entry = |at: &str| found.manifest.entries[&path(at)].clone();
-        assert_eq!(
-            (entry("bin/su").mode, entry("bin/su").mtime),
-            (0o4755, BUILD_EPOCH)
-        );
-        assert_eq!(
-            (entry("etc/shadow").gid, entry("etc/shadow").mtime),
-            (42, OLD)
-        );
+        assert_eq!((entry("bin/su").mode, entry("bin/su").mtime), (0o4755, BUILD_EPOCH));
+        assert_eq!((entry("etc/shadow").gid, entry("etc/shadow").mtime), (42, OLD));
         assert_eq!((entry("etc").mtime, entry("lib").mtime), (OLD, OLD));
         assert_eq!(entry("var/mail").mode, 0o2775);
         assert_eq!(entry("bin/ping").xattrs["security.capability"], CAPABILITY);
         let group = Some(path("bin/also"));
-        let kind = EntryKind::File {
-            size: 4,
-            digest: Digest::of(b"ping"),
-            group,
-        };
-        assert_eq!(
-            (&entry("bin/ping").kind, &entry("bin/also").kind),
-            (&kind, &kind)
-        );
+        let kind = EntryKind::File { size: 4, digest: Digest::of(b"ping"), group };
+        assert_eq!((&entry("bin/ping").kind, &entry("bin/also").kind), (&kind, &kind));
 
         let (from, to) = (scratch.at("low"), scratch.at("out"));
         let content = Content::Directory(&from);
@@ -277,13 +204,7 @@ fn a_tree_survives_scan_and_write() {
 
 /// A lower layer of old files, and what a step does to it through an overlay.
 fn lower_and_step(scratch: &Scratch) -> Tree {
-    let files = [
-        "etc/passwd",
-        "etc/same",
-        "var/log/x.log",
-        "opt/old/file",
-        "srv/a/file",
-    ];
+    let files = ["etc/passwd", "etc/same", "var/log/x.log", "opt/old/file", "srv/a/file"];
     for name in files {
         scratch.write(&format!("low/{name}"), name, 0o644);
     }
@@ -313,11 +234,7 @@ fn scrubbed(scratch: &Scratch, below: &Tree) -> Manifest {
         path if path.starts_with("/var/log/") => Keep::Dropped,
         _ => Keep::Whole,
     };
-    let options = ScanOptions {
-        below: Some(below),
-        keep: &keep,
-        started: OLD + 1,
-    };
+    let options = ScanOptions { below: Some(below), keep: &keep, started: OLD + 1 };
     scan(&scratch.at("upper"), &options).unwrap().manifest
 }
 
@@ -331,10 +248,7 @@ fn only_what_a_step_changed_is_in_its_layer() {
         assert_eq!(names(&manifest), want);
         let kind = |at: &str| manifest.entries[&path(at)].kind.clone();
         assert_eq!(kind("opt/old"), EntryKind::Directory { opaque: true });
-        assert!(matches!(
-            kind("etc/machine-id"),
-            EntryKind::File { size: 0, .. }
-        ));
+        assert!(matches!(kind("etc/machine-id"), EntryKind::File { size: 0, .. }));
     });
 }
 
@@ -346,24 +260,13 @@ fn a_layer_looks_from_above_as_its_step_left_it() {
         let (from, layer) = (scratch.at("upper"), scratch.at("out"));
         write_tree(&manifest, Content::Directory(&from), &layer, true).unwrap();
         let lowers = vec![scratch.at("low"), layer];
-        let overlay = Overlay {
-            lowers,
-            upper: None,
-            target: scratch.at("merged"),
-        };
+        let overlay = Overlay { lowers, upper: None, target: scratch.at("merged") };
         let mounted = overlay.mount().unwrap();
         let shown = whole(mounted.path()).manifest;
         let mut merged = below.clone();
         merged.push(&manifest);
-        let wanted: Vec<_> = merged
-            .iter()
-            .map(|(path, found)| (path, &found.entry.kind))
-            .collect();
-        let shown: Vec<_> = shown
-            .entries
-            .iter()
-            .map(|(path, entry)| (path, &entry.kind))
-            .collect();
+        let wanted: Vec<_> = merged.iter().map(|(path, found)| (path, &found.entry.kind)).collect();
+        let shown: Vec<_> = shown.entries.iter().map(|(path, entry)| (path, &entry.kind)).collect();
         assert_eq!(shown, wanted);
     });
 }

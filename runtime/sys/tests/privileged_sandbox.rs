@@ -30,42 +30,21 @@ fn main() {
     }
     assert!(rustix::process::geteuid().is_root(), "this test needs root");
     let tests: &[Test] = &[
-        (
-            "status_and_output_pass_through",
-            status_and_output_pass_through,
-        ),
-        (
-            "writes_stay_inside_but_for_kept_directories",
-            writes_stay_inside,
-        ),
-        (
-            "a_signal_reaches_the_inner_process",
-            a_signal_reaches_the_inner_process,
-        ),
-        (
-            "kill_of_the_outer_process_leaves_nothing",
-            kill_of_the_outer_process_leaves_nothing,
-        ),
-        (
-            "kill_of_process_1_leaves_nothing",
-            kill_of_process_1_leaves_nothing,
-        ),
+        ("status_and_output_pass_through", status_and_output_pass_through),
+        ("writes_stay_inside_but_for_kept_directories", writes_stay_inside),
+        ("a_signal_reaches_the_inner_process", a_signal_reaches_the_inner_process),
+        ("kill_of_the_outer_process_leaves_nothing", kill_of_the_outer_process_leaves_nothing),
+        ("kill_of_process_1_leaves_nothing", kill_of_process_1_leaves_nothing),
         ("orphans_are_reaped", orphans_are_reaped),
         ("a_container_runs_a_command", a_container_runs_a_command),
-        (
-            "a_hostile_image_reaches_nothing",
-            a_hostile_image_reaches_nothing,
-        ),
+        ("a_hostile_image_reaches_nothing", a_hostile_image_reaches_nothing),
     ];
     let before = host();
     for (name, test) in tests {
         let directory = tempfile::tempdir().unwrap();
         test(directory.path());
         println!("test {name} ... ok");
-        wait_until(
-            || host() == before,
-            || format!("{name}: {:#?}\nbefore: {before:#?}", host()),
-        );
+        wait_until(|| host() == before, || format!("{name}: {:#?}\nbefore: {before:#?}", host()));
     }
 }
 
@@ -87,14 +66,8 @@ fn play_inside(part: &str, directory: &Path, inside: &Inside) -> u8 {
     match part {
         "part-status" => {
             println!("pid {}", std::process::id());
-            println!(
-                "work {}",
-                rustix::fs::statfs(&inside.work).unwrap().f_type == 0x0102_1994
-            );
-            println!(
-                "marker {}",
-                std::env::vars().any(|(name, _)| name.starts_with("FORGE"))
-            );
+            println!("work {}", rustix::fs::statfs(&inside.work).unwrap().f_type == 0x0102_1994);
+            println!("marker {}", std::env::vars().any(|(name, _)| name.starts_with("FORGE")));
             7
         }
         "part-write" => {
@@ -139,9 +112,7 @@ fn play_inside(part: &str, directory: &Path, inside: &Inside) -> u8 {
 
 /// An image with the host's programs and nothing else.
 fn image(root: &Path) {
-    for name in [
-        "usr", "etc", "dev", "proc", "sys", "run", "tmp", "var/log", "root",
-    ] {
+    for name in ["usr", "etc", "dev", "proc", "sys", "run", "tmp", "var/log", "root"] {
         std::fs::create_dir_all(root.join(name)).unwrap();
     }
     for name in ["bin", "sbin", "lib", "lib64"] {
@@ -151,42 +122,26 @@ fn image(root: &Path) {
 }
 
 fn programs() -> nspawn::Bind {
-    nspawn::Bind {
-        host: "/usr".into(),
-        container: "/usr".into(),
-        writable: false,
-    }
+    nspawn::Bind { host: "/usr".into(), container: "/usr".into(), writable: false }
 }
 
 /// Each of these places in turn leads to a directory of the host.
 fn hostile(directory: &Path, inside: &Inside) -> u8 {
     let outside = directory.join("outside");
-    for name in [
-        "var/log", "bin", "etc", "tmp", "run", "root", "var", "dev", "proc", "sys", "usr",
-    ] {
+    for name in ["var/log", "bin", "etc", "tmp", "run", "root", "var", "dev", "proc", "sys", "usr"]
+    {
         let root = inside.work.join(name.replace('/', "-"));
         image(&root);
         std::fs::remove_dir_all(root.join(name))
             .or_else(|_| std::fs::remove_file(root.join(name)))
             .unwrap();
         std::os::unix::fs::symlink(&outside, root.join(name)).unwrap();
-        let words = [
-            "/usr/bin/touch",
-            "/var/log/x",
-            "/etc/x",
-            "/tmp/x",
-            "/run/x",
-            "/root/x",
-        ];
+        let words = ["/usr/bin/touch", "/var/log/x", "/etc/x", "/tmp/x", "/run/x", "/root/x"];
         let mut sandbox = Sandbox::new(&root, Payload::Run(words.map(Into::into).into()));
         sandbox.binds.push(programs());
         let refused = nspawn::run(&sandbox, inside.outer, |command| command);
         let is_unsafe = matches!(refused, Err(NspawnError::Unsafe { .. }));
-        assert_eq!(
-            is_unsafe,
-            !matches!(name, "var/log" | "bin"),
-            "{name}: {refused:?}"
-        );
+        assert_eq!(is_unsafe, !matches!(name, "var/log" | "bin"), "{name}: {refused:?}");
     }
     0
 }
@@ -214,10 +169,7 @@ fn container(inside: &Inside) -> u8 {
 
 // --- the tests ---
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test starts the outer process as a shell would"
-)]
+#[expect(clippy::disallowed_methods, reason = "a test starts the outer process as a shell would")]
 fn start(part: &str, directory: &Path) -> Child {
     std::process::Command::new(std::env::current_exe().unwrap())
         .args([Path::new(part), directory])
@@ -229,21 +181,15 @@ fn start(part: &str, directory: &Path) -> Child {
 fn status_and_output_pass_through(directory: &Path) {
     let output = start("part-status", directory).wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(7));
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout),
-        "pid 2\nwork true\nmarker false\n"
-    );
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "pid 2\nwork true\nmarker false\n");
 }
 
 fn writes_stay_inside(directory: &Path) {
     let output = start("part-write", directory).wait_with_output().unwrap();
     assert!(output.status.success());
     assert!(directory.join("kept").exists());
-    let outside = [
-        Path::new("/run/forge-test-file"),
-        Path::new("/tmp/forge-test-file"),
-    ]
-    .map(Path::exists);
+    let outside =
+        [Path::new("/run/forge-test-file"), Path::new("/tmp/forge-test-file")].map(Path::exists);
     assert_eq!(outside, [false, false]);
     assert!(!directory.join("work/scratch").exists());
 }
@@ -283,9 +229,7 @@ fn orphans_are_reaped(directory: &Path) {
 }
 
 fn a_container_runs_a_command(directory: &Path) {
-    let output = start("part-container", directory)
-        .wait_with_output()
-        .unwrap();
+    let output = start("part-container", directory).wait_with_output().unwrap();
     assert!(output.status.success());
 }
 
@@ -295,10 +239,7 @@ fn a_hostile_image_reaches_nothing(directory: &Path) {
     std::fs::write(outside.join("os-release"), "ID=test\n").unwrap();
     let output = start("part-hostile", directory).wait_with_output().unwrap();
     assert!(output.status.success());
-    let found: Vec<_> = std::fs::read_dir(outside)
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .collect();
+    let found: Vec<_> = std::fs::read_dir(outside).unwrap().map(|e| e.unwrap().path()).collect();
     assert_eq!(found.len(), 1, "{found:?}");
 }
 
@@ -306,9 +247,7 @@ fn a_hostile_image_reaches_nothing(directory: &Path) {
 fn ready(part: &str, directory: &Path) -> Child {
     let mut child = start(part, directory);
     let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");
     child
 }
@@ -321,27 +260,19 @@ fn signal(child: &Child, signal: rustix::process::Signal) {
 fn sleepers() -> usize {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-    lines
-        .filter(|line| line.starts_with(b"sleep\x0054321"))
-        .count()
+    lines.filter(|line| line.starts_with(b"sleep\x0054321")).count()
 }
 
 /// True for the group of a run that is over; other runs of this machine may be on.
 fn is_stale(group: &str) -> bool {
-    let outer = group
-        .strip_prefix("forge-")
-        .and_then(|rest| rest.split('-').next());
+    let outer = group.strip_prefix("forge-").and_then(|rest| rest.split('-').next());
     outer.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
 }
 
 /// What of the host a run could leave something in.
 fn host() -> (Vec<String>, Vec<PathBuf>) {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let own = mounts
-        .lines()
-        .filter(|line| line.contains(" forge "))
-        .map(str::to_owned)
-        .collect();
+    let own = mounts.lines().filter(|line| line.contains(" forge ")).map(str::to_owned).collect();
     let mut groups: Vec<PathBuf> = ["", "unified", "systemd"]
         .iter()
         .filter_map(|name| std::fs::read_dir(Path::new("/sys/fs/cgroup").join(name)).ok())

@@ -68,19 +68,10 @@ impl<'a> BootedTarget<'a> {
     ) -> Result<Self, VerifyError> {
         // Without it, an image without a locale or time zone waits for an administrator.
         let sandbox = containers.sandbox(root, Payload::Boot(vec!["systemd.firstboot=off".into()]));
-        let Containers {
-            outer,
-            log,
-            scratch,
-            ..
-        } = containers;
+        let Containers { outer, log, scratch, .. } = containers;
         let booted = match nspawn::boot(&sandbox, outer, log, scratch, BOOT_TIMEOUT) {
             Ok(booted) => Some(booted),
-            Err(NspawnError::NotReady {
-                machine: _,
-                why,
-                tail,
-            }) => {
+            Err(NspawnError::NotReady { machine: _, why, tail }) => {
                 let mask = |line: &String| (containers.mask)(line);
                 let failure = UnitFailure {
                     unit: "boot".to_owned(),
@@ -93,21 +84,11 @@ impl<'a> BootedTarget<'a> {
                     failures: vec![failure],
                     ..BootReport::default()
                 };
-                return Ok(Self {
-                    tree,
-                    containers,
-                    booted: None,
-                    report,
-                });
+                return Ok(Self { tree, containers, booted: None, report });
             }
             Err(error) => return Err(VerifyError::Container(error)),
         };
-        let mut target = Self {
-            tree,
-            containers,
-            booted,
-            report: BootReport::default(),
-        };
+        let mut target = Self { tree, containers, booted, report: BootReport::default() };
         target.settle(expect_failed)?;
         Ok(target)
     }
@@ -136,10 +117,7 @@ impl<'a> BootedTarget<'a> {
             return Err(VerifyError::Cancelled);
         }
         let failed = self.failed_units().map_err(VerifyError::Systemd)?;
-        let ready_after = self
-            .booted
-            .as_ref()
-            .map_or(0, |booted| booted.ready_after.as_millis());
+        let ready_after = self.booted.as_ref().map_or(0, |booted| booted.ready_after.as_millis());
         let mut report = BootReport {
             state,
             ready_after: u64::try_from(ready_after).unwrap_or(u64::MAX),
@@ -175,22 +153,15 @@ impl<'a> BootedTarget<'a> {
             return Err("the image does not boot".to_owned());
         };
         let limit = Duration::from_secs(timeout.into());
-        let output: Result<Output, NspawnError> = booted.exec(words, |command| {
-            command.timeout(limit).cancel(self.containers.cancel)
-        });
+        let output: Result<Output, NspawnError> =
+            booted.exec(words, |command| command.timeout(limit).cancel(self.containers.cancel));
         let output = output.map_err(|error| why_not(&error, timeout))?;
         Ok(self.containers.masked(&output))
     }
 
     fn failed_units(&self) -> Result<Vec<String>, String> {
-        let list = [
-            "systemctl",
-            "list-units",
-            "--state=failed",
-            "--plain",
-            "--no-legend",
-            "--full",
-        ];
+        let list =
+            ["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--full"];
         let output = self.exec(&list, ASK_TIMEOUT)?;
         if output.status != 0 {
             return Err(output.stderr.trim().to_owned());
@@ -200,45 +171,19 @@ impl<'a> BootedTarget<'a> {
     }
 
     fn journal(&self, unit: &str) -> Vec<String> {
-        let show = [
-            "journalctl",
-            "--no-pager",
-            "--output=cat",
-            JOURNAL_LINES,
-            "--unit",
-            unit,
-        ];
-        let said = self
-            .exec(&show, ASK_TIMEOUT)
-            .map(|output| output.stdout)
-            .unwrap_or_default();
+        let show = ["journalctl", "--no-pager", "--output=cat", JOURNAL_LINES, "--unit", unit];
+        let said = self.exec(&show, ASK_TIMEOUT).map(|output| output.stdout).unwrap_or_default();
         said.lines().map(str::to_owned).collect()
     }
 
     fn jobs(&self) -> Vec<String> {
-        let show = [
-            "systemctl",
-            "list-jobs",
-            "--no-pager",
-            "--no-legend",
-            "--full",
-        ];
-        let said = self
-            .exec(&show, ASK_TIMEOUT)
-            .map(|output| output.stdout)
-            .unwrap_or_default();
+        let show = ["systemctl", "list-jobs", "--no-pager", "--no-legend", "--full"];
+        let said = self.exec(&show, ASK_TIMEOUT).map(|output| output.stdout).unwrap_or_default();
         said.lines().map(str::to_owned).collect()
     }
 
     fn is_active(&self, unit: &str) -> Result<bool, String> {
-        let show = [
-            "systemctl",
-            "show",
-            "--property=ActiveState",
-            "--value",
-            "--",
-            unit,
-        ];
+        let show = ["systemctl", "show", "--property=ActiveState", "--value", "--", unit];
         let output = self.exec(&show, ASK_TIMEOUT)?;
         match output.stdout.trim() {
             "active" | "reloading" => Ok(true),
@@ -250,9 +195,7 @@ impl<'a> BootedTarget<'a> {
 
 /// A unit that is expected to fail and does not hides that its reason is gone.
 fn unfulfilled(expect_failed: &[ExpectFailed], failed: &[String]) -> Vec<UnitFailure> {
-    let did_not = expect_failed
-        .iter()
-        .filter(|expected| !failed.contains(&expected.unit));
+    let did_not = expect_failed.iter().filter(|expected| !failed.contains(&expected.unit));
     did_not
         .map(|ExpectFailed { unit, because, origin }| UnitFailure {
             unit: unit.clone(),
@@ -299,10 +242,7 @@ impl Target for BootedTarget<'_> {
     fn unit(&self, name: &str) -> Answer<UnitState> {
         let state = self.tree.unit(name)?;
         let running = self.is_active(name).map_err(NoAnswer::Failed)?;
-        Ok(UnitState {
-            running: Some(running),
-            ..state
-        })
+        Ok(UnitState { running: Some(running), ..state })
     }
 
     fn kernel_parameter(&self, name: &str) -> Answer<Option<KernelSetting>> {
@@ -310,8 +250,7 @@ impl Target for BootedTarget<'_> {
     }
 
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput> {
-        self.exec(&["/bin/sh", "-c", line], timeout)
-            .map_err(NoAnswer::Failed)
+        self.exec(&["/bin/sh", "-c", line], timeout).map_err(NoAnswer::Failed)
     }
 
     fn provenance(&self, resource: &Resource, evidence: Option<&str>) -> Option<Provenance> {

@@ -37,9 +37,7 @@ pub struct Containers<'a> {
 
 impl std::fmt::Debug for Containers<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Containers")
-            .field("scratch", &self.scratch)
-            .finish_non_exhaustive()
+        f.debug_struct("Containers").field("scratch", &self.scratch).finish_non_exhaustive()
     }
 }
 
@@ -80,11 +78,7 @@ const START: &str = ": >/run/forge-started/yes && exec /bin/sh -c \"$1\"";
 impl<'a> ContainerTarget<'a> {
     /// Containers of the image whose files `tree` shows.
     pub fn new(tree: TreeTarget<'a>, containers: Containers<'a>) -> Self {
-        Self {
-            tree,
-            containers,
-            commands: AtomicU32::new(0),
-        }
+        Self { tree, containers, commands: AtomicU32::new(0) }
     }
 
     fn run(&self, line: &str, timeout: u32) -> Result<CommandOutput, String> {
@@ -93,9 +87,7 @@ impl<'a> ContainerTarget<'a> {
         std::fs::create_dir_all(&started).map_err(|error| error.to_string())?;
         let mounted = (self.containers.mount)()?;
         let words = ["/bin/sh", "-c", START, "sh", line].map(Into::into);
-        let mut sandbox = self
-            .containers
-            .sandbox(mounted.path(), Payload::Run(words.into()));
+        let mut sandbox = self.containers.sandbox(mounted.path(), Payload::Run(words.into()));
         sandbox.binds.push(Bind {
             host: started.clone(),
             container: STARTED.into(),

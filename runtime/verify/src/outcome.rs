@@ -53,17 +53,12 @@ impl VerifyOutcome {
 
     /// True when packing must not go on: a control that blocks, or a boot that went wrong.
     pub fn blocks(&self) -> bool {
-        let boot_failed = self
-            .boot
-            .as_ref()
-            .is_some_and(|boot| !boot.failures.is_empty());
+        let boot_failed = self.boot.as_ref().is_some_and(|boot| !boot.failures.is_empty());
         boot_failed || self.verdicts.iter().any(Verdict::blocks)
     }
 
     /// True when something could not be judged, so that trying again may give another result.
     pub fn has_errors(&self) -> bool {
-        self.verdicts
-            .iter()
-            .any(|verdict| verdict.status == Status::Error)
+        self.verdicts.iter().any(|verdict| verdict.status == Status::Error)
     }
 }

@@ -25,9 +25,7 @@ pub struct Image<'a> {
 
 impl std::fmt::Debug for Image<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Image")
-            .field("paths", &self.tree.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Image").field("paths", &self.tree.len()).finish_non_exhaustive()
     }
 }
 
@@ -41,10 +39,7 @@ pub struct TreeTarget<'a> {
 impl<'a> TreeTarget<'a> {
     /// The tree of `image`.
     pub fn new(image: Image<'a>) -> Self {
-        Self {
-            image,
-            facts: Facts::new(),
-        }
+        Self { image, facts: Facts::new() }
     }
 
     /// The real path that a path leads to, links followed inside the image.
@@ -152,10 +147,7 @@ impl Target for TreeTarget<'_> {
     fn provenance(&self, resource: &Resource, evidence: Option<&str>) -> Option<Provenance> {
         let path = forge_judge::blamed_path(resource, evidence)?;
         // A dangling link is the path's own maker's doing.
-        let found = self
-            .entry(path, true)
-            .ok()?
-            .or(self.entry(path, false).ok()?);
+        let found = self.entry(path, true).ok()?.or(self.entry(path, false).ok()?);
         let (real, entry) = found?;
         (self.image.blame)(&real, entry)
     }

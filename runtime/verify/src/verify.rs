@@ -62,14 +62,7 @@ pub fn verify(
         return Err(VerifyError::Cancelled);
     }
     let (image, level) = (action.image.clone(), action.level);
-    Ok(VerifyOutcome {
-        version: OUTCOME_VERSION,
-        image,
-        level,
-        verdicts,
-        boot,
-        record,
-    })
+    Ok(VerifyOutcome { version: OUTCOME_VERSION, image, level, verdicts, boot, record })
 }
 
 fn judge_all(action: &Verify, target: &dyn Target) -> (Vec<Verdict>, Record) {

@@ -33,10 +33,7 @@ fn main() {
     }
     assert!(rustix::process::geteuid().is_root(), "this test needs root");
     let directory = tempfile::tempdir().unwrap();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the outer process is started as by a shell"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the outer process is started as by a shell")]
     let status = std::process::Command::new(std::env::current_exe().unwrap())
         .args([Path::new("part-inside"), directory.path()])
         .status()
@@ -46,11 +43,7 @@ fn main() {
 
 fn play(directory: &Path) -> u8 {
     let work = directory.join("work");
-    let options = Options {
-        work,
-        work_size: 256 << 20,
-        keep: vec![directory.to_owned()],
-    };
+    let options = Options { work, work_size: 256 << 20, keep: vec![directory.to_owned()] };
     match enter(&options).unwrap() {
         Entered::Outside(status) => status,
         Entered::Inside(inside) => {
@@ -80,15 +73,9 @@ struct Site {
 
 impl Site {
     fn new(inside: Inside, directory: PathBuf) -> Self {
-        let site = Self {
-            inside,
-            directory,
-            mounts: Cell::new(0),
-        };
+        let site = Self { inside, directory, mounts: Cell::new(0) };
         let top = site.top();
-        for name in [
-            "etc", "var", "root", "home", "tmp", "opt", "srv", "mnt", "boot",
-        ] {
+        for name in ["etc", "var", "root", "home", "tmp", "opt", "srv", "mnt", "boot"] {
             std::fs::create_dir_all(top.join(name)).unwrap();
             set_opaque(&top.join(name)).unwrap();
         }
@@ -116,11 +103,7 @@ impl Site {
         self.write(&format!("{directory}/{name}.service"), &text);
         let wants = self.top().join(directory).join(format!("{target}.wants"));
         std::fs::create_dir_all(&wants).unwrap();
-        symlink(
-            format!("../{name}.service"),
-            wants.join(format!("{name}.service")),
-        )
-        .unwrap();
+        symlink(format!("../{name}.service"), wants.join(format!("{name}.service"))).unwrap();
     }
 
     /// The host's root below the image's own top, writes thrown away.
@@ -132,28 +115,17 @@ impl Site {
             std::fs::create_dir(&path).unwrap();
             path
         };
-        let upper = Upper {
-            upper: at("upper"),
-            work: at("work"),
-        };
+        let upper = Upper { upper: at("upper"), work: at("work") };
         let lowers = vec![PathBuf::from("/"), self.top()];
-        let overlay = Overlay {
-            lowers,
-            upper: Some(upper),
-            target: at("root"),
-        };
+        let overlay = Overlay { lowers, upper: Some(upper), target: at("root") };
         overlay.mount().map_err(|error| error.to_string())
     }
 
     fn verify(&self, action: &Verify) -> VerifyOutcome {
         let tree = tree();
         let content = |_: &ImagePath, _: &TreeEntry| Err(std::io::ErrorKind::NotFound.into());
-        let image = Image {
-            tree: &tree,
-            content: &content,
-            is_secret: &|_| false,
-            blame: &|_, _| None,
-        };
+        let image =
+            Image { tree: &tree, content: &content, is_secret: &|_| false, blame: &|_, _| None };
         let (mount, cancel) = (|| self.mount(), Cancel::new().unwrap());
         let log = self.directory.join("console.log");
         let containers = Containers {
@@ -173,42 +145,20 @@ impl Site {
 /// What the evaluator is to see of the image's files.
 fn tree() -> Tree {
     let mut manifest = Manifest::default();
-    let file = EntryKind::File {
-        size: 1,
-        digest: forge_model::Digest::of(b"x"),
-        group: None,
-    };
+    let file = EntryKind::File { size: 1, digest: forge_model::Digest::of(b"x"), group: None };
     let directory = EntryKind::Directory { opaque: false };
     for (path, kind) in [("", &directory), ("bin", &directory), ("bin/sh", &file)] {
         let (kind, xattrs) = (kind.clone(), Xattrs::new());
-        let entry = Entry {
-            kind,
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            mtime: 0,
-            xattrs,
-        };
-        manifest
-            .entries
-            .insert(ImagePath::new(path).unwrap(), entry);
+        let entry = Entry { kind, mode: 0o755, uid: 0, gid: 0, mtime: 0, xattrs };
+        manifest.entries.insert(ImagePath::new(path).unwrap(), entry);
     }
     Tree::merge([&manifest])
 }
 
 fn control(resource: Resource, property: P, operator: Operator) -> Control {
     let origin = Origin::new("p.kdl", 1, 1);
-    let expected = Expectation {
-        property,
-        negated: false,
-        operator,
-        origin: origin.clone(),
-    };
-    let check = Check::Resource {
-        resource,
-        expectations: vec![expected],
-        origin: origin.clone(),
-    };
+    let expected = Expectation { property, negated: false, operator, origin: origin.clone() };
+    let check = Check::Resource { resource, expectations: vec![expected], origin: origin.clone() };
     Control {
         id: "c".to_owned(),
         profile: "p".to_owned(),
@@ -225,10 +175,7 @@ fn control(resource: Resource, property: P, operator: Operator) -> Control {
 }
 
 fn command(line: &str, timeout: u32) -> Resource {
-    Resource::Command {
-        line: line.to_owned(),
-        timeout,
-    }
+    Resource::Command { line: line.to_owned(), timeout }
 }
 
 fn is(value: &str) -> Operator {
@@ -240,77 +187,22 @@ fn number(value: i64) -> Operator {
 }
 
 fn action(level: Level, controls: Vec<Control>, expect_failed: Vec<ExpectFailed>) -> Verify {
-    Verify {
-        image: "node".to_owned(),
-        level,
-        controls,
-        expect_failed,
-    }
+    Verify { image: "node".to_owned(), level, controls, expect_failed }
 }
 
 fn commands_are_judged(site: &Site) {
     let cases = [
-        (
-            command("echo out; exit 3", 30),
-            P::ExitStatus,
-            number(3),
-            Status::Passed,
-        ),
-        (
-            command("echo out; exit 3", 30),
-            P::Stdout,
-            is("out"),
-            Status::Passed,
-        ),
-        (
-            command("echo err >&2", 30),
-            P::Stderr,
-            is("err"),
-            Status::Passed,
-        ),
-        (
-            command("no-such-program", 30),
-            P::ExitStatus,
-            number(127),
-            Status::Passed,
-        ),
-        (
-            command("echo hunter2", 30),
-            P::Stdout,
-            is("***"),
-            Status::Passed,
-        ),
-        (
-            command("id -un; hostname", 30),
-            P::Stdout,
-            is("root\nnode"),
-            Status::Passed,
-        ),
-        (
-            command("cat /etc/os-release", 30),
-            P::Stdout,
-            is("ID=test"),
-            Status::Passed,
-        ),
-        (
-            command("touch /etc/made; exit 1", 30),
-            P::ExitStatus,
-            number(0),
-            Status::Failed,
-        ),
+        (command("echo out; exit 3", 30), P::ExitStatus, number(3), Status::Passed),
+        (command("echo out; exit 3", 30), P::Stdout, is("out"), Status::Passed),
+        (command("echo err >&2", 30), P::Stderr, is("err"), Status::Passed),
+        (command("no-such-program", 30), P::ExitStatus, number(127), Status::Passed),
+        (command("echo hunter2", 30), P::Stdout, is("***"), Status::Passed),
+        (command("id -un; hostname", 30), P::Stdout, is("root\nnode"), Status::Passed),
+        (command("cat /etc/os-release", 30), P::Stdout, is("ID=test"), Status::Passed),
+        (command("touch /etc/made; exit 1", 30), P::ExitStatus, number(0), Status::Failed),
         // What the one before it wrote is gone.
-        (
-            command("test -e /etc/made", 30),
-            P::ExitStatus,
-            number(1),
-            Status::Passed,
-        ),
-        (
-            command("sleep 60", 1),
-            P::ExitStatus,
-            number(0),
-            Status::Error,
-        ),
+        (command("test -e /etc/made", 30), P::ExitStatus, number(1), Status::Passed),
+        (command("sleep 60", 1), P::ExitStatus, number(0), Status::Error),
     ];
     let controls = cases.iter().map(|(resource, property, operator, _)| {
         control(resource.clone(), *property, operator.clone())
@@ -320,10 +212,7 @@ fn commands_are_judged(site: &Site) {
         assert_eq!(verdict.status, *want, "{resource}: {:?}", verdict.results);
     }
     let last = outcome.verdicts.last().unwrap();
-    assert_eq!(
-        last.results[0].message.as_deref(),
-        Some("it took longer than 1 s")
-    );
+    assert_eq!(last.results[0].message.as_deref(), Some("it took longer than 1 s"));
     assert!(outcome.record.asks_programs() && outcome.boot.is_none());
     assert!(!site.top().join("etc/made").exists());
 }
@@ -334,64 +223,31 @@ fn cannot_start(site: &Site) {
     symlink("/nowhere", site.top().join("bin")).unwrap();
     let controls = vec![control(command("true", 30), P::ExitStatus, number(0))];
     let outcome = site.verify(&action(Level::Container, controls, Vec::new()));
-    assert_eq!(
-        outcome.verdicts[0].status,
-        Status::Error,
-        "{:?}",
-        outcome.verdicts
-    );
+    assert_eq!(outcome.verdicts[0].status, Status::Error, "{:?}", outcome.verdicts);
     let message = outcome.verdicts[0].results[0].message.clone().unwrap();
-    assert!(
-        message.starts_with("the container did not start: "),
-        "{message}"
-    );
+    assert!(message.starts_with("the container did not start: "), "{message}");
 }
 
 fn service(name: &str) -> Resource {
-    Resource::Service {
-        name: name.to_owned(),
-    }
+    Resource::Service { name: name.to_owned() }
 }
 
 fn a_boot_is_judged(site: &Site) {
     let controls = vec![
         control(service("good"), P::Running, Operator::IsTrue),
         control(service("absent"), P::Running, Operator::IsTrue),
-        control(
-            command("systemctl is-active good", 30),
-            P::Stdout,
-            is("active"),
-        ),
+        control(command("systemctl is-active good", 30), P::Stdout, is("active")),
     ];
     let outcome = site.verify(&action(Level::Booted, controls, Vec::new()));
-    let statuses: Vec<_> = outcome
-        .verdicts
-        .iter()
-        .map(|verdict| verdict.status)
-        .collect();
-    let results: Vec<_> = outcome
-        .verdicts
-        .iter()
-        .map(|verdict| &verdict.results)
-        .collect();
-    assert_eq!(
-        statuses,
-        [Status::Passed, Status::Failed, Status::Passed],
-        "{results:#?}"
-    );
+    let statuses: Vec<_> = outcome.verdicts.iter().map(|verdict| verdict.status).collect();
+    let results: Vec<_> = outcome.verdicts.iter().map(|verdict| &verdict.results).collect();
+    assert_eq!(statuses, [Status::Passed, Status::Failed, Status::Passed], "{results:#?}");
     let boot = outcome.boot.unwrap();
-    assert!(
-        matches!(boot.state.as_str(), "running" | "degraded"),
-        "{boot:#?}"
-    );
+    assert!(matches!(boot.state.as_str(), "running" | "degraded"), "{boot:#?}");
 }
 
 fn units_that_fail_are_findings(site: &Site) {
-    site.unit(
-        "bad",
-        "/bin/sh -c 'echo I am broken; exit 1'",
-        "multi-user.target",
-    );
+    site.unit("bad", "/bin/sh -c 'echo I am broken; exit 1'", "multi-user.target");
     site.unit("known", "/bin/false", "multi-user.target");
     let expected = |unit: &str| ExpectFailed {
         unit: format!("{unit}.service"),
@@ -405,10 +261,7 @@ fn units_that_fail_are_findings(site: &Site) {
     assert_eq!(boot.expected, ["known.service"]);
     let find = |unit: &str| boot.failures.iter().find(|failure| failure.unit == unit);
     let bad = find("bad.service").unwrap();
-    assert!(
-        bad.log.iter().any(|line| line.contains("I am broken")),
-        "{bad:#?}"
-    );
+    assert!(bad.log.iter().any(|line| line.contains("I am broken")), "{bad:#?}");
     assert!(find("good.service").unwrap().origin.is_some());
     assert!(find("known.service").is_none());
 }

@@ -18,11 +18,7 @@ pub struct HumanOptions {
 
 impl Default for HumanOptions {
     fn default() -> Self {
-        Self {
-            color: false,
-            unicode: true,
-            width: 100,
-        }
+        Self { color: false, unicode: true, width: 100 }
     }
 }
 
@@ -42,10 +38,7 @@ pub fn human(found: &[Diagnostic], map: &SourceMap, options: HumanOptions) -> St
         .with_links(false)
         .with_break_words(false)
         .without_syntax_highlighting();
-    let mut sources = Sources {
-        map,
-        named: Vec::new(),
-    };
+    let mut sources = Sources { map, named: Vec::new() };
     let mut out = String::new();
     for diagnostic in found {
         for report in reports(diagnostic, &mut sources) {
@@ -68,10 +61,7 @@ impl Sources<'_> {
         if let Some((_, found)) = self.named.iter().find(|(id, _)| *id == file) {
             return found.clone();
         }
-        let made = Arc::new(NamedSource::new(
-            self.map.path(file),
-            self.map.text(file).to_owned(),
-        ));
+        let made = Arc::new(NamedSource::new(self.map.path(file), self.map.text(file).to_owned()));
         self.named.push((file, made.clone()));
         made
     }
@@ -90,10 +80,8 @@ struct Report {
 
 fn reports(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> Vec<Report> {
     let home = diagnostic.span().map(|span| span.file);
-    let (here, elsewhere): (Vec<&Label>, Vec<&Label>) = diagnostic
-        .labels
-        .iter()
-        .partition(|label| Some(label.span.file) == home);
+    let (here, elsewhere): (Vec<&Label>, Vec<&Label>) =
+        diagnostic.labels.iter().partition(|label| Some(label.span.file) == home);
     let mut reports = vec![Report {
         headline: diagnostic.headline.clone(),
         code: Some(diagnostic.code.name),
@@ -152,8 +140,7 @@ impl std::error::Error for Report {}
 
 impl miette::Diagnostic for Report {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.code
-            .map(|code| Box::new(code) as Box<dyn fmt::Display>)
+        self.code.map(|code| Box::new(code) as Box<dyn fmt::Display>)
     }
 
     fn severity(&self) -> Option<miette::Severity> {
@@ -161,15 +148,11 @@ impl miette::Diagnostic for Report {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help
-            .as_ref()
-            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source
-            .as_deref()
-            .map(|source| source as &dyn SourceCode)
+        self.source.as_deref().map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -10,19 +10,12 @@ pub const JSON_VERSION: u32 = 1;
 /// "text"}], "help", "notes"}]}`. Lines and columns count from 1, columns in characters; an end
 /// stands behind the last character. `help` is null when there is none.
 pub fn json(found: &[Diagnostic], map: &SourceMap) -> Value {
-    let all: Vec<Value> = found
-        .iter()
-        .map(|diagnostic| finding(diagnostic, map))
-        .collect();
+    let all: Vec<Value> = found.iter().map(|diagnostic| finding(diagnostic, map)).collect();
     object!({ "version": JSON_VERSION, "diagnostics": all })
 }
 
 fn finding(diagnostic: &Diagnostic, map: &SourceMap) -> Value {
-    let labels: Vec<Value> = diagnostic
-        .labels
-        .iter()
-        .map(|label| place(label, map))
-        .collect();
+    let labels: Vec<Value> = diagnostic.labels.iter().map(|label| place(label, map)).collect();
     object!({
         "code": diagnostic.code.name,
         "severity": diagnostic.severity.name(),

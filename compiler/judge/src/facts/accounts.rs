@@ -44,19 +44,13 @@ impl Accounts {
         let mut accounts = Self::default();
         for (index, line) in passwd.lines().enumerate() {
             if let Some((name, user)) = parse_user(line, index + 1) {
-                accounts
-                    .user_names
-                    .entry(user.uid)
-                    .or_insert_with(|| name.clone());
+                accounts.user_names.entry(user.uid).or_insert_with(|| name.clone());
                 accounts.users.entry(name).or_insert(user);
             }
         }
         for (index, line) in group.lines().enumerate() {
             if let Some((name, group)) = parse_group(line, index + 1) {
-                accounts
-                    .group_names
-                    .entry(group.gid)
-                    .or_insert_with(|| name.clone());
+                accounts.group_names.entry(group.gid).or_insert_with(|| name.clone());
                 accounts.groups.entry(name).or_insert(group);
             }
         }
@@ -65,29 +59,17 @@ impl Accounts {
 
     /// A user's name, or the number where none has it.
     pub fn user_name(&self, uid: u32) -> String {
-        self.user_names
-            .get(&uid)
-            .cloned()
-            .unwrap_or_else(|| uid.to_string())
+        self.user_names.get(&uid).cloned().unwrap_or_else(|| uid.to_string())
     }
 
     /// A group's name, or the number where none has it.
     pub fn group_name(&self, gid: u32) -> String {
-        self.group_names
-            .get(&gid)
-            .cloned()
-            .unwrap_or_else(|| gid.to_string())
+        self.group_names.get(&gid).cloned().unwrap_or_else(|| gid.to_string())
     }
 
     /// An account.
     pub fn user(&self, name: &str) -> Option<Account> {
-        let User {
-            uid,
-            gid,
-            home,
-            shell,
-            line,
-        } = self.users.get(name)?;
+        let User { uid, gid, home, shell, line } = self.users.get(name)?;
         let member = |group: &Group| group.members.iter().any(|member| member == name);
         let groups = self.groups.iter().filter(|(_, group)| member(group));
         Some(Account {
@@ -102,15 +84,8 @@ impl Accounts {
 
     /// A group.
     pub fn group(&self, name: &str) -> Option<GroupRecord> {
-        let Group {
-            gid,
-            members: _,
-            line,
-        } = self.groups.get(name)?;
-        Some(GroupRecord {
-            gid: Some(*gid),
-            evidence: format!("{GROUP}:{line}"),
-        })
+        let Group { gid, members: _, line } = self.groups.get(name)?;
+        Some(GroupRecord { gid: Some(*gid), evidence: format!("{GROUP}:{line}") })
     }
 }
 
@@ -123,16 +98,7 @@ fn parse_user(line: &str, number: usize) -> Option<(String, User)> {
     let shell = fields.next()?.trim_end();
     // passwd(5): an empty field means the Bourne shell.
     let shell = if shell.is_empty() { "/bin/sh" } else { shell }.to_owned();
-    Some((
-        name,
-        User {
-            uid,
-            gid,
-            home,
-            shell,
-            line: number,
-        },
-    ))
+    Some((name, User { uid, gid, home, shell, line: number }))
 }
 
 fn parse_group(line: &str, number: usize) -> Option<(String, Group)> {
@@ -140,18 +106,8 @@ fn parse_group(line: &str, number: usize) -> Option<(String, Group)> {
     let name = fields.next()?.to_owned();
     let gid = fields.nth(1)?.parse().ok()?;
     let members = fields.next().unwrap_or_default().trim_end().split(',');
-    let members = members
-        .filter(|member| !member.is_empty())
-        .map(str::to_owned)
-        .collect();
-    Some((
-        name,
-        Group {
-            gid,
-            members,
-            line: number,
-        },
-    ))
+    let members = members.filter(|member| !member.is_empty()).map(str::to_owned).collect();
+    Some((name, Group { gid, members, line: number }))
 }
 
 #[cfg(test)]
@@ -171,11 +127,7 @@ mod tests {
         assert_eq!(ann.evidence, "/etc/passwd:3");
         assert_eq!(accounts.group("sudo").unwrap().gid, Some(27));
         assert_eq!(accounts.user("bob"), None);
-        let names = [
-            accounts.user_name(0),
-            accounts.user_name(7),
-            accounts.group_name(27),
-        ];
+        let names = [accounts.user_name(0), accounts.user_name(7), accounts.group_name(27)];
         assert_eq!(names, ["root", "7", "sudo"]);
     }
 }

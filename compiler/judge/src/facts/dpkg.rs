@@ -6,12 +6,8 @@ use forge_model::{Answer, Files, InstalledPackage, NoAnswer};
 pub const STATUS: &str = "/var/lib/dpkg/status";
 
 /// Where other package managers, and images made without dpkg, keep theirs.
-const OTHER_RECORDS: [&str; 4] = [
-    "/usr/lib/sysimage/rpm",
-    "/var/lib/rpm",
-    "/lib/apk/db/installed",
-    "/var/lib/dpkg/status.d",
-];
+const OTHER_RECORDS: [&str; 4] =
+    ["/usr/lib/sysimage/rpm", "/var/lib/rpm", "/lib/apk/db/installed", "/var/lib/dpkg/status.d"];
 
 /// Installed packages, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,9 +37,7 @@ impl Packages {
         let mut versions = BTreeMap::new();
         for stanza in status.split("\n\n") {
             let field = |name: &str| {
-                stanza
-                    .lines()
-                    .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+                stanza.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
             };
             let installed = field("Status")
                 .is_some_and(|status| status.split_whitespace().nth(2) == Some("installed"));
@@ -59,10 +53,7 @@ impl Packages {
     /// A package, when it is installed.
     pub fn get(&self, name: &str) -> Option<InstalledPackage> {
         let version = self.versions.get(name)?;
-        Some(InstalledPackage {
-            version: Some(version.clone()),
-            evidence: STATUS.to_owned(),
-        })
+        Some(InstalledPackage { version: Some(version.clone()), evidence: STATUS.to_owned() })
     }
 }
 
@@ -88,13 +79,7 @@ mod tests {
              Package: c\nStatus: hold ok installed\nVersion: 2\n\n\
              Package: d\nStatus: install ok half-configured\nVersion: 2\n",
         );
-        let cases = [
-            ("a", Some("1-2")),
-            ("b", None),
-            ("c", Some("2")),
-            ("d", None),
-            ("e", None),
-        ];
+        let cases = [("a", Some("1-2")), ("b", None), ("c", Some("2")), ("d", None), ("e", None)];
         for (name, want) in cases {
             let got = packages.get(name).and_then(|package| package.version);
             assert_eq!(got.as_deref(), want, "{name}");

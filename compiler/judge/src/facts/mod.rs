@@ -39,10 +39,7 @@ impl Facts {
 
     /// Accounts of the image's own `passwd` and `group`.
     pub fn accounts(&self, files: &dyn Files) -> Answer<&Accounts> {
-        self.accounts
-            .get_or_init(|| Accounts::read(files))
-            .as_ref()
-            .map_err(Clone::clone)
+        self.accounts.get_or_init(|| Accounts::read(files)).as_ref().map_err(Clone::clone)
     }
 
     /// An account.
@@ -63,16 +60,12 @@ impl Facts {
 
     /// The value that systemd would give a kernel parameter at boot.
     pub fn kernel_parameter(&self, files: &dyn Files, name: &str) -> Answer<Option<KernelSetting>> {
-        let parameters = self
-            .parameters
-            .get_or_init(|| sysctl::Parameters::read(files));
+        let parameters = self.parameters.get_or_init(|| sysctl::Parameters::read(files));
         Ok(parameters.as_ref().map_err(Clone::clone)?.get(name))
     }
 }
 
 /// A file's text, bytes that are not UTF-8 replaced; none when it is absent.
 fn text(files: &dyn Files, path: &str) -> Answer<Option<String>> {
-    Ok(files
-        .read(path)?
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    Ok(files.read(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -3,12 +3,8 @@ use std::collections::BTreeMap;
 use forge_model::{Answer, Files, KernelSetting};
 
 /// Where systemd-sysctl looks, the strongest first (`sysctl.d(5)`); `/run` is empty in an image.
-const DIRECTORIES: [&str; 4] = [
-    "/etc/sysctl.d",
-    "/usr/local/lib/sysctl.d",
-    "/usr/lib/sysctl.d",
-    "/lib/sysctl.d",
-];
+const DIRECTORIES: [&str; 4] =
+    ["/etc/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"];
 
 /// Assignments in the order in which systemd-sysctl makes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,10 +29,7 @@ impl Parameters {
         let mut chosen = BTreeMap::new();
         for directory in DIRECTORIES {
             for name in files.list(directory)?.unwrap_or_default() {
-                if name
-                    .rsplit_once('.')
-                    .is_some_and(|(_, ending)| ending == "conf")
-                {
+                if name.rsplit_once('.').is_some_and(|(_, ending)| ending == "conf") {
                     let path = format!("{directory}/{name}");
                     chosen.entry(name).or_insert(path);
                 }
@@ -59,21 +52,16 @@ impl Parameters {
                 continue;
             }
             let (key, value) = match line.split_once('=') {
-                Some((key, value)) => (
-                    key.strip_prefix('-').unwrap_or(key),
-                    Some(value.trim().to_owned()),
-                ),
+                Some((key, value)) => {
+                    (key.strip_prefix('-').unwrap_or(key), Some(value.trim().to_owned()))
+                }
                 None => match line.strip_prefix('-') {
                     Some(key) => (key, None),
                     None => continue,
                 },
             };
             let evidence = format!("{path}:{}", index + 1);
-            self.add(Assignment {
-                key: normalise(key.trim()),
-                value,
-                evidence,
-            });
+            self.add(Assignment { key: normalise(key.trim()), value, evidence });
         }
     }
 
@@ -93,24 +81,12 @@ impl Parameters {
     /// stands; of globs, the last counts.
     pub(super) fn get(&self, name: &str) -> Option<KernelSetting> {
         let name = normalise(name);
-        let exact = self
-            .assignments
-            .iter()
-            .find(|assignment| assignment.key == name);
+        let exact = self.assignments.iter().find(|assignment| assignment.key == name);
         let found = exact.or_else(|| {
-            let globs = self
-                .assignments
-                .iter()
-                .rev()
-                .filter(|found| is_glob(&found.key));
-            globs
-                .into_iter()
-                .find(|found| found.value.is_some() && glob_path(&found.key, &name))
+            let globs = self.assignments.iter().rev().filter(|found| is_glob(&found.key));
+            globs.into_iter().find(|found| found.value.is_some() && glob_path(&found.key, &name))
         })?;
-        Some(KernelSetting {
-            value: found.value.clone()?,
-            evidence: found.evidence.clone(),
-        })
+        Some(KernelSetting { value: found.value.clone()?, evidence: found.evidence.clone() })
     }
 }
 
@@ -138,9 +114,7 @@ fn is_glob(key: &str) -> bool {
 fn glob_path(pattern: &str, path: &str) -> bool {
     let (patterns, parts) = (pattern.split('/'), path.split('/'));
     patterns.clone().count() == parts.clone().count()
-        && patterns
-            .zip(parts)
-            .all(|(pattern, part)| glob(pattern.as_bytes(), part.as_bytes()))
+        && patterns.zip(parts).all(|(pattern, part)| glob(pattern.as_bytes(), part.as_bytes()))
 }
 
 fn glob(pattern: &[u8], text: &[u8]) -> bool {
@@ -168,9 +142,7 @@ fn class(pattern: &[u8]) -> Option<(impl Fn(u8) -> bool + '_, &[u8])> {
     let end = body.iter().skip(1).position(|byte| *byte == b']')? + 1;
     let (set, after) = (&body[..end], &body[end + 1..]);
     let accepts = move |byte: u8| {
-        let ranges = set
-            .windows(3)
-            .any(|w| w[1] == b'-' && (w[0]..=w[2]).contains(&byte));
+        let ranges = set.windows(3).any(|w| w[1] == b'-' && (w[0]..=w[2]).contains(&byte));
         (ranges || set.contains(&byte)) != negated
     };
     Some((accepts, after))
@@ -184,23 +156,12 @@ mod tests {
     #[test]
     fn systemd_order() {
         let mut image = MemoryImage::default();
-        image.file(
-            "/usr/lib/sysctl.d/50-a.conf",
-            "a.b = 1\nnet/ipv4/conf/*/rp_filter = 2\n# x=1\n",
-        );
-        image.file(
-            "/etc/sysctl.d/60-b.conf",
-            "-a.b=2\nbad line\n-net.ipv4.conf.eth1.rp_filter\n",
-        );
+        image
+            .file("/usr/lib/sysctl.d/50-a.conf", "a.b = 1\nnet/ipv4/conf/*/rp_filter = 2\n# x=1\n");
+        image.file("/etc/sysctl.d/60-b.conf", "-a.b=2\nbad line\n-net.ipv4.conf.eth1.rp_filter\n");
         image.file("/usr/lib/sysctl.d/60-b.conf", "a.b = 9\nonly.masked = 1\n");
-        image.file(
-            "/usr/lib/sysctl.d/99-c.conf",
-            "net.ipv4.conf.eth[2-3].rp_filter = 1",
-        );
-        image.file(
-            "/usr/lib/sysctl.d/10-d.conf",
-            "net.ipv4.conf.eth0.rp_filter = 0\n;a.b=4",
-        );
+        image.file("/usr/lib/sysctl.d/99-c.conf", "net.ipv4.conf.eth[2-3].rp_filter = 1");
+        image.file("/usr/lib/sysctl.d/10-d.conf", "net.ipv4.conf.eth0.rp_filter = 0\n;a.b=4");
         image.file("/etc/sysctl.d/README", "a.b = 7");
         image.file("/usr/lib/sysctl.d/98-m.conf", "masked.key = 1");
         image.link("/etc/sysctl.d/98-m.conf", "/dev/null");
@@ -208,31 +169,17 @@ mod tests {
         let cases: &[(&str, Option<(&str, &str)>)] = &[
             ("a.b", Some(("2", "/etc/sysctl.d/60-b.conf:1"))),
             ("a/b", Some(("2", "/etc/sysctl.d/60-b.conf:1"))),
-            (
-                "net.ipv4.conf.eth0.rp_filter",
-                Some(("0", "/usr/lib/sysctl.d/10-d.conf:1")),
-            ),
+            ("net.ipv4.conf.eth0.rp_filter", Some(("0", "/usr/lib/sysctl.d/10-d.conf:1"))),
             ("net.ipv4.conf.eth1.rp_filter", None),
-            (
-                "net.ipv4.conf.eth2.rp_filter",
-                Some(("1", "/usr/lib/sysctl.d/99-c.conf:1")),
-            ),
-            (
-                "net.ipv4.conf.lo.rp_filter",
-                Some(("2", "/usr/lib/sysctl.d/50-a.conf:2")),
-            ),
-            (
-                "net.ipv4.conf.eth0/1.rp_filter",
-                Some(("2", "/usr/lib/sysctl.d/50-a.conf:2")),
-            ),
+            ("net.ipv4.conf.eth2.rp_filter", Some(("1", "/usr/lib/sysctl.d/99-c.conf:1"))),
+            ("net.ipv4.conf.lo.rp_filter", Some(("2", "/usr/lib/sysctl.d/50-a.conf:2"))),
+            ("net.ipv4.conf.eth0/1.rp_filter", Some(("2", "/usr/lib/sysctl.d/50-a.conf:2"))),
             ("only.masked", None),
             ("masked.key", None),
         ];
         for (name, want) in cases {
             let got = parameters.get(name);
-            let got = got
-                .as_ref()
-                .map(|set| (set.value.as_str(), set.evidence.as_str()));
+            let got = got.as_ref().map(|set| (set.value.as_str(), set.evidence.as_str()));
             assert_eq!(got, *want, "{name}");
         }
     }

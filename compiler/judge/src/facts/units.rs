@@ -73,10 +73,7 @@ impl Links {
         seen: &mut BTreeSet<(String, String)>,
     ) -> Answer<()> {
         let wanting = name.rsplit_once('.').map_or(name, |(unit, _)| unit);
-        if wanting
-            .strip_suffix(".target")
-            .is_some_and(|target| NOT_AT_BOOT.contains(&target))
-        {
+        if wanting.strip_suffix(".target").is_some_and(|target| NOT_AT_BOOT.contains(&target)) {
             return Ok(());
         }
         let below = format!("{directory}/{name}");
@@ -101,14 +98,9 @@ impl Links {
     }
 
     fn read_alias(&mut self, files: &dyn Files, directory: &str, name: String) -> Answer<()> {
-        let link = files
-            .stat(&format!("{directory}/{name}"), false)?
-            .and_then(|stat| stat.link);
+        let link = files.stat(&format!("{directory}/{name}"), false)?.and_then(|stat| stat.link);
         if let Some(unit) = link.as_deref().and_then(|target| alias_of(target, &name)) {
-            self.aliases
-                .entry(unit.to_owned())
-                .or_default()
-                .insert(name);
+            self.aliases.entry(unit.to_owned()).or_default().insert(name);
         }
         Ok(())
     }
@@ -125,33 +117,17 @@ fn alias_of<'a>(target: &'a str, name: &str) -> Option<&'a str> {
 pub(super) fn unit(files: &dyn Files, links: &Links, name: &str) -> Answer<UnitState> {
     let found = find(files, name)?;
     let mut names = BTreeSet::from([name.to_owned(), found.name.clone()]);
-    names.extend(
-        links
-            .aliases
-            .get(&found.name)
-            .into_iter()
-            .flatten()
-            .cloned(),
-    );
-    let wanted = names
-        .iter()
-        .find_map(|name| links.wanted.get(name))
-        .or_else(|| links.instance_of(name));
-    let script = if found.file.is_none() {
-        script(files, name)?
-    } else {
-        None
-    };
+    names.extend(links.aliases.get(&found.name).into_iter().flatten().cloned());
+    let wanted =
+        names.iter().find_map(|name| links.wanted.get(name)).or_else(|| links.instance_of(name));
+    let script = if found.file.is_none() { script(files, name)? } else { None };
     let script_enabled = script.as_ref().is_some_and(|script| script.enabled);
     let enabled =
         found.masked.is_none() && ((found.file.is_some() && wanted.is_some()) || script_enabled);
     let evidence = match (&found.masked, wanted) {
         (Some(mask), _) => Some(mask.clone()),
         (None, Some(link)) if found.file.is_some() => Some(link.clone()),
-        (None, _) => found
-            .file
-            .clone()
-            .or_else(|| script.as_ref().map(|s| s.path.clone())),
+        (None, _) => found.file.clone().or_else(|| script.as_ref().map(|s| s.path.clone())),
     };
     Ok(UnitState {
         installed: Some(found.file.is_some() || script.is_some()),
@@ -175,11 +151,7 @@ struct Found {
 const MAX_ALIASES: usize = 8;
 
 fn find(files: &dyn Files, name: &str) -> Answer<Found> {
-    let mut found = Found {
-        name: name.to_owned(),
-        file: None,
-        masked: None,
-    };
+    let mut found = Found { name: name.to_owned(), file: None, masked: None };
     for _ in 0..MAX_ALIASES {
         match find_file(files, &mut found)? {
             Some(alias) => found.name = alias,
@@ -188,16 +160,9 @@ fn find(files: &dyn Files, name: &str) -> Answer<Found> {
     }
     let absent = found.file.is_none() && found.masked.is_none();
     if let Some(template) = template_of(name).filter(|_| absent) {
-        let mut general = Found {
-            name: template,
-            file: None,
-            masked: None,
-        };
+        let mut general = Found { name: template, file: None, masked: None };
         find_file(files, &mut general)?;
-        return Ok(Found {
-            name: name.to_owned(),
-            ..general
-        });
+        return Ok(Found { name: name.to_owned(), ..general });
     }
     Ok(found)
 }
@@ -248,18 +213,13 @@ fn script(files: &dyn Files, unit: &str) -> Answer<Option<Script>> {
         return Ok(None);
     };
     let path = format!("/etc/init.d/{name}");
-    if files
-        .stat(&path, true)?
-        .is_none_or(|stat| stat.kind != "file")
-    {
+    if files.stat(&path, true)?.is_none_or(|stat| stat.kind != "file") {
         return Ok(None);
     }
     let mut enabled = false;
     for level in ["/etc/rc2.d", "/etc/rc3.d", "/etc/rc4.d", "/etc/rc5.d"] {
         let links = files.list(level)?.unwrap_or_default();
-        enabled |= links
-            .iter()
-            .any(|link| link.get(3..) == Some(name) && link.starts_with('S'));
+        enabled |= links.iter().any(|link| link.get(3..) == Some(name) && link.starts_with('S'));
     }
     Ok(Some(Script { path, enabled }))
 }
@@ -273,36 +233,15 @@ mod tests {
 
     fn image() -> MemoryImage {
         let mut image = MemoryImage::default();
-        for name in [
-            "ssh",
-            "cron",
-            "static",
-            "vendor",
-            "rescue-me",
-            "getty@",
-            "hidden",
-            "gone",
-        ] {
+        for name in ["ssh", "cron", "static", "vendor", "rescue-me", "getty@", "hidden", "gone"] {
             image.file(&format!("/usr/lib/systemd/system/{name}.service"), UNIT);
         }
         let etc = "/etc/systemd/system";
-        image.link(
-            &format!("{etc}/sshd.service"),
-            "/lib/systemd/system/ssh.service",
-        );
+        image.link(&format!("{etc}/sshd.service"), "/lib/systemd/system/ssh.service");
         let wants = format!("{etc}/multi-user.target.wants");
-        image.link(
-            &format!("{wants}/ssh.service"),
-            "/lib/systemd/system/ssh.service",
-        );
-        image.link(
-            &format!("{wants}/hidden.service"),
-            "/lib/systemd/system/hidden.service",
-        );
-        image.link(
-            &format!("{wants}/absent.service"),
-            "/lib/systemd/system/absent.service",
-        );
+        image.link(&format!("{wants}/ssh.service"), "/lib/systemd/system/ssh.service");
+        image.link(&format!("{wants}/hidden.service"), "/lib/systemd/system/hidden.service");
+        image.link(&format!("{wants}/absent.service"), "/lib/systemd/system/absent.service");
         image.link(&format!("{etc}/hidden.service"), "/dev/null");
         image.file(&format!("{etc}/emptied.service"), "");
         image.link(
@@ -310,22 +249,10 @@ mod tests {
             "/lib/systemd/system/getty@.service",
         );
         let vendor = "/usr/lib/systemd/system";
-        image.link(
-            &format!("{vendor}/sysinit.target.wants/vendor.service"),
-            "../vendor.service",
-        );
-        image.link(
-            &format!("{vendor}/sysinit.target.wants/gone.service"),
-            "../gone.service",
-        );
-        image.link(
-            &format!("{etc}/sysinit.target.wants/gone.service"),
-            "/dev/null",
-        );
-        image.link(
-            &format!("{vendor}/rescue.target.wants/rescue-me.service"),
-            "../x",
-        );
+        image.link(&format!("{vendor}/sysinit.target.wants/vendor.service"), "../vendor.service");
+        image.link(&format!("{vendor}/sysinit.target.wants/gone.service"), "../gone.service");
+        image.link(&format!("{etc}/sysinit.target.wants/gone.service"), "/dev/null");
+        image.link(&format!("{vendor}/rescue.target.wants/rescue-me.service"), "../x");
         image.file("/etc/init.d/old", "#!/bin/sh");
         image.link("/etc/rc3.d/S01old", "../init.d/old");
         image
@@ -355,11 +282,7 @@ mod tests {
         for (name, installed, enabled, masked) in cases {
             let state = unit(&image, &links, name).unwrap();
             let got = (state.installed, state.enabled, state.masked);
-            assert_eq!(
-                got,
-                (Some(installed), Some(enabled), Some(masked)),
-                "{name}"
-            );
+            assert_eq!(got, (Some(installed), Some(enabled), Some(masked)), "{name}");
         }
         let ssh = unit(&image, &links, "sshd.service").unwrap();
         let link = "/etc/systemd/system/multi-user.target.wants/ssh.service";

@@ -21,18 +21,12 @@ pub(super) fn join(link: &str, target: &str) -> String {
 
 /// Whether a pattern of `remove` takes a path away, itself or with a directory above it.
 pub(super) fn removes(pattern: &str, path: &ImagePath) -> bool {
-    let patterns: Vec<&[u8]> = pattern
-        .as_bytes()
-        .split(|b| *b == b'/')
-        .filter(|part| !part.is_empty())
-        .collect();
+    let patterns: Vec<&[u8]> =
+        pattern.as_bytes().split(|b| *b == b'/').filter(|part| !part.is_empty()).collect();
     let parts: Vec<&[u8]> = path.components().collect();
     !patterns.is_empty()
         && parts.len() >= patterns.len()
-        && patterns
-            .iter()
-            .zip(&parts)
-            .all(|(pattern, part)| glob(pattern, part))
+        && patterns.iter().zip(&parts).all(|(pattern, part)| glob(pattern, part))
 }
 
 fn glob(pattern: &[u8], text: &[u8]) -> bool {

@@ -28,12 +28,7 @@ fn text(value: &str) -> Scalar {
 
 fn source(digest_of: &str) -> SourceFile {
     let (digest, size) = (Digest::of(digest_of.as_bytes()), digest_of.len() as u64);
-    SourceFile {
-        path: "roles/beegfs/helperd.service".to_owned(),
-        digest,
-        size,
-        executable: false,
-    }
+    SourceFile { path: "roles/beegfs/helperd.service".to_owned(), digest, size, executable: false }
 }
 
 fn file(at_path: &str, content: Content, mode: u32, owner: &str) -> ItemKind {
@@ -82,24 +77,15 @@ fn items() -> Vec<ItemKind> {
         origin: at(1),
     };
     vec![
-        plain(
-            CLIENT,
-            "sysMgmtdHost = 10.225.144.131\nconnUseRDMA = true\n",
-        ),
-        plain(
-            MOUNTS,
-            "/beegfs/pl-active /etc/beegfs/beegfs-client.conf beegfs rw\n",
-        ),
+        plain(CLIENT, "sysMgmtdHost = 10.225.144.131\nconnUseRDMA = true\n"),
+        plain(MOUNTS, "/beegfs/pl-active /etc/beegfs/beegfs-client.conf beegfs rw\n"),
         ItemKind::Unit {
             unit: "beegfs-helperd.service".to_owned(),
             content: Some(Content::Source(source("[Unit]\n"))),
             enabled: Some(true),
             masked: false,
         },
-        ItemKind::Link {
-            path: path("/etc/link"),
-            target: "beegfs/beegfs-client.conf".to_owned(),
-        },
+        ItemKind::Link { path: path("/etc/link"), target: "beegfs/beegfs-client.conf".to_owned() },
         ItemKind::SecretFile {
             path: path("/etc/munge/munge.key"),
             secret,
@@ -108,21 +94,9 @@ fn items() -> Vec<ItemKind> {
             group: "munge".to_owned(),
         },
         user("ann"),
-        ItemKind::Group {
-            name: "hpc".to_owned(),
-            gid: None,
-            system: false,
-            early: false,
-        },
-        ItemKind::Service {
-            unit: "apt-daily.timer".to_owned(),
-            enabled: None,
-            masked: true,
-        },
-        ItemKind::Sysctl {
-            name: "vm.swappiness".to_owned(),
-            value: "10".to_owned(),
-        },
+        ItemKind::Group { name: "hpc".to_owned(), gid: None, system: false, early: false },
+        ItemKind::Service { unit: "apt-daily.timer".to_owned(), enabled: None, masked: true },
+        ItemKind::Sysctl { name: "vm.swappiness".to_owned(), value: "10".to_owned() },
         ItemKind::Directory {
             path: path("/beegfs"),
             mode: 0o755,
@@ -136,21 +110,14 @@ fn image(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> ResolvedImage {
     let items = items
         .into_iter()
         .zip(10..)
-        .map(|((overrides, kind), line)| Item {
-            origin: at(line),
-            overrides,
-            kind,
-        })
+        .map(|((overrides, kind), line)| Item { origin: at(line), overrides, kind })
         .collect();
     let names = vec![forge_model::Located::new("munge".to_owned(), at(5))];
     let part = Part {
         name: "beegfs".to_owned(),
         origin: at(1),
         declared: at(1),
-        packages: vec![PartPackages {
-            names,
-            recommends: false,
-        }],
+        packages: vec![PartPackages { names, recommends: false }],
         items,
     };
     ResolvedImage {
@@ -162,9 +129,7 @@ fn image(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> ResolvedImage {
             name: "b".to_owned(),
             origin: at(1),
             arch: "amd64".to_owned(),
-            kind: BaseKind::Archive {
-                source: source("base"),
-            },
+            kind: BaseKind::Archive { source: source("base") },
         },
         kernel: None,
         parts: vec![part],
@@ -206,11 +171,7 @@ fn check(resource: Resource, expected: Vec<(P, Operator)>) -> Check {
             origin: origin.clone(),
         })
         .collect();
-    Check::Resource {
-        resource,
-        expectations,
-        origin,
-    }
+    Check::Resource { resource, expectations, origin }
 }
 
 fn is(value: &str) -> Operator {
@@ -232,34 +193,22 @@ fn declared() -> Vec<(bool, ItemKind)> {
 }
 
 fn path_resource(path: &str) -> Resource {
-    Resource::File {
-        path: path.to_owned(),
-    }
+    Resource::File { path: path.to_owned() }
 }
 
 fn service(name: &str) -> Resource {
-    Resource::Service {
-        name: name.to_owned(),
-    }
+    Resource::Service { name: name.to_owned() }
 }
 
 fn account(name: &str) -> Resource {
-    Resource::User {
-        name: name.to_owned(),
-    }
+    Resource::User { name: name.to_owned() }
 }
 
 fn known() -> Vec<(Resource, P, Operator, Status)> {
     use Status::{Failed, NotKnownHere as Unknown, Passed};
-    let package = |name: &str| Resource::Package {
-        name: name.to_owned(),
-    };
-    let group = |name: &str| Resource::Group {
-        name: name.to_owned(),
-    };
-    let parameter = |name: &str| Resource::KernelParameter {
-        name: name.to_owned(),
-    };
+    let package = |name: &str| Resource::Package { name: name.to_owned() };
+    let group = |name: &str| Resource::Group { name: name.to_owned() };
+    let parameter = |name: &str| Resource::KernelParameter { name: name.to_owned() };
     let key = || path_resource("/etc/munge/munge.key");
     let yes = || Operator::IsTrue;
     let number = |n| Operator::OneOf(vec![Scalar::Integer(n)]);
@@ -267,12 +216,7 @@ fn known() -> Vec<(Resource, P, Operator, Status)> {
         (path_resource("/etc/link"), P::Exists, yes(), Passed),
         (path_resource("/etc/link"), P::Type, is("symlink"), Passed),
         (path_resource("/etc/link"), P::Mode, is("0600"), Failed),
-        (
-            path_resource("/etc/link"),
-            P::Content,
-            includes("connUseRDMA"),
-            Passed,
-        ),
+        (path_resource("/etc/link"), P::Content, includes("connUseRDMA"), Passed),
         (path_resource("/beegfs"), P::Type, is("file"), Failed),
         (path_resource("/etc/passwd"), P::Exists, yes(), Unknown),
         (path_resource(UNIT), P::Content, includes("[Unit]"), Passed),
@@ -281,12 +225,7 @@ fn known() -> Vec<(Resource, P, Operator, Status)> {
         (key(), P::Content, includes("x"), Unknown),
         (key(), P::Size, number(0), Unknown),
         (package("munge"), P::Installed, yes(), Passed),
-        (
-            package("munge"),
-            P::Version,
-            Operator::Min(text("1")),
-            Unknown,
-        ),
+        (package("munge"), P::Version, Operator::Min(text("1")), Unknown),
         (package("telnetd"), P::Installed, yes(), Unknown),
         (account("ann"), P::Exists, yes(), Passed),
         (account("ann"), P::Uid, number(2002), Failed),
@@ -304,21 +243,8 @@ fn known() -> Vec<(Resource, P, Operator, Status)> {
         (service("ssh"), P::Enabled, yes(), Unknown),
         (parameter("vm.swappiness"), P::Value, number(10), Passed),
         (parameter("vm.swappiness"), P::Value, number(60), Failed),
-        (
-            parameter("vm.overcommit_memory"),
-            P::Value,
-            number(1),
-            Unknown,
-        ),
-        (
-            Resource::Command {
-                line: "x".to_owned(),
-                timeout: 1,
-            },
-            P::ExitStatus,
-            number(0),
-            Unknown,
-        ),
+        (parameter("vm.overcommit_memory"), P::Value, number(1), Unknown),
+        (Resource::Command { line: "x".to_owned(), timeout: 1 }, P::ExitStatus, number(0), Unknown),
     ]
 }
 
@@ -326,10 +252,7 @@ fn known() -> Vec<(Resource, P, Operator, Status)> {
 fn the_spec_knows_what_it_declares_and_nothing_else() {
     for (resource, property, operator, want) in known() {
         let name = format!("{resource} {property} {operator:?}");
-        let verdict = judge(
-            declared(),
-            vec![check(resource, vec![(property, operator)])],
-        );
+        let verdict = judge(declared(), vec![check(resource, vec![(property, operator)])]);
         assert_eq!(verdict.status, want, "{name}: {:?}", verdict.results);
     }
 }
@@ -358,16 +281,8 @@ fn what_is_removed_is_known_to_be_absent() {
     ];
     for (pattern, want) in cases {
         let mut items = declared();
-        items.push((
-            true,
-            ItemKind::Remove {
-                pattern: pattern.to_owned(),
-            },
-        ));
-        let checks = vec![check(
-            path_resource(CLIENT),
-            vec![(P::Exists, Operator::IsTrue)],
-        )];
+        items.push((true, ItemKind::Remove { pattern: pattern.to_owned() }));
+        let checks = vec![check(path_resource(CLIENT), vec![(P::Exists, Operator::IsTrue)])];
         assert_eq!(judge(items, checks).status, want, "{pattern}");
     }
 }
@@ -400,23 +315,14 @@ fn seed(path: &str) -> Vec<Check> {
 #[test]
 fn every_mutation_of_a_seed_control_is_found() {
     for subject in [CLIENT, MOUNTS, UNIT] {
-        assert_eq!(
-            judge(declared(), seed(subject)).status,
-            Status::Passed,
-            "{subject}"
-        );
+        assert_eq!(judge(declared(), seed(subject)).status, Status::Passed, "{subject}");
         let good = "sysMgmtdHost = 10.225.144.131\n/beegfs/pl-active \n[Unit]\n";
         let content = |text: &str| Content::Text(text.to_owned());
         let mutations = [
             ("mode", file(subject, content(good), 0o664, "root")),
             ("owner", file(subject, content(good), 0o644, "daemon")),
             ("content", file(subject, content("else\n"), 0o644, "root")),
-            (
-                "missing",
-                ItemKind::Remove {
-                    pattern: subject.to_owned(),
-                },
-            ),
+            ("missing", ItemKind::Remove { pattern: subject.to_owned() }),
         ];
         for (name, mutation) in mutations {
             // Units come after files, so the unit's own text has to give way.
@@ -425,12 +331,7 @@ fn every_mutation_of_a_seed_control_is_found() {
             items.push(mutation);
             let items = items.into_iter().map(|kind| (true, kind)).collect();
             let verdict = judge(items, seed(subject));
-            assert_eq!(
-                verdict.status,
-                Status::Failed,
-                "{subject} {name}: {:?}",
-                verdict.results
-            );
+            assert_eq!(verdict.status, Status::Failed, "{subject} {name}: {:?}", verdict.results);
             assert_eq!(verdict.findings().count() > 0, verdict.blocks());
         }
     }
@@ -441,34 +342,19 @@ fn a_violation_names_both_places() {
     let mut map = SourceMap::new();
     let role = format!("{}    file \"x\" mode=\"0664\" {{\n", "\n".repeat(9));
     map.add("roles/beegfs/role.kdl", role);
-    map.add(
-        "profiles/p.kdl",
-        "\n    control \"c-1\" {\n        mode \"0644\"\n    }\n",
-    );
+    map.add("profiles/p.kdl", "\n    control \"c-1\" {\n        mode \"0644\"\n    }\n");
     let broken = file(CLIENT, Content::Text("x".to_owned()), 0o664, "root");
     let checks = vec![check(path_resource(CLIENT), vec![(P::Mode, is("0644"))])];
     let mut verdicts = vec![judge(vec![(false, broken)], checks)];
     let found = violations(&verdicts, &map);
-    let [
-        Diagnostic {
-            headline, labels, ..
-        },
-    ] = found.as_slice()
-    else {
-        panic!("{found:?}")
-    };
+    let [Diagnostic { headline, labels, .. }] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!(
         headline,
         "control `c-1` fails: file /etc/beegfs/beegfs-client.conf: mode is \"0644\""
     );
-    let shown: Vec<_> = labels
-        .iter()
-        .map(|label| (map.slice(label.span), label.text.as_str()))
-        .collect();
-    let want = [
-        ("file \"x\" mode=\"0664\"", "it is 0664"),
-        ("mode \"0644\"", "this is asked for"),
-    ];
+    let shown: Vec<_> =
+        labels.iter().map(|label| (map.slice(label.span), label.text.as_str())).collect();
+    let want = [("file \"x\" mode=\"0664\"", "it is 0664"), ("mode \"0644\"", "this is asked for")];
     assert_eq!(shown, want);
     // An impact of nothing blocks nothing.
     verdicts[0].impact = 0.0;

@@ -8,17 +8,10 @@ pub fn violations(verdicts: &[Verdict], map: &SourceMap) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for verdict in verdicts.iter().filter(|verdict| verdict.blocks()) {
         for result in verdict.findings() {
-            let state = if result.status == Status::Error {
-                "cannot be judged"
-            } else {
-                "fails"
-            };
+            let state = if result.status == Status::Error { "cannot be judged" } else { "fails" };
             let headline = format!("control `{}` {state}: {}", verdict.control, result.text);
             let why = result.message.as_deref().unwrap_or_default();
-            let made = result
-                .provenance
-                .as_ref()
-                .and_then(|made| made.origin.as_ref());
+            let made = result.provenance.as_ref().and_then(|made| made.origin.as_ref());
             let made = made.and_then(span);
             let asked = span(&result.origin);
             let diagnostic = Diagnostic::error(codes::CONTROL_VIOLATED, headline)

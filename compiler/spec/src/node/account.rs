@@ -6,12 +6,8 @@ use super::{Declaration, OVERRIDE, TextAt, one_of};
 use crate::ItemKind;
 use crate::context::Context;
 
-const SYSTEM: Field = Field::default(
-    "system",
-    "truth value",
-    "#false",
-    "its id comes from the system's range",
-);
+const SYSTEM: Field =
+    Field::default("system", "truth value", "#false", "its id comes from the system's range");
 const BEFORE: Field = Field::optional(
     "before",
     "\"packages\"",
@@ -23,21 +19,9 @@ pub(crate) const USER: NodeKind = NodeKind {
     doc: "A local account, locked until a key or password is given it.",
     args: &[Field::required("name", "account's name", "its name")],
     props: &[
-        Field::optional(
-            "uid",
-            "whole number",
-            "its id; chosen from the range when not given",
-        ),
-        Field::optional(
-            "group",
-            "group's name",
-            "primary group; one of its own name without",
-        ),
-        Field::optional(
-            "groups",
-            "names with commas between",
-            "supplementary groups",
-        ),
+        Field::optional("uid", "whole number", "its id; chosen from the range when not given"),
+        Field::optional("group", "group's name", "primary group; one of its own name without"),
+        Field::optional("groups", "names with commas between", "supplementary groups"),
         Field::optional(
             "home",
             "absolute path",
@@ -62,11 +46,7 @@ pub(crate) const GROUP: NodeKind = NodeKind {
     doc: "A local group.",
     args: &[Field::required("name", "group's name", "its name")],
     props: &[
-        Field::optional(
-            "gid",
-            "whole number",
-            "its id; chosen from the range when not given",
-        ),
+        Field::optional("gid", "whole number", "its id; chosen from the range when not given"),
         SYSTEM,
         BEFORE,
         OVERRIDE,
@@ -98,23 +78,11 @@ pub(crate) fn read_user(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>>
     let comment = cursor.prop("comment");
     let (system, early) = read_flags(cursor);
     let name = name?;
-    Some(Box::new(UserDecl {
-        name,
-        uid,
-        group,
-        groups,
-        home,
-        shell,
-        comment,
-        system,
-        early,
-    }))
+    Some(Box::new(UserDecl { name, uid, group, groups, home, shell, comment, system, early }))
 }
 
 fn read_flags(cursor: &mut Cursor<'_>) -> (bool, bool) {
-    let system = cursor
-        .prop::<bool>("system")
-        .is_some_and(|value| value.value);
+    let system = cursor.prop::<bool>("system").is_some_and(|value| value.value);
     let early = one_of(cursor, "before", &["packages"]).is_some();
     (system, early)
 }
@@ -125,16 +93,8 @@ impl Declaration for UserDecl {
         let group = self.group.as_ref().map(|group| account(cx, group));
         let groups = cx.optional_text(self.groups.as_ref()).unwrap_or_default();
         let mut members = Vec::new();
-        for word in groups
-            .split(',')
-            .map(str::trim)
-            .filter(|word| !word.is_empty())
-        {
-            if self
-                .groups
-                .as_ref()
-                .is_some_and(|at| cx.check_account(at.span, word))
-            {
+        for word in groups.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            if self.groups.as_ref().is_some_and(|at| cx.check_account(at.span, word)) {
                 members.push(word.to_owned());
             }
         }
@@ -163,8 +123,7 @@ impl Declaration for UserDecl {
 }
 
 fn absolute(cx: &mut Context<'_>, path: Option<&TextAt>) -> Option<String> {
-    path.and_then(|path| cx.image_path(path))
-        .map(|path| path.to_string())
+    path.and_then(|path| cx.image_path(path)).map(|path| path.to_string())
 }
 
 fn account(cx: &mut Context<'_>, name: &TextAt) -> Option<String> {
@@ -184,23 +143,13 @@ pub(crate) fn read_group(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>
     let name = cursor.arg("name");
     let gid = cursor.prop("gid");
     let (system, early) = read_flags(cursor);
-    Some(Box::new(GroupDecl {
-        name: name?,
-        gid,
-        system,
-        early,
-    }))
+    Some(Box::new(GroupDecl { name: name?, gid, system, early }))
 }
 
 impl Declaration for GroupDecl {
     fn resolve(&self, cx: &mut Context<'_>) -> Option<ItemKind> {
         let name = account(cx, &self.name)?;
         let gid = self.gid.as_ref().map(|gid| gid.value);
-        Some(ItemKind::Group {
-            name,
-            gid,
-            system: self.system,
-            early: self.early,
-        })
+        Some(ItemKind::Group { name, gid, system: self.system, early: self.early })
     }
 }

@@ -20,10 +20,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
     )],
     children: &[
         Child::new("debian", "a Debian tree, made by mmdebstrap"),
-        Child::new(
-            "archive",
-            "a tar archive of the project (plain, gzip or zstd)",
-        ),
+        Child::new("archive", "a tar archive of the project (plain, gzip or zstd)"),
         Child::new("tree", "a directory of the project, all owned by root"),
     ],
     example: "base \"bookworm\" { debian suite=\"bookworm\"; }",
@@ -46,28 +43,13 @@ pub(crate) const DEBIAN: NodeKind = NodeKind {
             "name of a `mirror`",
             "where packages come from; without it they are fetched as the builder's apt is configured",
         ),
-        Field::optional(
-            "security",
-            "name of a `mirror`",
-            "where the security suite comes from",
-        ),
-        Field::default(
-            "updates",
-            "truth value",
-            "#true",
-            "the updates and security suites count",
-        ),
+        Field::optional("security", "name of a `mirror`", "where the security suite comes from"),
+        Field::default("updates", "truth value", "#true", "the updates and security suites count"),
     ],
     children: &[
         Child::new("include", "packages beside the essential and required ones"),
-        Child::new(
-            "exclude-paths",
-            "patterns that dpkg leaves out, for this and later packages",
-        ),
-        Child::new(
-            "components",
-            "components of the archive, `main` alone without",
-        ),
+        Child::new("exclude-paths", "patterns that dpkg leaves out, for this and later packages"),
+        Child::new("components", "components of the archive, `main` alone without"),
     ],
     example: "",
 };
@@ -75,34 +57,20 @@ pub(crate) const DEBIAN: NodeKind = NodeKind {
 pub(crate) const ARCHIVE: NodeKind = NodeKind {
     name: "archive",
     doc: "A tar archive of the project.",
-    args: &[Field::required(
-        "path",
-        "path in the project",
-        "the archive",
-    )],
-    props: &[Field::optional(
-        "blake3",
-        "hash in hex",
-        "what its content must hash to",
-    )],
+    args: &[Field::required("path", "path in the project", "the archive")],
+    props: &[Field::optional("blake3", "hash in hex", "what its content must hash to")],
     children: &[],
     example: "",
 };
 
-const ARCHITECTURES: [&str; 9] = [
-    "amd64", "arm64", "armel", "armhf", "i386", "mips64el", "ppc64el", "riscv64", "s390x",
-];
+const ARCHITECTURES: [&str; 9] =
+    ["amd64", "arm64", "armel", "armhf", "i386", "mips64el", "ppc64el", "riscv64", "s390x"];
 
 #[derive(Debug)]
 enum KindDecl {
     Debian(DebianDecl),
-    Archive {
-        path: TextAt,
-        blake3: Option<Spanned<String>>,
-    },
-    Tree {
-        path: TextAt,
-    },
+    Archive { path: TextAt, blake3: Option<Spanned<String>> },
+    Tree { path: TextAt },
 }
 
 #[derive(Debug)]
@@ -153,19 +121,12 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<BaseDecl> {
         _ => {}
     }
     cursor.finish(sink);
-    let kind = nodes
-        .first()
-        .and_then(|node| match node.name.value.as_str() {
-            "debian" => debian(node, sink).map(KindDecl::Debian),
-            "archive" => archive(node, sink),
-            _ => tree(node, sink),
-        });
-    Some(BaseDecl {
-        name: name?,
-        head: node.head,
-        arch,
-        kind,
-    })
+    let kind = nodes.first().and_then(|node| match node.name.value.as_str() {
+        "debian" => debian(node, sink).map(KindDecl::Debian),
+        "archive" => archive(node, sink),
+        _ => tree(node, sink),
+    });
+    Some(BaseDecl { name: name?, head: node.head, arch, kind })
 }
 
 fn debian(node: &Node, sink: &mut Sink) -> Option<DebianDecl> {
@@ -180,25 +141,17 @@ fn debian(node: &Node, sink: &mut Sink) -> Option<DebianDecl> {
     one_of(&mut cursor, "variant", &["minbase"]);
     let mirror = cursor.prop("mirror");
     let security = cursor.prop("security");
-    let updates = cursor
-        .prop::<bool>("updates")
-        .is_none_or(|value| value.value);
+    let updates = cursor.prop::<bool>("updates").is_none_or(|value| value.value);
     let include = words(cursor.children("include"), "package's name", sink);
     for name in include.iter().filter(|name| !is_package(&name.value)) {
         let headline = format!("`{}` is no name of a package", name.value);
         cursor.report(bad_value(name.span, headline, "here"));
     }
     let exclude_paths = words(cursor.children("exclude-paths"), "pattern", sink);
-    for pattern in exclude_paths
-        .iter()
-        .filter(|pattern| !pattern.value.starts_with('/'))
-    {
+    for pattern in exclude_paths.iter().filter(|pattern| !pattern.value.starts_with('/')) {
         cursor.report(
-            Diagnostic::error(
-                codes::SPEC_PATH,
-                format!("`{}` matches nothing", pattern.value),
-            )
-            .at(pattern.span, "dpkg's patterns begin with `/`"),
+            Diagnostic::error(codes::SPEC_PATH, format!("`{}` matches nothing", pattern.value))
+                .at(pattern.span, "dpkg's patterns begin with `/`"),
         );
     }
     let components = words(cursor.children("components"), "component", sink);
@@ -234,10 +187,7 @@ fn archive(node: &Node, sink: &mut Sink) -> Option<KindDecl> {
     let path = cursor.arg("path");
     let blake3 = cursor.prop("blake3");
     cursor.finish(sink);
-    Some(KindDecl::Archive {
-        path: path?,
-        blake3,
-    })
+    Some(KindDecl::Archive { path: path?, blake3 })
 }
 
 fn tree(node: &Node, sink: &mut Sink) -> Option<KindDecl> {
@@ -261,12 +211,7 @@ impl BaseDecl {
             KindDecl::Tree { path } => tree_files(cx, path)?,
         };
         let (name, arch) = (self.name.value.clone(), self.arch.to_owned());
-        Some(ResolvedBase {
-            name,
-            origin: cx.origin(self.head),
-            arch,
-            kind,
-        })
+        Some(ResolvedBase { name, origin: cx.origin(self.head), arch, kind })
     }
 }
 
@@ -276,10 +221,7 @@ impl DebianDecl {
         let mut find = |name: &Option<Spanned<String>>| match name {
             None => Some(None),
             Some(name) => project.mirror(name, cx.sink).map(|mirror| {
-                Some(Mirror {
-                    name: mirror.name.value.clone(),
-                    url: mirror.url.clone(),
-                })
+                Some(Mirror { name: mirror.name.value.clone(), url: mirror.url.clone() })
             }),
         };
         let (mirror, security) = (find(&self.mirror), find(&self.security));
@@ -290,16 +232,8 @@ impl DebianDecl {
             mirror: mirror?,
             security: security?,
         };
-        let include = self
-            .include
-            .iter()
-            .map(|name| cx.located(name.clone()))
-            .collect();
-        Some(BaseKind::Debian {
-            sources,
-            include,
-            exclude_paths: self.exclude_paths.clone(),
-        })
+        let include = self.include.iter().map(|name| cx.located(name.clone())).collect();
+        Some(BaseKind::Debian { sources, include, exclude_paths: self.exclude_paths.clone() })
     }
 }
 

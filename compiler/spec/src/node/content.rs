@@ -11,27 +11,15 @@ pub(crate) const KIND: NodeKind = NodeKind {
     name: "content",
     doc: "What a file holds, written in the spec. Exactly one line break is put at the end, \
           unless the text is empty.",
-    args: &[Field::required(
-        "text",
-        "text",
-        "the content; `${name}` is put in",
-    )],
-    props: &[Field::default(
-        "newline",
-        "truth value",
-        "#true",
-        "end with one line break",
-    )],
+    args: &[Field::required("text", "text", "the content; `${name}` is put in")],
+    props: &[Field::default("newline", "truth value", "#true", "end with one line break")],
     children: &[],
     example: "content \"GPUS=4\"",
 };
 
 /// `source=`, as files and units have it.
-pub(crate) const SOURCE: Field = Field::optional(
-    "source",
-    "path in the project",
-    "the file's bytes, as they are",
-);
+pub(crate) const SOURCE: Field =
+    Field::optional("source", "path in the project", "the file's bytes, as they are");
 /// `template=`, as files and units have it.
 pub(crate) const TEMPLATE: Field = Field::optional(
     "template",
@@ -83,14 +71,9 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<ContentDecl> {
     let inline = cursor.child("content").and_then(|node| {
         let (mut below, mut found) = (Cursor::of(node, &KIND), forge_diag::Sink::new());
         let text = below.arg("text");
-        let newline = below
-            .prop::<bool>("newline")
-            .is_none_or(|value| value.value);
+        let newline = below.prop::<bool>("newline").is_none_or(|value| value.value);
         below.finish(&mut found);
-        found
-            .into_sorted()
-            .into_iter()
-            .for_each(|diagnostic| cursor.report(diagnostic));
+        found.into_sorted().into_iter().for_each(|diagnostic| cursor.report(diagnostic));
         text.map(|text| ContentDecl::Inline { text, newline })
     });
     let mut given = [source, template, inline].into_iter().flatten();

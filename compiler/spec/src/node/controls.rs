@@ -8,11 +8,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
     name: "controls",
     doc: "Judges the image by profiles of controls; a failed control blocks packing. The \
           profiles' parameters are properties, those that are lists are child nodes.",
-    args: &[Field::required(
-        "name",
-        "name of a `profile`",
-        "one or more",
-    )],
+    args: &[Field::required("name", "name of a `profile`", "one or more")],
     props: &[],
     children: &[],
     example: "controls \"beegfs\" mgmtd=\"192.0.2.10\"",

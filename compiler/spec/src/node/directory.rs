@@ -10,18 +10,9 @@ use crate::context::Context;
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "directory",
     doc: "A directory of the image; one that is there gets this mode and owner.",
-    args: &[Field::required(
-        "path",
-        "absolute path",
-        "where in the image",
-    )],
+    args: &[Field::required("path", "absolute path", "where in the image")],
     props: &[
-        Field::default(
-            "mode",
-            "four octal digits in quotes",
-            "\"0755\"",
-            "permission bits",
-        ),
+        Field::default("mode", "four octal digits in quotes", "\"0755\"", "permission bits"),
         OWNER,
         GROUP,
         OVERRIDE,
@@ -43,12 +34,7 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let mode = cursor.prop("mode");
     let owner = cursor.prop("owner");
     let group = cursor.prop("group");
-    Some(Box::new(DirectoryDecl {
-        path: path?,
-        mode,
-        owner,
-        group,
-    }))
+    Some(Box::new(DirectoryDecl { path: path?, mode, owner, group }))
 }
 
 impl Declaration for DirectoryDecl {
@@ -57,11 +43,6 @@ impl Declaration for DirectoryDecl {
         let owner = owner(cx, self.owner.as_ref());
         let group = owner_group(cx, self.group.as_ref());
         let mode = self.mode.as_ref().map_or(0o755, |mode| mode.value.0);
-        Some(ItemKind::Directory {
-            path: path?,
-            mode,
-            owner: owner?,
-            group: group?,
-        })
+        Some(ItemKind::Directory { path: path?, mode, owner: owner?, group: group? })
     }
 }

@@ -13,19 +13,11 @@ pub(crate) const KIND: NodeKind = NodeKind {
     doc: "A regular file of the image. Its content is exactly one of `content`, `source`, \
           `template` and `secret`; missing parent directories are made. It wins over a package's \
           own file of that path.",
-    args: &[Field::required(
-        "path",
-        "absolute path",
-        "where in the image",
-    )],
+    args: &[Field::required("path", "absolute path", "where in the image")],
     props: &[
         content::SOURCE,
         content::TEMPLATE,
-        Field::optional(
-            "secret",
-            "name of a `secret`",
-            "the file holds the secret's value",
-        ),
+        Field::optional("secret", "name of a `secret`", "the file holds the secret's value"),
         Field::default(
             "mode",
             "four octal digits in quotes",
@@ -83,13 +75,7 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let mode = cursor.prop("mode");
     let owner = cursor.prop("owner");
     let group = cursor.prop("group");
-    Some(Box::new(FileDecl {
-        path: path?,
-        holds: holds?,
-        mode,
-        owner,
-        group,
-    }))
+    Some(Box::new(FileDecl { path: path?, holds: holds?, mode, owner, group }))
 }
 
 fn no_content(head: Span) -> Diagnostic {
@@ -112,13 +98,7 @@ impl Declaration for FileDecl {
                     Content::Source(_) | Content::Text(_) => 0o644,
                 };
                 let mode = mode.unwrap_or(usual);
-                Some(ItemKind::File {
-                    path: path?,
-                    content,
-                    mode,
-                    owner: owner?,
-                    group: group?,
-                })
+                Some(ItemKind::File { path: path?, content, mode, owner: owner?, group: group? })
             }
             Holds::Secret(name) => {
                 let secret = cx.secret(name);
@@ -128,13 +108,7 @@ impl Declaration for FileDecl {
                     cx.report(world_readable(span, name, mode));
                 }
                 let (path, owner, group) = (path?, owner?, group?);
-                Some(ItemKind::SecretFile {
-                    path,
-                    secret: secret?,
-                    mode,
-                    owner,
-                    group,
-                })
+                Some(ItemKind::SecretFile { path, secret: secret?, mode, owner, group })
             }
         }
     }
@@ -145,16 +119,9 @@ fn world_readable(span: Span, name: &Spanned<String>, mode: u32) -> Diagnostic {
         codes::SPEC_SECRET,
         format!("every account could use the secret `{}`", name.value),
     )
-    .at(
-        span,
-        format!("the last digit of \"{mode:04o}\" is for everybody"),
-    )
+    .at(span, format!("the last digit of \"{mode:04o}\" is for everybody"))
     .help(format!("write \"{:04o}\"", mode & !0o007));
-    if span == name.span {
-        found
-    } else {
-        found.and(name.span, "the secret")
-    }
+    if span == name.span { found } else { found.and(name.span, "the secret") }
 }
 
 /// An owner's name, `root` unless said.

@@ -12,22 +12,11 @@ pub(crate) const KIND: NodeKind = NodeKind {
     name: "image",
     doc: "An image of a type of node. An image made `from` another begins with all that the other \
           says, and may say more; what it changes needs `override=#true`.",
-    args: &[Field::required(
-        "name",
-        "name",
-        "its name, which its artifacts carry",
-    )],
-    props: &[Field::optional(
-        "from",
-        "name of an `image`",
-        "the image to begin with",
-    )],
+    args: &[Field::required("name", "name", "its name, which its artifacts carry")],
+    props: &[Field::optional("from", "name of an `image`", "the image to begin with")],
     children: &[
         Child::new("doc", "what the image is for, in a line"),
-        Child::new(
-            "base",
-            "name of a `base`; an image made `from` another has the other's",
-        ),
+        Child::new("base", "name of a `base`; an image made `from` another has the other's"),
         Child::new(
             "set",
             "parameters that every role of the image may use, as properties or, for lists, child nodes",
@@ -35,10 +24,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
         Child::new("kernel", "the kernel"),
         Child::new("output", "how the image is packed"),
         Child::new("expect-failed", "a unit that fails on the builder"),
-        Child::new(
-            "drop-role",
-            "names of roles of the other image that this one does not have",
-        ),
+        Child::new("drop-role", "names of roles of the other image that this one does not have"),
     ],
     example: "image \"summit-gpu\" from=\"summit-compute\" { set type=\"gpu\"; role \"gpu\" count=4; }",
 };
@@ -66,18 +52,12 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ImageDecl> {
         && !is_image_name(&name.value)
     {
         cursor.report(
-            bad_value(
-                name.span,
-                format!("`{}` is no name of an image", name.value),
-                "here",
-            )
-            .help("it names files: lower-case letters, digits, `.`, `_` and `-`"),
+            bad_value(name.span, format!("`{}` is no name of an image", name.value), "here")
+                .help("it names files: lower-case letters, digits, `.`, `_` and `-`"),
         );
     }
     let from = cursor.prop("from");
-    let base = cursor
-        .child("base")
-        .and_then(|node| word(node, "base's name", sink));
+    let base = cursor.child("base").and_then(|node| word(node, "base's name", sink));
     if let Some(doc) = cursor.child("doc") {
         word(doc, "text", sink);
     }
@@ -88,17 +68,9 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ImageDecl> {
                 .help("add `base \"NAME\"`, or `from=\"IMAGE\"`"),
         );
     }
-    let set = cursor
-        .children("set")
-        .into_iter()
-        .flat_map(|node| decode_set(node, sink))
-        .collect();
-    let kernel = cursor
-        .child("kernel")
-        .and_then(|node| kernel::decode(node, sink));
-    let output = cursor
-        .child("output")
-        .and_then(|node| output::decode(node, sink));
+    let set = cursor.children("set").into_iter().flat_map(|node| decode_set(node, sink)).collect();
+    let kernel = cursor.child("kernel").and_then(|node| kernel::decode(node, sink));
+    let output = cursor.child("output").and_then(|node| output::decode(node, sink));
     let expect_failed = cursor
         .children("expect-failed")
         .into_iter()

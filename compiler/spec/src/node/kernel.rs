@@ -10,11 +10,7 @@ use crate::context::Context;
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "kernel",
     doc: "The kernel that the image boots.",
-    args: &[Field::required(
-        "package",
-        "package's name",
-        "the package that brings it",
-    )],
+    args: &[Field::required("package", "package's name", "the package that brings it")],
     props: &[],
     children: &[Child::new("cmdline", "the kernel's command line, one text")],
     example: "kernel \"linux-image-amd64\" { cmdline \"console=ttyS0,115200 quiet\"; }",
@@ -37,10 +33,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<KernelDecl> {
         text
     });
     cursor.finish(sink);
-    Some(KernelDecl {
-        package: package?,
-        cmdline,
-    })
+    Some(KernelDecl { package: package?, cmdline })
 }
 
 impl KernelDecl {
@@ -56,11 +49,7 @@ impl KernelDecl {
         if let (Some(text), Some(at)) = (&cmdline, &self.cmdline)
             && text.contains('\n')
         {
-            cx.report(bad_value(
-                at.span,
-                "a command line is one line",
-                "more than one line",
-            ));
+            cx.report(bad_value(at.span, "a command line is one line", "more than one line"));
         }
         Some(ResolvedKernel { package, cmdline })
     }

@@ -8,17 +8,9 @@ use crate::context::Context;
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "link",
     doc: "A symbolic link of the image.",
-    args: &[Field::required(
-        "path",
-        "absolute path",
-        "where in the image",
-    )],
+    args: &[Field::required("path", "absolute path", "where in the image")],
     props: &[
-        Field::required(
-            "target",
-            "text",
-            "what it points at, as `readlink` shows it",
-        ),
+        Field::required("target", "text", "what it points at, as `readlink` shows it"),
         OVERRIDE,
     ],
     children: &[],
@@ -34,10 +26,7 @@ struct LinkDecl {
 pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let path = cursor.arg("path");
     let target = cursor.required_prop("target");
-    Some(Box::new(LinkDecl {
-        path: path?,
-        target: target?,
-    }))
+    Some(Box::new(LinkDecl { path: path?, target: target? }))
 }
 
 impl Declaration for LinkDecl {
@@ -45,16 +34,9 @@ impl Declaration for LinkDecl {
         let path = cx.image_path(&self.path);
         let target = cx.text(&self.target)?;
         if target.is_empty() || target.contains('\0') {
-            cx.report(bad_value(
-                self.target.span,
-                "a link must point at something",
-                "empty",
-            ));
+            cx.report(bad_value(self.target.span, "a link must point at something", "empty"));
             return None;
         }
-        Some(ItemKind::Link {
-            path: path?,
-            target,
-        })
+        Some(ItemKind::Link { path: path?, target })
     }
 }

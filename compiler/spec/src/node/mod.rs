@@ -79,9 +79,7 @@ const ITEMS: &[(&NodeKind, Read)] = &[
 /// The kinds that may stand in a role and in an image.
 pub(crate) fn statement_kinds() -> impl Iterator<Item = &'static NodeKind> {
     let others = [&packages::KIND, &role::USE, &controls::KIND, &when::KIND];
-    others
-        .into_iter()
-        .chain(ITEMS.iter().map(|(kind, _)| *kind))
+    others.into_iter().chain(ITEMS.iter().map(|(kind, _)| *kind))
 }
 
 /// `override=#true`, which every item may have.
@@ -100,10 +98,7 @@ pub(crate) fn statements<'a>(
     more: &[&'static str],
     sink: &mut Sink,
 ) -> Vec<Statement> {
-    nodes
-        .into_iter()
-        .filter_map(|node| statement(node, owner, more, sink))
-        .collect()
+    nodes.into_iter().filter_map(|node| statement(node, owner, more, sink)).collect()
 }
 
 fn statement(
@@ -122,9 +117,7 @@ fn statement(
         "controls" => Some(Statement::Controls(controls::decode(node, sink))),
         "when" => when::decode(node, owner, sink).map(Statement::When),
         _ => {
-            let known = statement_kinds()
-                .map(|kind| kind.name)
-                .chain(more.iter().copied());
+            let known = statement_kinds().map(|kind| kind.name).chain(more.iter().copied());
             sink.push(
                 Diagnostic::error(
                     codes::SYNTAX_UNKNOWN,
@@ -141,15 +134,9 @@ fn statement(
 fn item(node: &Node, kind: &'static NodeKind, read: Read, sink: &mut Sink) -> Option<ItemDecl> {
     let mut cursor = Cursor::of(node, kind);
     let what = read(&mut cursor);
-    let overrides = cursor
-        .prop::<bool>("override")
-        .is_some_and(|value| value.value);
+    let overrides = cursor.prop::<bool>("override").is_some_and(|value| value.value);
     cursor.finish(sink);
-    what.map(|what| ItemDecl {
-        span: node.head,
-        overrides,
-        what,
-    })
+    what.map(|what| ItemDecl { span: node.head, overrides, what })
 }
 
 /// A file mode: four octal digits in quotes.
@@ -187,10 +174,7 @@ impl FromValue for Plain {
     fn from_value(entry: &Entry) -> Result<Self, Mistake> {
         match &entry.value {
             Value::Text(text) => Ok(Self(text.clone())),
-            Value::Integer { value, .. } => Ok(Self(Text {
-                value: value.to_string(),
-                raw: true,
-            })),
+            Value::Integer { value, .. } => Ok(Self(Text { value: value.to_string(), raw: true })),
             Value::Float { written, .. } => Err(Mistake::help(format!("write \"{written}\""))),
             Value::Bool(_) | Value::Null => Err(Mistake::default()),
         }
@@ -227,11 +211,7 @@ pub(crate) fn one_of(
 
 /// The full name of a unit: `.service` unless it has an ending that systemd knows.
 pub(crate) fn unit_name(name: &str) -> String {
-    if has_unit_ending(name) {
-        name.to_owned()
-    } else {
-        format!("{name}.service")
-    }
+    if has_unit_ending(name) { name.to_owned() } else { format!("{name}.service") }
 }
 
 /// The endings of systemd.unit(5).
@@ -249,17 +229,14 @@ pub(crate) fn has_unit_ending(name: &str) -> bool {
         "slice",
         "scope",
     ];
-    name.rsplit_once('.')
-        .is_some_and(|(stem, end)| !stem.is_empty() && endings.contains(&end))
+    name.rsplit_once('.').is_some_and(|(stem, end)| !stem.is_empty() && endings.contains(&end))
 }
 
 /// Reports a unit's name that no file name can be; true when it is good.
 pub(crate) fn check_unit_name(cx: &mut Context<'_>, span: Span, name: &str) -> bool {
     let good = !name.is_empty()
         && name.len() <= 255
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte));
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte));
     if !good {
         cx.report(
             bad_value(span, format!("`{name}` is no name of a unit"), "here")

@@ -8,25 +8,12 @@ use crate::context::Context;
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "mount",
     doc: "A mount of the running node, as a systemd unit; its directory is made.",
-    args: &[Field::required(
-        "path",
-        "absolute path",
-        "where it is mounted",
-    )],
+    args: &[Field::required("path", "absolute path", "where it is mounted")],
     props: &[
-        Field::required(
-            "what",
-            "text",
-            "what is mounted: `server:/export`, a device, `tmpfs`",
-        ),
+        Field::required("what", "text", "what is mounted: `server:/export`, a device, `tmpfs`"),
         Field::required("type", "text", "the file system: `nfs4`, `tmpfs`, …"),
         Field::optional("options", "text", "mount options, with commas between"),
-        Field::default(
-            "automount",
-            "truth value",
-            "#false",
-            "mounted when somebody first looks",
-        ),
+        Field::default("automount", "truth value", "#false", "mounted when somebody first looks"),
         OVERRIDE,
     ],
     children: &[],
@@ -47,17 +34,9 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let what = cursor.required_prop("what");
     let filesystem = cursor.required_prop("type");
     let options = cursor.prop("options");
-    let automount = cursor
-        .prop::<bool>("automount")
-        .is_some_and(|value| value.value);
+    let automount = cursor.prop::<bool>("automount").is_some_and(|value| value.value);
     let (path, what, filesystem) = (path?, what?, filesystem?);
-    Some(Box::new(MountDecl {
-        path,
-        what,
-        filesystem,
-        options,
-        automount,
-    }))
+    Some(Box::new(MountDecl { path, what, filesystem, options, automount }))
 }
 
 impl Declaration for MountDecl {
@@ -84,11 +63,7 @@ impl Declaration for MountDecl {
 fn one_line(cx: &mut Context<'_>, text: &TextAt) -> Option<String> {
     let value = cx.text(text)?;
     if value.contains('\n') {
-        cx.report(bad_value(
-            text.span,
-            "a mount's setting is one line",
-            "more than one line",
-        ));
+        cx.report(bad_value(text.span, "a mount's setting is one line", "more than one line"));
         return None;
     }
     Some(value)

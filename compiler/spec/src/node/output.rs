@@ -8,11 +8,7 @@ use super::{bad_value, one_of};
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "output",
     doc: "How the image is packed.",
-    args: &[Field::required(
-        "format",
-        "\"initramfs\"",
-        "the whole image as an initramfs",
-    )],
+    args: &[Field::required("format", "\"initramfs\"", "the whole image as an initramfs")],
     props: &[
         Field::default("compress", "\"gzip\" or \"zstd\"", "\"gzip\"", "the codec"),
         Field::optional(
@@ -62,9 +58,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<OutputDecl> {
         let headline = format!("{} has levels from 1 to {greatest}", compression.name());
         cursor.report(bad_value(level.span, headline, "out of range"));
     }
-    let allow_secrets = cursor
-        .prop::<bool>("allow-secrets")
-        .is_some_and(|value| value.value);
+    let allow_secrets = cursor.prop::<bool>("allow-secrets").is_some_and(|value| value.value);
     cursor.finish(sink);
     let settings = OutputSettings {
         format: format?.value,
@@ -72,8 +66,5 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<OutputDecl> {
         level: level.map_or(usual, |level| level.value),
         allow_secrets,
     };
-    Some(OutputDecl {
-        head: node.head,
-        settings,
-    })
+    Some(OutputDecl { head: node.head, settings })
 }

@@ -34,9 +34,7 @@ pub(crate) struct PackagesDecl {
 pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<PackagesDecl> {
     let mut cursor = Cursor::of(node, &KIND);
     let names = cursor.some_args("package's name");
-    let recommends = cursor
-        .prop::<bool>("recommends")
-        .is_some_and(|value| value.value);
+    let recommends = cursor.prop::<bool>("recommends").is_some_and(|value| value.value);
     cursor.finish(sink);
     (!names.is_empty()).then_some(PackagesDecl { names, recommends })
 }
@@ -55,10 +53,7 @@ impl PackagesDecl {
                 );
             }
         }
-        PartPackages {
-            names,
-            recommends: self.recommends,
-        }
+        PartPackages { names, recommends: self.recommends }
     }
 }
 

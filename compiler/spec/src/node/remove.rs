@@ -10,11 +10,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
     doc: "Takes away what packages and scripts left: a path with all below it, or what a pattern \
           matches (`*` and `?` within a component; a trailing `/*` empties a directory). It runs \
           after everything but secrets.",
-    args: &[Field::required(
-        "path",
-        "absolute path or pattern",
-        "what goes",
-    )],
+    args: &[Field::required("path", "absolute path or pattern", "what goes")],
     props: &[OVERRIDE],
     children: &[],
     example: "remove \"/var/log/*\"",
@@ -33,8 +29,6 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
 impl Declaration for RemoveDecl {
     fn resolve(&self, cx: &mut Context<'_>) -> Option<ItemKind> {
         let path = cx.image_path(&self.pattern)?;
-        Some(ItemKind::Remove {
-            pattern: path.to_string(),
-        })
+        Some(ItemKind::Remove { pattern: path.to_string() })
     }
 }

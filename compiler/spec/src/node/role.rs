@@ -76,13 +76,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<RoleDecl> {
     cursor.finish(sink);
     let body = statements(rest.iter().copied(), "role", &["param", "doc"], sink);
     let mentions = Mentions::of(rest);
-    Some(RoleDecl {
-        name: name?,
-        head: node.head,
-        params,
-        body,
-        mentions,
-    })
+    Some(RoleDecl { name: name?, head: node.head, params, body, mentions })
 }
 
 /// Declared parameters, each name once.
@@ -141,17 +135,11 @@ fn mention(node: &Node, names: &mut BTreeSet<String>, templates: &mut Vec<Spanne
                 names.insert(name);
             }
         }
-        if entry
-            .name
-            .as_ref()
-            .is_some_and(|name| name.value == "template")
-        {
+        if entry.name.as_ref().is_some_and(|name| name.value == "template") {
             templates.push(Spanned::new(text.value.clone(), entry.span));
         }
     }
-    node.children
-        .iter()
-        .for_each(|child| mention(child, names, templates));
+    node.children.iter().for_each(|child| mention(child, names, templates));
 }
 
 pub(crate) fn decode_use(node: &Node, sink: &mut Sink) -> Option<RoleUse> {
@@ -159,11 +147,7 @@ pub(crate) fn decode_use(node: &Node, sink: &mut Sink) -> Option<RoleUse> {
     let name = cursor.arg::<String>("name");
     let given = given(&mut cursor, sink);
     cursor.finish(sink);
-    Some(RoleUse {
-        name: name?,
-        head: node.head,
-        given,
-    })
+    Some(RoleUse { name: name?, head: node.head, given })
 }
 
 /// All properties and children as values of parameters.
@@ -171,10 +155,7 @@ pub(crate) fn given(cursor: &mut Cursor<'_>, sink: &mut Sink) -> Vec<Given> {
     let mut given: Vec<Given> = cursor
         .rest_props()
         .into_iter()
-        .map(|(name, entry)| Given {
-            name: name.clone(),
-            value: GivenValue::One(entry.clone()),
-        })
+        .map(|(name, entry)| Given { name: name.clone(), value: GivenValue::One(entry.clone()) })
         .collect();
     for child in cursor.rest_children() {
         let mut below = Cursor::new(child);
@@ -184,12 +165,7 @@ pub(crate) fn given(cursor: &mut Cursor<'_>, sink: &mut Sink) -> Vec<Given> {
                     .at(name.span, "not an argument"),
             );
         }
-        let entries = child
-            .entries
-            .iter()
-            .filter(|entry| entry.name.is_none())
-            .cloned()
-            .collect();
+        let entries = child.entries.iter().filter(|entry| entry.name.is_none()).cloned().collect();
         below.args::<Value>("element");
         below.finish(sink);
         if let Some(earlier) = given.iter().find(|known| known.name == child.name) {
@@ -203,10 +179,7 @@ pub(crate) fn given(cursor: &mut Cursor<'_>, sink: &mut Sink) -> Vec<Given> {
             );
             continue;
         }
-        given.push(Given {
-            name: child.name.clone(),
-            value: GivenValue::List(entries),
-        });
+        given.push(Given { name: child.name.clone(), value: GivenValue::List(entries) });
     }
     given
 }

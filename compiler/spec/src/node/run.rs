@@ -14,11 +14,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
     doc: "A script that runs in the sandbox, without network, once all files are in place. \
           Parameters come as environment variables, never as text in the script: `moduli-bits` is \
           `MODULI_BITS`, a list has blanks between its elements.",
-    args: &[Field::required(
-        "name",
-        "name",
-        "what reports call the step",
-    )],
+    args: &[Field::required("name", "name", "what reports call the step")],
     props: &[
         Field::required(
             "script",
@@ -33,10 +29,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
             "a file or directory of the project that the script may read below \
              `/run/forge/input`; it runs again when one changes",
         ),
-        Child::new(
-            "param",
-            "a parameter that the script reads from its environment",
-        ),
+        Child::new("param", "a parameter that the script reads from its environment"),
         Child::new("env", "a variable and its value"),
         Child::new("secret", "a secret, as the file `/run/forge/secrets/NAME`"),
     ],
@@ -61,19 +54,9 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let params = words(cursor.children("param"), "parameter's name", &mut found);
     let secrets = words(cursor.children("secret"), "secret's name", &mut found);
     let env = variables(cursor.children("env"), &mut found);
-    found
-        .into_sorted()
-        .into_iter()
-        .for_each(|diagnostic| cursor.report(diagnostic));
+    found.into_sorted().into_iter().for_each(|diagnostic| cursor.report(diagnostic));
     let (name, script) = (name?, script?);
-    Some(Box::new(RunDecl {
-        name,
-        script,
-        inputs,
-        params,
-        env,
-        secrets,
-    }))
+    Some(Box::new(RunDecl { name, script, inputs, params, env, secrets }))
 }
 
 fn variables(nodes: Vec<&Node>, found: &mut Sink) -> Vec<(Spanned<String>, TextAt)> {
@@ -120,18 +103,9 @@ impl Declaration for RunDecl {
         let script = cx.source(&self.script);
         let inputs = self.inputs(cx);
         let environment = self.environment(cx);
-        let secrets: Vec<SecretReference> = self
-            .secrets
-            .iter()
-            .filter_map(|name| cx.secret(name))
-            .collect();
-        Some(ItemKind::Run {
-            name: name?,
-            script: script?,
-            inputs,
-            environment,
-            secrets,
-        })
+        let secrets: Vec<SecretReference> =
+            self.secrets.iter().filter_map(|name| cx.secret(name)).collect();
+        Some(ItemKind::Run { name: name?, script: script?, inputs, environment, secrets })
     }
 }
 
@@ -159,9 +133,7 @@ impl RunDecl {
             if let Some(value) = cx.scope.get(&param.value) {
                 environment.insert(variable(&param.value), value.environment());
             } else {
-                let found = cx
-                    .undefined_name(&param.value)
-                    .at(param.span, "not known here");
+                let found = cx.undefined_name(&param.value).at(param.span, "not known here");
                 cx.report(found);
             }
         }
@@ -194,11 +166,7 @@ fn directory(
     };
     let mut files = Vec::new();
     for entry in entries {
-        let below = entry
-            .path
-            .strip_prefix(path)
-            .unwrap_or(&entry.path)
-            .trim_start_matches('/');
+        let below = entry.path.strip_prefix(path).unwrap_or(&entry.path).trim_start_matches('/');
         match cx.stat(&entry.path) {
             Ok(file) => files.push((format!("{}/{below}", written.trim_end_matches('/')), file)),
             Err(error) => cx.report_source(text.span, &entry.path, &error),
@@ -214,7 +182,5 @@ fn variable(name: &str) -> String {
 
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

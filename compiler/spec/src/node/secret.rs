@@ -57,10 +57,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<SecretDecl> {
         }
     }
     let broken = !found.is_empty();
-    found
-        .into_sorted()
-        .into_iter()
-        .for_each(|diagnostic| cursor.report(diagnostic));
+    found.into_sorted().into_iter().for_each(|diagnostic| cursor.report(diagnostic));
     if let [(first, _, _), (again, _, _), ..] = places.as_slice() {
         cursor.report(
             Diagnostic::error(codes::SYNTAX_DUPLICATE, "a secret has one place")
@@ -70,40 +67,25 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<SecretDecl> {
     }
     if places.is_empty() && !broken && cursor.node().children.is_empty() {
         cursor.report(
-            Diagnostic::error(
-                codes::SYNTAX_MISSING,
-                "`secret` does not say where its value is",
-            )
-            .at(node.head, "")
-            .help("add `{ age \"FILE\" }`, `{ env \"VARIABLE\" }` or `{ file \"/PATH\" }`"),
+            Diagnostic::error(codes::SYNTAX_MISSING, "`secret` does not say where its value is")
+                .at(node.head, "")
+                .help("add `{ age \"FILE\" }`, `{ env \"VARIABLE\" }` or `{ file \"/PATH\" }`"),
         );
     }
-    let place = places
-        .into_iter()
-        .next()
-        .and_then(|(_, kind, text)| match kind {
-            "age" => Some(Place::Age(text)),
-            "env" => Some(Place::Environment(text.value.value)),
-            _ => absolute(text, &mut cursor).map(Place::File),
-        });
+    let place = places.into_iter().next().and_then(|(_, kind, text)| match kind {
+        "age" => Some(Place::Age(text)),
+        "env" => Some(Place::Environment(text.value.value)),
+        _ => absolute(text, &mut cursor).map(Place::File),
+    });
     if let (Some(Place::Age(_)), Some(version)) = (&place, version) {
         cursor.report(
-            bad_value(
-                version.span,
-                "an encrypted file needs no `version`",
-                "means nothing here",
-            )
-            .help("take it away: the ciphertext itself changes on rotation"),
+            bad_value(version.span, "an encrypted file needs no `version`", "means nothing here")
+                .help("take it away: the ciphertext itself changes on rotation"),
         );
     }
     cursor.finish(sink);
     let version = version.map_or(1, |version| version.value);
-    Some(SecretDecl {
-        name: name?,
-        head: node.head,
-        place: place?,
-        version,
-    })
+    Some(SecretDecl { name: name?, head: node.head, place: place?, version })
 }
 
 fn kind_word(kind: &str) -> &'static str {
@@ -119,12 +101,9 @@ fn absolute(text: TextAt, cursor: &mut Cursor<'_>) -> Option<String> {
         return Some(path);
     }
     cursor.report(
-        Diagnostic::error(
-            codes::SPEC_PATH,
-            format!("`{path}` is no path of the builder"),
-        )
-        .at(text.span, "it does not begin with `/`")
-        .help("a secret in the project is encrypted: `age \"FILE\"`"),
+        Diagnostic::error(codes::SPEC_PATH, format!("`{path}` is no path of the builder"))
+            .at(text.span, "it does not begin with `/`")
+            .help("a secret in the project is encrypted: `age \"FILE\"`"),
     );
     None
 }
@@ -135,20 +114,12 @@ impl SecretDecl {
         let version = self.version;
         let source = match &self.place {
             Place::Age(path) => SecretSource::Age(cx.source(path)?),
-            Place::Environment(variable) => SecretSource::Environment {
-                variable: variable.clone(),
-                version,
-            },
-            Place::File(path) => SecretSource::File {
-                path: path.clone(),
-                version,
-            },
+            Place::Environment(variable) => {
+                SecretSource::Environment { variable: variable.clone(), version }
+            }
+            Place::File(path) => SecretSource::File { path: path.clone(), version },
         };
         let origin = cx.origin(self.head);
-        Some(SecretReference {
-            name: self.name.value.clone(),
-            source,
-            origin,
-        })
+        Some(SecretReference { name: self.name.value.clone(), source, origin })
     }
 }

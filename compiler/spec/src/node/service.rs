@@ -7,27 +7,16 @@ use crate::ItemKind;
 use crate::context::Context;
 
 /// `enabled=`, as services and units have it.
-pub(crate) const ENABLED: Field = Field::optional(
-    "enabled",
-    "truth value",
-    "starts at boot; left as it is without",
-);
+pub(crate) const ENABLED: Field =
+    Field::optional("enabled", "truth value", "starts at boot; left as it is without");
 /// `masked=`, as services and units have it.
-pub(crate) const MASKED: Field = Field::default(
-    "masked",
-    "truth value",
-    "#false",
-    "cannot be started at all",
-);
+pub(crate) const MASKED: Field =
+    Field::default("masked", "truth value", "#false", "cannot be started at all");
 
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "service",
     doc: "The state of a unit that a package brings. A unit that the spec brings is a `unit`.",
-    args: &[Field::required(
-        "name",
-        "unit's name",
-        "`.service` is added when it has no ending",
-    )],
+    args: &[Field::required("name", "unit's name", "`.service` is added when it has no ending")],
     props: &[ENABLED, MASKED, OVERRIDE],
     children: &[],
     example: "service \"apt-daily.timer\" masked=#true",
@@ -55,12 +44,8 @@ pub(crate) fn read_state(cursor: &mut Cursor<'_>) -> UnitState {
         && masked.value
     {
         cursor.report(
-            bad_value(
-                masked.span,
-                "a masked unit cannot be enabled",
-                "masked here",
-            )
-            .and(enabled.span, "enabled here"),
+            bad_value(masked.span, "a masked unit cannot be enabled", "masked here")
+                .and(enabled.span, "enabled here"),
         );
     }
     UnitState {
@@ -92,10 +77,6 @@ impl Declaration for ServiceDecl {
             return None;
         }
         let UnitState { enabled, masked } = self.state;
-        Some(ItemKind::Service {
-            unit: unit_name(&name),
-            enabled,
-            masked,
-        })
+        Some(ItemKind::Service { unit: unit_name(&name), enabled, masked })
     }
 }

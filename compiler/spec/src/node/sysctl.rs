@@ -10,11 +10,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
     name: "sysctl",
     doc: "A kernel parameter, in a file of its own in `/etc/sysctl.d`.",
     args: &[
-        Field::required(
-            "name",
-            "parameter's name",
-            "with dots, as `sysctl` shows it",
-        ),
+        Field::required("name", "parameter's name", "with dots, as `sysctl` shows it"),
         Field::required("value", "text or whole number", "its value"),
     ],
     props: &[OVERRIDE],
@@ -31,10 +27,7 @@ struct SysctlDecl {
 pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let name = cursor.arg("name");
     let value = cursor.arg("value");
-    Some(Box::new(SysctlDecl {
-        name: name?,
-        value: value?,
-    }))
+    Some(Box::new(SysctlDecl { name: name?, value: value? }))
 }
 
 impl Declaration for SysctlDecl {
@@ -42,17 +35,11 @@ impl Declaration for SysctlDecl {
         let name = cx.text(&self.name)?;
         let value = cx.text(&self.value.clone().map(|plain| plain.0))?;
         let good = name.contains('.')
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"._-/*".contains(&byte));
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/*".contains(&byte));
         if !good {
             cx.report(
-                bad_value(
-                    self.name.span,
-                    format!("`{name}` is no kernel parameter"),
-                    "here",
-                )
-                .help("written as `sysctl` shows it: \"vm.swappiness\""),
+                bad_value(self.name.span, format!("`{name}` is no kernel parameter"), "here")
+                    .help("written as `sysctl` shows it: \"vm.swappiness\""),
             );
             return None;
         }

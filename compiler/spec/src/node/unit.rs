@@ -11,18 +11,8 @@ use crate::context::Context;
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "unit",
     doc: "A systemd unit that the spec brings, in `/etc/systemd/system`, with its state.",
-    args: &[Field::required(
-        "name",
-        "unit's full name",
-        "with its ending: `node-health.timer`",
-    )],
-    props: &[
-        content::SOURCE,
-        content::TEMPLATE,
-        ENABLED,
-        MASKED,
-        OVERRIDE,
-    ],
+    args: &[Field::required("name", "unit's full name", "with its ending: `node-health.timer`")],
+    props: &[content::SOURCE, content::TEMPLATE, ENABLED, MASKED, OVERRIDE],
     children: &[content::CHILD],
     example: "unit \"node-health.timer\" source=\"node-health.timer\" enabled=#true",
 };
@@ -43,20 +33,14 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     if says_nothing && mistakes == cursor.mistakes() && name.is_some() {
         let head = cursor.head();
         cursor.report(
-            Diagnostic::error(codes::SYNTAX_MISSING, "`unit` lacks its content")
-                .at(head, "")
-                .help(
-                    "add `source=…`, `template=…` or `{ content \"…\" }`; the state of a unit \
+            Diagnostic::error(codes::SYNTAX_MISSING, "`unit` lacks its content").at(head, "").help(
+                "add `source=…`, `template=…` or `{ content \"…\" }`; the state of a unit \
                      that a package brings is a `service`",
-                ),
+            ),
         );
         return None;
     }
-    Some(Box::new(UnitDecl {
-        name: name?,
-        content,
-        state,
-    }))
+    Some(Box::new(UnitDecl { name: name?, content, state }))
 }
 
 impl Declaration for UnitDecl {
@@ -67,12 +51,8 @@ impl Declaration for UnitDecl {
         }
         if !has_unit_ending(&unit) {
             cx.report(
-                bad_value(
-                    self.name.span,
-                    format!("the unit `{unit}` has no ending"),
-                    "here",
-                )
-                .help(format!("write \"{unit}.service\"")),
+                bad_value(self.name.span, format!("the unit `{unit}` has no ending"), "here")
+                    .help(format!("write \"{unit}.service\"")),
             );
             return None;
         }
@@ -81,11 +61,6 @@ impl Declaration for UnitDecl {
             None => None,
         };
         let UnitState { enabled, masked } = self.state;
-        Some(ItemKind::Unit {
-            unit,
-            content,
-            enabled,
-            masked,
-        })
+        Some(ItemKind::Unit { unit, content, enabled, masked })
     }
 }

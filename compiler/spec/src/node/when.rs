@@ -9,11 +9,7 @@ use crate::value::ParamValue;
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "when",
     doc: "What stands in it counts only where a parameter is true, or has a value.",
-    args: &[Field::required(
-        "name",
-        "parameter's name",
-        "which parameter",
-    )],
+    args: &[Field::required("name", "parameter's name", "which parameter")],
     props: &[Field::optional(
         "is",
         "a value of the parameter's type",
@@ -45,20 +41,14 @@ pub(crate) fn decode(node: &Node, owner: &str, sink: &mut Sink) -> Option<WhenDe
     }
     cursor.finish(sink);
     let body = statements(rest, owner, &[], sink);
-    Some(WhenDecl {
-        name: name?,
-        is,
-        body,
-    })
+    Some(WhenDecl { name: name?, is, body })
 }
 
 impl WhenDecl {
     /// Whether the body counts; none after a reported mistake.
     pub(crate) fn holds(&self, cx: &mut Context<'_>) -> Option<bool> {
         let Some(value) = cx.scope.get(&self.name.value).cloned() else {
-            let found = cx
-                .undefined_name(&self.name.value)
-                .at(self.name.span, "not known here");
+            let found = cx.undefined_name(&self.name.value).at(self.name.span, "not known here");
             cx.report(found);
             return None;
         };

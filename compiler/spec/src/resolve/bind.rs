@@ -21,10 +21,8 @@ pub(crate) fn role(
     used: &RoleUse,
     set: &SetValues,
 ) -> Option<Scope> {
-    let mut values: BTreeMap<String, ParamValue> = set
-        .iter()
-        .map(|(name, value)| (name.clone(), value.value.clone()))
-        .collect();
+    let mut values: BTreeMap<String, ParamValue> =
+        set.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect();
     let mut good = true;
     for param in &role.params {
         let name = &param.name.value;
@@ -70,10 +68,7 @@ fn unknown(role: &RoleDecl, given: &Given) -> Diagnostic {
     let known = role.params.iter().map(|param| param.name.value.as_str());
     Diagnostic::error(
         codes::SPEC_PARAM_UNKNOWN,
-        format!(
-            "the role `{}` has no parameter `{}`",
-            role.name.value, given.name.value
-        ),
+        format!("the role `{}` has no parameter `{}`", role.name.value, given.name.value),
     )
     .at(given.name.span, "unknown parameter")
     .and(role.head, "the role is declared here")
@@ -200,9 +195,7 @@ fn plain(cx: &mut Context<'_>, entry: &Entry) -> Option<ParamValue> {
             .at(entry.span, format!("this is {}", entry.value.what()))
     };
     match &entry.value {
-        Value::Text(text) => cx
-            .text(&Spanned::new(text.clone(), entry.span))
-            .map(ParamValue::Text),
+        Value::Text(text) => cx.text(&Spanned::new(text.clone(), entry.span)).map(ParamValue::Text),
         Value::Integer { value, .. } => {
             let number = i64::try_from(*value).ok().map(ParamValue::Integer);
             if number.is_none() {

@@ -32,21 +32,12 @@ pub(crate) fn of<'a>(cx: &mut Context<'a>, image: &'a ImageDecl) -> Option<Vec<&
 }
 
 fn image_cycle(cycle: &[&ImageDecl]) -> Diagnostic {
-    let names: Vec<String> = cycle
-        .iter()
-        .map(|image| format!("`{}`", image.name.value))
-        .collect();
+    let names: Vec<String> = cycle.iter().map(|image| format!("`{}`", image.name.value)).collect();
     let first = names.first().cloned().unwrap_or_default();
-    let headline = format!(
-        "images are made from each other: {} from {first}",
-        names.join(" from ")
-    );
+    let headline =
+        format!("images are made from each other: {} from {first}", names.join(" from "));
     let mut found = Diagnostic::error(codes::SPEC_CYCLE, headline);
-    for (index, from) in cycle
-        .iter()
-        .filter_map(|image| image.from.as_ref())
-        .enumerate()
-    {
+    for (index, from) in cycle.iter().filter_map(|image| image.from.as_ref()).enumerate() {
         found = if index == 0 {
             found.at(from.span, "from this")
         } else {
@@ -112,15 +103,9 @@ fn uses(body: &[Statement]) -> Vec<&Spanned<String>> {
 }
 
 fn role_cycle(cycle: &[Spanned<String>]) -> Diagnostic {
-    let names: Vec<String> = cycle
-        .iter()
-        .map(|name| format!("`{}`", name.value))
-        .collect();
+    let names: Vec<String> = cycle.iter().map(|name| format!("`{}`", name.value)).collect();
     let last = names.last().cloned().unwrap_or_default();
-    let headline = format!(
-        "roles use each other: {last} uses {}",
-        names.join(", which uses ")
-    );
+    let headline = format!("roles use each other: {last} uses {}", names.join(", which uses "));
     let mut found = Diagnostic::error(codes::SPEC_CYCLE, headline);
     for (index, name) in cycle.iter().enumerate() {
         let span: Span = name.span;

@@ -49,11 +49,7 @@ pub(crate) fn check(cx: &mut Context<'_>, image: &str, parts: &[Built]) {
     for built in parts {
         for (item, span) in built.part.items.iter().zip(&built.spans) {
             for subject in subjects(&item.kind) {
-                let declared = Declared {
-                    item,
-                    part: &built.part.name,
-                    span: *span,
-                };
+                let declared = Declared { item, part: &built.part.name, span: *span };
                 if let Some(earlier) = known.get(&subject)
                     && contradict(&subject, &earlier.item.kind, &item.kind)
                     && !item.overrides
@@ -82,9 +78,7 @@ fn subjects(kind: &ItemKind) -> Vec<Subject> {
         ItemKind::Unit { unit, content, .. } => {
             let path = ImagePath::new(format!("/etc/systemd/system/{unit}"));
             let path = path.filter(|_| content.is_some()).map(Subject::Path);
-            std::iter::once(Subject::Unit(unit.clone()))
-                .chain(path)
-                .collect()
+            std::iter::once(Subject::Unit(unit.clone())).chain(path).collect()
         }
         ItemKind::Sysctl { name, .. } => vec![Subject::Sysctl(name.clone())],
         ItemKind::Run { name, .. } => vec![Subject::Step(name.clone())],
@@ -99,12 +93,8 @@ fn contradict(subject: &Subject, first: &ItemKind, again: &ItemKind) -> bool {
         // Said of the unit, not of its file again.
         (Some(_), Some(_)) if matches!(subject, Subject::Path(_)) => false,
         (Some((text, enabled, masked)), Some((text_again, enabled_again, masked_again))) => {
-            let differ = enabled
-                .zip(enabled_again)
-                .is_some_and(|(one, other)| one != other);
-            let other_text = text
-                .zip(text_again)
-                .is_some_and(|(one, other)| one != other);
+            let differ = enabled.zip(enabled_again).is_some_and(|(one, other)| one != other);
+            let other_text = text.zip(text_again).is_some_and(|(one, other)| one != other);
             differ || other_text || masked != masked_again
         }
         _ => first != again,
@@ -113,15 +103,10 @@ fn contradict(subject: &Subject, first: &ItemKind, again: &ItemKind) -> bool {
 
 fn unit_state(kind: &ItemKind) -> Option<(Option<&Content>, Option<bool>, bool)> {
     match kind {
-        ItemKind::Service {
-            enabled, masked, ..
-        } => Some((None, *enabled, *masked)),
-        ItemKind::Unit {
-            content,
-            enabled,
-            masked,
-            ..
-        } => Some((content.as_ref(), *enabled, *masked)),
+        ItemKind::Service { enabled, masked, .. } => Some((None, *enabled, *masked)),
+        ItemKind::Unit { content, enabled, masked, .. } => {
+            Some((content.as_ref(), *enabled, *masked))
+        }
         _ => None,
     }
 }
@@ -132,14 +117,11 @@ fn conflict(
     first: &Declared<'_>,
     again: &Declared<'_>,
 ) -> Diagnostic {
-    Diagnostic::error(
-        codes::SPEC_CONFLICT,
-        format!("{subject} is declared twice, and differently"),
-    )
-    .at(again.span, format!("in `{}`", again.part))
-    .and(first.span, format!("and before that in `{}`", first.part))
-    .help("take one of them away, or write `override=#true` on the later one")
-    .note(format!("both are in the image `{image}`"))
+    Diagnostic::error(codes::SPEC_CONFLICT, format!("{subject} is declared twice, and differently"))
+        .at(again.span, format!("in `{}`", again.part))
+        .and(first.span, format!("and before that in `{}`", first.part))
+        .help("take one of them away, or write `override=#true` on the later one")
+        .note(format!("both are in the image `{image}`"))
 }
 
 /// A file cannot hold files.
@@ -152,10 +134,7 @@ fn check_parents(cx: &mut Context<'_>, known: &BTreeMap<Subject, Declared<'_>>) 
         while let Some(directory) = parent.filter(|directory| !directory.is_root()) {
             let above = known.get(&Subject::Path(directory.clone()));
             if let Some(file) = above.filter(|above| {
-                matches!(
-                    above.item.kind,
-                    ItemKind::File { .. } | ItemKind::SecretFile { .. }
-                )
+                matches!(above.item.kind, ItemKind::File { .. } | ItemKind::SecretFile { .. })
             }) {
                 cx.report(
                     Diagnostic::error(

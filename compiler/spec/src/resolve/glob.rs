@@ -39,9 +39,7 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
             },
         }
     }
-    pattern
-        .get(at..)
-        .is_none_or(|rest| rest.iter().all(|byte| *byte == b'*'))
+    pattern.get(at..).is_none_or(|rest| rest.iter().all(|byte| *byte == b'*'))
 }
 
 #[cfg(test)]

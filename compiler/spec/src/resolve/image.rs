@@ -21,17 +21,12 @@ pub(crate) fn resolve<'a>(
 ) -> Option<ResolvedImage> {
     let chain = chain::of(cx, image)?;
     let set = set_values(cx, image, &chain);
-    let text = |name: &str| {
-        set.get(name)
-            .and_then(|value| value.value.text())
-            .unwrap_or_default()
-    };
+    let text = |name: &str| set.get(name).and_then(|value| value.value.text()).unwrap_or_default();
     let (cluster, image_type) = (text("cluster"), text("type"));
 
     let base = chain.iter().rev().find_map(|image| image.base.as_ref());
-    let base = base
-        .and_then(|name| cx.project.base(name, cx.sink))
-        .and_then(|base| base.resolve(cx));
+    let base =
+        base.and_then(|name| cx.project.base(name, cx.sink)).and_then(|base| base.resolve(cx));
     cx.scope = scope(&set);
     let kernel = chain.iter().rev().find_map(|image| image.kernel.as_ref());
     let kernel = kernel.and_then(|kernel| kernel.resolve(cx));
@@ -69,10 +64,7 @@ pub(crate) fn resolve<'a>(
 }
 
 fn scope(set: &SetValues) -> Scope {
-    let values = set
-        .iter()
-        .map(|(name, value)| (name.clone(), value.value.clone()))
-        .collect();
+    let values = set.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect();
     Scope { values }
 }
 
@@ -123,11 +115,7 @@ fn check_name(cx: &mut Context<'_>, key: &str, value: &Spanned<ParamValue>) {
 }
 
 fn report_dropped(cx: &mut Context<'_>, image: &ImageDecl, met: &BTreeSet<String>) {
-    for name in image
-        .drop_roles
-        .iter()
-        .filter(|name| !met.contains(&name.value))
-    {
+    for name in image.drop_roles.iter().filter(|name| !met.contains(&name.value)) {
         let headline = format!("there is no role `{}` to drop", name.value);
         let label = if image.from.is_some() {
             "no image that this one is made from uses it"
@@ -143,9 +131,7 @@ fn check_secrets(cx: &mut Context<'_>, image: &str, output: Option<&OutputDecl>,
     let Some(output) = output.filter(|output| !output.settings.allow_secrets) else {
         return;
     };
-    let items = parts
-        .iter()
-        .flat_map(|built| built.part.items.iter().zip(&built.spans));
+    let items = parts.iter().flat_map(|built| built.part.items.iter().zip(&built.spans));
     let secret = items.into_iter().find_map(|(item, span)| match &item.kind {
         ItemKind::SecretFile { secret, .. } => Some((secret.name.clone(), *span)),
         _ => None,
@@ -171,10 +157,7 @@ fn unique_profiles(cx: &mut Context<'_>, profiles: Vec<(Profile, Span)>) -> Vec<
             Some((known, first)) if *known != profile => {
                 let found = Diagnostic::error(
                     codes::SPEC_CONFLICT,
-                    format!(
-                        "the profile `{}` is used with different values",
-                        profile.name
-                    ),
+                    format!("the profile `{}` is used with different values", profile.name),
                 )
                 .at(span, "and again here")
                 .and(*first, "first here");
@@ -200,14 +183,7 @@ fn expect_failed(cx: &mut Context<'_>, chain: &[&ImageDecl]) -> Vec<ExpectFailed
             continue;
         }
         let (because, origin) = (decl.because.clone(), cx.origin(decl.head));
-        known.push((
-            ExpectFailed {
-                unit,
-                because,
-                origin,
-            },
-            decl.head,
-        ));
+        known.push((ExpectFailed { unit, because, origin }, decl.head));
     }
     known.into_iter().map(|(expected, _)| expected).collect()
 }

@@ -20,11 +20,8 @@ use crate::context::Context;
 pub(crate) fn images(cx: &mut Context<'_>) -> Vec<ResolvedImage> {
     let project = cx.project;
     let mut used = BTreeSet::new();
-    let images: Vec<ResolvedImage> = project
-        .images
-        .values()
-        .filter_map(|image| image::resolve(cx, image, &mut used))
-        .collect();
+    let images: Vec<ResolvedImage> =
+        project.images.values().filter_map(|image| image::resolve(cx, image, &mut used)).collect();
     artifact_names(cx, &images);
     // What no image uses is looked at too; a mistake that was found already is reported once.
     for base in project.bases.values() {

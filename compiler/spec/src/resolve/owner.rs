@@ -31,11 +31,7 @@ pub(crate) fn check(
         Some(BaseKind::Archive { .. } | BaseKind::Tree { .. }) | None => false,
     };
     let packages = parts.iter().any(|built| !built.part.packages.is_empty());
-    let items = || {
-        parts
-            .iter()
-            .flat_map(|built| built.part.items.iter().zip(&built.spans))
-    };
+    let items = || parts.iter().flat_map(|built| built.part.items.iter().zip(&built.spans));
     let scripts = items().any(|(item, _)| matches!(item.kind, ItemKind::Run { .. }));
     if !minimal || kernel || packages || scripts {
         return;
@@ -71,9 +67,7 @@ pub(crate) fn check(
                         format!("nothing in the image makes the {word} `{name}`"),
                     )
                     .at(*span, "owned by it")
-                    .help(format!(
-                        "add `{word} \"{name}\"`, or a package that makes it"
-                    )),
+                    .help(format!("add `{word} \"{name}\"`, or a package that makes it")),
                 );
             }
         }

@@ -56,11 +56,8 @@ impl<'a, 'b> Builder<'a, 'b> {
 
     /// The image's roles, then its own items as a part of its name.
     pub(crate) fn image(&mut self, cx: &mut Context<'a>, image: &'a ImageDecl) {
-        let values = self
-            .set
-            .iter()
-            .map(|(name, value)| (name.clone(), value.value.clone()))
-            .collect();
+        let values =
+            self.set.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect();
         cx.scope = Scope { values };
         let mut own = empty(cx, &image.name.value, image.head, image.head);
         self.statements(cx, &image.body, &mut own);
@@ -75,11 +72,7 @@ impl<'a, 'b> Builder<'a, 'b> {
                 Statement::Item(item) => {
                     if let Some(kind) = item.what.resolve(cx) {
                         let origin = cx.origin(item.span);
-                        into.part.items.push(Item {
-                            origin,
-                            overrides: item.overrides,
-                            kind,
-                        });
+                        into.part.items.push(Item { origin, overrides: item.overrides, kind });
                         into.spans.push(item.span);
                     }
                 }
@@ -116,10 +109,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             let name = &param.name.value;
             scope.get(name).map(|value| (name.clone(), value.clone()))
         });
-        if !self
-            .made
-            .insert((role.name.value.clone(), values.collect()))
-        {
+        if !self.made.insert((role.name.value.clone(), values.collect())) {
             return;
         }
         let outer = std::mem::replace(&mut cx.scope, scope);
@@ -141,12 +131,8 @@ impl<'a, 'b> Builder<'a, 'b> {
             .collect();
         for (name, template) in &templates {
             let alone = templates.len() == 1;
-            let takes = |param: &str| {
-                template
-                    .params
-                    .iter()
-                    .any(|declared| declared.name.value == param)
-            };
+            let takes =
+                |param: &str| template.params.iter().any(|declared| declared.name.value == param);
             let mut values: BTreeMap<String, Spanned<Value>> = given
                 .iter()
                 // A value that no profile of the line takes is reported for the first of them.
@@ -159,8 +145,7 @@ impl<'a, 'b> Builder<'a, 'b> {
                 }
             }
             let profile = template.instantiate(&values, name.span, cx.map, cx.sink);
-            self.profiles
-                .extend(profile.map(|profile| (profile, name.span)));
+            self.profiles.extend(profile.map(|profile| (profile, name.span)));
         }
     }
 }
@@ -183,10 +168,7 @@ fn given_values(cx: &mut Context<'_>, given: &[Given]) -> BTreeMap<String, Spann
             Value::Text(text) => {
                 let at = Spanned::new(text.clone(), entry.span);
                 let Some(text) = cx.text(&at) else { continue };
-                Value::Text(Text {
-                    value: text,
-                    raw: true,
-                })
+                Value::Text(Text { value: text, raw: true })
             }
             other => other.clone(),
         };
@@ -196,24 +178,17 @@ fn given_values(cx: &mut Context<'_>, given: &[Given]) -> BTreeMap<String, Spann
 }
 
 fn known(templates: &[(&Spanned<String>, &forge_control::ProfileTemplate)], param: &str) -> bool {
-    templates.iter().any(|(_, template)| {
-        template
-            .params
-            .iter()
-            .any(|known| known.name.value == param)
-    })
+    templates
+        .iter()
+        .any(|(_, template)| template.params.iter().any(|known| known.name.value == param))
 }
 
 fn value_of(value: &ParamValue, span: Span) -> Option<Spanned<Value>> {
     let value = match value {
-        ParamValue::Text(text) => Value::Text(Text {
-            value: text.clone(),
-            raw: true,
-        }),
-        ParamValue::Integer(number) => Value::Integer {
-            value: i128::from(*number),
-            written: number.to_string(),
-        },
+        ParamValue::Text(text) => Value::Text(Text { value: text.clone(), raw: true }),
+        ParamValue::Integer(number) => {
+            Value::Integer { value: i128::from(*number), written: number.to_string() }
+        }
         ParamValue::Bool(value) => Value::Bool(*value),
         ParamValue::List(_) => return None,
     };
@@ -228,8 +203,5 @@ fn empty(cx: &Context<'_>, name: &str, used: Span, declared: Span) -> Built {
         packages: Vec::new(),
         items: Vec::new(),
     };
-    Built {
-        part,
-        spans: Vec::new(),
-    }
+    Built { part, spans: Vec::new() }
 }

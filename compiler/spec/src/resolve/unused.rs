@@ -38,10 +38,7 @@ fn roles(cx: &mut Context<'_>, used: &BTreeSet<String>) {
                         format!("nothing reads the parameter `{}`", name.value),
                     )
                     .at(name.span, "declared here")
-                    .help(format!(
-                        "write `${{{}}}` where it belongs, or take it away",
-                        name.value
-                    )),
+                    .help(format!("write `${{{}}}` where it belongs, or take it away", name.value)),
                 );
             }
         }
@@ -54,10 +51,7 @@ fn images(cx: &mut Context<'_>) {
     let mut known: BTreeSet<&str> = BTreeSet::from(["cluster", "type", "image"]);
     let params = project.roles.values().flat_map(|role| &role.params);
     known.extend(params.map(|param| param.name.value.as_str()));
-    let params = project
-        .profiles
-        .values()
-        .flat_map(|profile| &profile.params);
+    let params = project.profiles.values().flat_map(|profile| &profile.params);
     known.extend(params.map(|param| param.name.value.as_str()));
     let bodies = || {
         let roles = project.roles.values().map(|role| &role.mentions);
@@ -89,10 +83,7 @@ fn images(cx: &mut Context<'_>) {
                     format!("nothing reads `{}`, which the image sets", name.value),
                 )
                 .at(name.span, "set here")
-                .maybe_help(forge_syntax::did_you_mean(
-                    &name.value,
-                    known.iter().copied(),
-                )),
+                .maybe_help(forge_syntax::did_you_mean(&name.value, known.iter().copied())),
             );
         }
     }

@@ -28,10 +28,7 @@ fn listing(bench: &Bench) -> Vec<String> {
 }
 
 fn revision(commit: &str) -> Revision {
-    Revision {
-        commit: commit.to_owned(),
-        dirty: false,
-    }
+    Revision { commit: commit.to_owned(), dirty: false }
 }
 
 #[test]
@@ -48,10 +45,7 @@ fn names_hold_the_digest_and_latest_points_to_them() {
         "vmlinuz-summit-compute-latest -> vmlinuz-summit-compute-SHA",
     ];
     let filled = |names: &[&str], digest: Digest| -> Vec<String> {
-        names
-            .iter()
-            .map(|name| name.replace("SHA", &digest.short()))
-            .collect()
+        names.iter().map(|name| name.replace("SHA", &digest.short())).collect()
     };
     assert_eq!(listing(&bench), filled(&want, bench.digest));
 
@@ -63,11 +57,8 @@ fn names_hold_the_digest_and_latest_points_to_them() {
     want[0] = "summit-compute-SHA.cpio.zst";
     want[2] = "summit-compute-latest.cpio.zst -> summit-compute-SHA.cpio.zst";
     let mut both = filled(&want, bench.digest);
-    let kept = [
-        "summit-compute-SHA.cpio.gz",
-        "summit-compute-SHA.json",
-        "vmlinuz-summit-compute-SHA",
-    ];
+    let kept =
+        ["summit-compute-SHA.cpio.gz", "summit-compute-SHA.json", "vmlinuz-summit-compute-SHA"];
     both.extend(filled(&kept, old));
     both.sort();
     assert_eq!(listing(&bench), both);
@@ -76,10 +67,7 @@ fn names_hold_the_digest_and_latest_points_to_them() {
 #[test]
 fn an_empty_commit_adds_a_revision_and_changes_no_byte() {
     let mut bench = Bench::new([Layer::bootable()]);
-    bench.revision = Some(Revision {
-        commit: "one".to_owned(),
-        dirty: true,
-    });
+    bench.revision = Some(Revision { commit: "one".to_owned(), dirty: true });
     let first = bench.pack().unwrap();
     assert!(first.manifest.dirty && !first.reused);
     let before = fs::read(&first.archive).unwrap();
@@ -95,42 +83,23 @@ fn an_empty_commit_adds_a_revision_and_changes_no_byte() {
     assert_eq!(state(&wanted), OutState::Refresh);
     bench.opened.lock().unwrap().clear();
     let second = bench.pack().unwrap();
-    assert!(
-        second.reused && bench.opened.lock().unwrap().is_empty(),
-        "no file is read again"
-    );
+    assert!(second.reused && bench.opened.lock().unwrap().is_empty(), "no file is read again");
     assert_eq!(fs::read(&second.archive).unwrap(), before);
-    let commits: Vec<_> = second
-        .manifest
-        .revisions
-        .iter()
-        .map(|found| found.commit.as_str())
-        .collect();
-    assert_eq!(
-        (commits, second.manifest.dirty),
-        (vec!["one", "two"], false)
-    );
+    let commits: Vec<_> =
+        second.manifest.revisions.iter().map(|found| found.commit.as_str()).collect();
+    assert_eq!((commits, second.manifest.dirty), (vec!["one", "two"], false));
     assert!(up_to_date(&wanted));
 
     // So does what a changed set of controls says of the same bytes.
-    bench.controls = ControlCounts {
-        passed: 7,
-        ..ControlCounts::default()
-    };
+    bench.controls = ControlCounts { passed: 7, ..ControlCounts::default() };
     let again = bench.pack().unwrap();
     assert_eq!((again.reused, again.manifest.controls.passed), (true, 7));
 
     // The same by `refresh`, which needs no tree.
     let third = revision("three");
-    let wanted = Wanted {
-        revision: Some(&third),
-        ..wanted
-    };
+    let wanted = Wanted { revision: Some(&third), ..wanted };
     assert!(refresh(&wanted).unwrap() && up_to_date(&wanted));
-    let absent = Wanted {
-        digest: Digest::of(b"else"),
-        ..wanted
-    };
+    let absent = Wanted { digest: Digest::of(b"else"), ..wanted };
     assert!(!refresh(&absent).unwrap());
 }
 
@@ -150,21 +119,9 @@ fn missing_and_broken_files_are_packed_again() {
     };
     let whole = [&report.archive, &report.kernel].map(|path| (path, fs::read(path).unwrap()));
     let damages: [(&str, Damage<'_>, OutState); 4] = [
-        (
-            "archive gone",
-            &|| fs::remove_file(&report.archive).unwrap(),
-            OutState::Absent,
-        ),
-        (
-            "kernel cut short",
-            &|| fs::write(&report.kernel, "k").unwrap(),
-            OutState::Absent,
-        ),
-        (
-            "manifest gone",
-            &|| fs::remove_file(&report.manifest_path).unwrap(),
-            OutState::Absent,
-        ),
+        ("archive gone", &|| fs::remove_file(&report.archive).unwrap(), OutState::Absent),
+        ("kernel cut short", &|| fs::write(&report.kernel, "k").unwrap(), OutState::Absent),
+        ("manifest gone", &|| fs::remove_file(&report.manifest_path).unwrap(), OutState::Absent),
         (
             "link gone",
             &|| fs::remove_file(out.join("vmlinuz-summit-compute-latest")).unwrap(),
@@ -222,11 +179,7 @@ fn old_images_go_and_latest_stays() {
         age(&report.manifest_path, number);
     }
     // Another image, and files that are nobody's, are left alone.
-    for other in [
-        "summit-computer-0123abcd.json",
-        "summit-compute-0123abcd.json",
-        "notes",
-    ] {
+    for other in ["summit-computer-0123abcd.json", "summit-compute-0123abcd.json", "notes"] {
         fs::write(bench.out().join(other), "{}").unwrap();
     }
     // Back to the older one: it is `latest` now, and the newest may go instead.
@@ -234,10 +187,7 @@ fn old_images_go_and_latest_stays() {
     age(&bench.pack().unwrap().manifest_path, 0);
     bench.digest = digest(2);
     let report = bench.pack().unwrap();
-    assert_eq!(
-        report.removed,
-        [format!("summit-compute-{}", digest(0).short())]
-    );
+    assert_eq!(report.removed, [format!("summit-compute-{}", digest(0).short())]);
     let names = listing(&bench).join("\n");
     assert!(!names.contains(&digest(0).short()), "{names}");
     assert_eq!(listing(&bench).len(), 6 + 3 + 3, "{names}");
@@ -247,12 +197,8 @@ fn old_images_go_and_latest_stays() {
 fn a_killed_run_leaves_nothing_that_stays() {
     let bench = Bench::new([Layer::bootable()]);
     fs::create_dir_all(bench.out()).unwrap();
-    let left = bench
-        .out()
-        .join(".summit-compute-0123abcd.cpio.zst.7-0.forge-tmp");
-    let used = bench
-        .out()
-        .join(".summit-compute-0123abcd.cpio.zst.8-0.forge-tmp");
+    let left = bench.out().join(".summit-compute-0123abcd.cpio.zst.7-0.forge-tmp");
+    let used = bench.out().join(".summit-compute-0123abcd.cpio.zst.8-0.forge-tmp");
     fs::write(&left, "half").unwrap();
     let other_run = File::create(&used).unwrap();
     other_run.lock().unwrap();
@@ -269,10 +215,7 @@ fn an_archive_with_a_secret_is_for_its_owner_alone() {
     bench.secret_layer = Some(1);
     let report = bench.pack().unwrap();
     assert!(report.manifest.holds_secrets);
-    assert_eq!(
-        fs::metadata(report.archive).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(fs::metadata(report.archive).unwrap().permissions().mode() & 0o777, 0o600);
     let kept = |class: &str| fs::read_dir(bench.dir.path().join("segments").join(class)).is_ok();
     assert!(kept("secret") && !kept("open"), "its segment is kept apart");
 }
@@ -281,16 +224,7 @@ fn an_archive_with_a_secret_is_for_its_owner_alone() {
 fn capabilities_are_named() {
     let mut layer = Layer::bootable();
     layer.file("ping", "x");
-    let entry = layer
-        .manifest
-        .entries
-        .get_mut(&crate::support::path("ping"))
-        .unwrap();
-    entry
-        .xattrs
-        .insert("security.capability".to_owned(), vec![1]);
-    assert_eq!(
-        Bench::new([layer]).pack().unwrap().manifest.capabilities,
-        ["/ping"]
-    );
+    let entry = layer.manifest.entries.get_mut(&crate::support::path("ping")).unwrap();
+    entry.xattrs.insert("security.capability".to_owned(), vec![1]);
+    assert_eq!(Bench::new([layer]).pack().unwrap().manifest.capabilities, ["/ping"]);
 }

@@ -14,10 +14,7 @@ fn large() -> Layer {
         for file in 0..30_usize {
             let line = format!("line of {directory}/{file}\n");
             let size = 1000 + file * file * 100;
-            layer.file(
-                format!("d{directory}/f{file}"),
-                line.repeat(size / line.len()),
-            );
+            layer.file(format!("d{directory}/f{file}"), line.repeat(size / line.len()));
         }
     }
     layer
@@ -86,12 +83,7 @@ fn metadata_alone_changes_the_segment() {
     let mut bench = Bench::new([large()]);
     bench.pack().unwrap();
     for (number, change) in [0o600, 0o4755].into_iter().enumerate() {
-        bench.layers[0]
-            .manifest
-            .entries
-            .get_mut(&path("d3/f9"))
-            .unwrap()
-            .mode = change;
+        bench.layers[0].manifest.entries.get_mut(&path("d3/f9")).unwrap().mode = change;
         bench.digest = Digest::of(&number.to_le_bytes());
         assert_eq!(bench.pack().unwrap().compressed, 1);
     }

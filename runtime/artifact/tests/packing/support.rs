@@ -29,23 +29,14 @@ impl Layer {
     /// `/`, `/boot` with one kernel, and `/init`.
     pub(crate) fn bootable() -> Self {
         let mut layer = Self::default();
-        layer
-            .directory("")
-            .directory("boot")
-            .file("boot/vmlinuz-6.1.0-1-amd64", "kernel");
+        layer.directory("").directory("boot").file("boot/vmlinuz-6.1.0-1-amd64", "kernel");
         layer.symlink("init", "usr/lib/systemd/systemd");
         layer
     }
 
     pub(crate) fn add(&mut self, at: &ImagePath, kind: EntryKind, mode: u32) -> &mut Self {
-        let entry = Entry {
-            kind,
-            mode,
-            uid: 1,
-            gid: 2,
-            mtime: 1_735_689_600,
-            xattrs: Xattrs::new(),
-        };
+        let entry =
+            Entry { kind, mode, uid: 1, gid: 2, mtime: 1_735_689_600, xattrs: Xattrs::new() };
         self.manifest.entries.insert(at.clone(), entry);
         self
     }
@@ -55,13 +46,7 @@ impl Layer {
     }
 
     pub(crate) fn symlink(&mut self, at: &str, target: &str) -> &mut Self {
-        self.add(
-            &path(at),
-            EntryKind::Symlink {
-                target: target.into(),
-            },
-            0o777,
-        )
+        self.add(&path(at), EntryKind::Symlink { target: target.into() }, 0o777)
     }
 
     pub(crate) fn file(&mut self, at: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> &mut Self {
@@ -167,10 +152,7 @@ impl ContentSource for Bench {
     fn open(&self, path: &ImagePath, entry: &TreeEntry) -> io::Result<File> {
         self.opened.lock().unwrap().push(path.clone());
         let bytes = self.layers[entry.layer].bytes.get(path);
-        let file = self
-            .dir
-            .path()
-            .join(Digest::of(&[path.as_bytes(), b"open"].concat()).to_hex());
+        let file = self.dir.path().join(Digest::of(&[path.as_bytes(), b"open"].concat()).to_hex());
         fs::write(&file, bytes.ok_or(io::ErrorKind::NotFound)?)?;
         File::open(file)
     }
@@ -181,19 +163,14 @@ pub(crate) struct DirectoryCache(pub(crate) PathBuf);
 
 impl DirectoryCache {
     fn file(&self, key: &SegmentKey) -> PathBuf {
-        self.0
-            .join(if key.secret { "secret" } else { "open" })
-            .join(key.digest.to_hex())
+        self.0.join(if key.secret { "secret" } else { "open" }).join(key.digest.to_hex())
     }
 }
 
 impl SegmentCache for DirectoryCache {
     fn get(&self, key: &SegmentKey) -> Option<CachedSegment> {
         let path = self.file(key);
-        let digest = fs::read_to_string(path.with_extension("digest"))
-            .ok()?
-            .parse()
-            .ok()?;
+        let digest = fs::read_to_string(path.with_extension("digest")).ok()?.parse().ok()?;
         Some(CachedSegment { path, digest })
     }
 

@@ -29,10 +29,7 @@ impl Lists {
         read: &ReadContent<'_>,
     ) -> Result<Self, Failed> {
         let diversions = Diversions::read(tree, read)?;
-        let mut resolver = Resolver {
-            tree,
-            parents: BTreeMap::new(),
-        };
+        let mut resolver = Resolver { tree, parents: BTreeMap::new() };
         let mut lists = Self::default();
         for path in manifest.entries.keys() {
             let Some(package) = record_of(path, Some(b"list")) else {
@@ -42,10 +39,7 @@ impl Lists {
                 continue;
             };
             let bytes = read(path, entry).map_err(|error| (path.clone(), error))?;
-            for line in bytes
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.is_empty())
-            {
+            for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                 let line = diversions.follow(line, &package);
                 // dpkg writes the root as `/.`.
                 let Some(shipped) = ImagePath::new(line) else {
@@ -102,9 +96,7 @@ impl Diversions {
         let lines: Vec<_> = bytes.split(|byte| *byte == b'\n').collect();
         // Three lines each: from, to, and the package that diverts, `:` for the administrator.
         for three in lines.chunks_exact(3) {
-            diversions
-                .0
-                .insert(three[0].to_vec(), (three[1].to_vec(), three[2].to_vec()));
+            diversions.0.insert(three[0].to_vec(), (three[1].to_vec(), three[2].to_vec()));
         }
         Ok(diversions)
     }
@@ -130,11 +122,8 @@ impl Resolver<'_> {
             return Some(ImagePath::ROOT);
         };
         let tree = self.tree;
-        let parent = self
-            .parents
-            .entry(parent)
-            .or_insert_with_key(|dir| tree.resolve(dir, true))
-            .clone()?;
+        let parent =
+            self.parents.entry(parent).or_insert_with_key(|dir| tree.resolve(dir, true)).clone()?;
         Some(parent.join(path.file_name()))
     }
 }

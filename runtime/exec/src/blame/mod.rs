@@ -76,11 +76,7 @@ impl std::fmt::Display for Maker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Packages(names) => {
-                let word = if names.len() == 1 {
-                    "package"
-                } else {
-                    "packages"
-                };
+                let word = if names.len() == 1 { "package" } else { "packages" };
                 write!(f, "{word} {}", names.join(", "))
             }
             Self::PackageRecord(name) => write!(f, "dpkg's record of package {name}"),
@@ -144,10 +140,7 @@ impl<'a> Blamer<'a> {
         layers: impl IntoIterator<Item = BlameLayer<'a>>,
         read: &ReadContent<'_>,
     ) -> Result<Self, BlameError> {
-        let mut blamer = Self {
-            tree: Tree::new(),
-            layers: Vec::new(),
-        };
+        let mut blamer = Self { tree: Tree::new(), layers: Vec::new() };
         for layer in layers {
             let makers = blamer.lay(&layer, read)?;
             blamer.layers.push((layer, makers));
@@ -174,11 +167,7 @@ impl<'a> Blamer<'a> {
             return None;
         }
         let above = self.layers.iter().rposition(|(layer, _)| {
-            layer
-                .manifest
-                .entries
-                .get(path)
-                .is_some_and(|entry| entry.kind != EntryKind::Whiteout)
+            layer.manifest.entries.get(path).is_some_and(|entry| entry.kind != EntryKind::Whiteout)
         })?;
         let (layer, hider) = (above + 1..self.layers.len()).find_map(|index| {
             hider(self.layers[index].0.manifest, path).map(|hider| (index, hider))
@@ -210,12 +199,7 @@ impl<'a> Blamer<'a> {
             }
             Makers::One(maker) => maker.clone(),
         };
-        Some(Blame {
-            path,
-            layer,
-            label: blamed.label.to_owned(),
-            maker,
-        })
+        Some(Blame { path, layer, label: blamed.label.to_owned(), maker })
     }
 
     /// Lays one layer on top and gathers its makers.
@@ -226,13 +210,8 @@ impl<'a> Blamer<'a> {
     ) -> Result<Makers, BlameError> {
         // Changes are read against what is below them, everything else with the layer on top.
         if let Action::Changes(Changes { changes, protected: _ }) = layer.action {
-            let draft =
-                changes::apply(changes, &View::new(&self.tree, read)).map_err(|errors| {
-                    BlameError::Changes {
-                        label: layer.label.to_owned(),
-                        errors,
-                    }
-                })?;
+            let draft = changes::apply(changes, &View::new(&self.tree, read))
+                .map_err(|errors| BlameError::Changes { label: layer.label.to_owned(), errors })?;
             self.tree.push(layer.manifest);
             let mut origins: BTreeMap<_, Vec<_>> = BTreeMap::new();
             for (path, origin) in draft.touched {
@@ -253,18 +232,13 @@ impl<'a> Blamer<'a> {
             Action::Base(Base::Archive { source, .. }) => {
                 Makers::One(Maker::Source(source.path.clone()))
             }
-            Action::Base(Base::Tree {
-                directory, files, ..
-            }) => {
-                let files = files
-                    .iter()
-                    .map(|(path, file)| (path.clone(), file.path.clone()));
+            Action::Base(Base::Tree { directory, files, .. }) => {
+                let files = files.iter().map(|(path, file)| (path.clone(), file.path.clone()));
                 Makers::Sources(files.collect(), directory.clone())
             }
-            Action::Run(run) => Makers::One(Maker::Script {
-                name: run.name.clone(),
-                origin: run.origin.clone(),
-            }),
+            Action::Run(run) => {
+                Makers::One(Maker::Script { name: run.name.clone(), origin: run.origin.clone() })
+            }
             Action::Secrets(Secrets { files }) => {
                 let file = |file: &forge_model::SecretFile| {
                     Some((self.tree.resolve(&file.path, false)?, file.origin.clone()))

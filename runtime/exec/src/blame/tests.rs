@@ -17,27 +17,15 @@ fn debian() -> Action {
         security: None,
     };
     let arch = "amd64".to_owned();
-    Action::Base(Base::Debian {
-        arch,
-        sources,
-        exclude_paths: Vec::new(),
-    })
+    Action::Base(Base::Debian { arch, sources, exclude_paths: Vec::new() })
 }
 
 fn packages() -> Action {
-    Action::Packages(Packages {
-        arch: "amd64".to_owned(),
-        names: Vec::new(),
-    })
+    Action::Packages(Packages { arch: "amd64".to_owned(), names: Vec::new() })
 }
 
 fn source(at: &str) -> SourceFile {
-    SourceFile {
-        path: at.to_owned(),
-        digest: Digest::of(b""),
-        size: 0,
-        executable: false,
-    }
+    SourceFile { path: at.to_owned(), digest: Digest::of(b""), size: 0, executable: false }
 }
 
 fn run() -> Action {
@@ -91,10 +79,7 @@ struct Stack {
 impl Stack {
     fn add(&mut self, label: &str, action: Action, nodes: &[(&str, Node<'_>)]) {
         let image = Image::new(nodes);
-        let entries = image
-            .tree
-            .iter()
-            .map(|(at, found)| (at.clone(), found.entry.clone()));
+        let entries = image.tree.iter().map(|(at, found)| (at.clone(), found.entry.clone()));
         // Directories that a layer only passes through are no entries of it; the base has all.
         let first = self.layers.is_empty();
         let named = |at: &ImagePath, entry: &Entry| {
@@ -102,17 +87,12 @@ impl Stack {
         };
         let entries = entries.filter(|(at, entry)| named(at, entry)).collect();
         self.contents.extend(image.contents);
-        self.layers
-            .push((label.to_owned(), action, Manifest { entries }));
+        self.layers.push((label.to_owned(), action, Manifest { entries }));
     }
 
     fn blamer(&self) -> Blamer<'_> {
         let layers = self.layers.iter();
-        let layers = layers.map(|(label, action, manifest)| BlameLayer {
-            label,
-            action,
-            manifest,
-        });
+        let layers = layers.map(|(label, action, manifest)| BlameLayer { label, action, manifest });
         Blamer::new(layers, &|_, entry| self.read(entry)).unwrap()
     }
 
@@ -126,10 +106,7 @@ impl Stack {
 
 #[expect(clippy::too_many_lines, reason = "a table of layers")]
 fn stack() -> Stack {
-    let mut stack = Stack {
-        contents: BTreeMap::new(),
-        layers: Vec::new(),
-    };
+    let mut stack = Stack { contents: BTreeMap::new(), layers: Vec::new() };
     stack.add(
         "base",
         debian(),
@@ -143,23 +120,14 @@ fn stack() -> Stack {
             ("etc/passwd", Node::File(PASSWD)),
             ("etc/group", Node::File("root:x:0:\n")),
             ("etc/conf", Node::File("1")),
-            (
-                "var/lib/dpkg/info/libc6:amd64.list",
-                Node::File("/.\n/lib\n/lib/libc.so\n/usr\n"),
-            ),
+            ("var/lib/dpkg/info/libc6:amd64.list", Node::File("/.\n/lib\n/lib/libc.so\n/usr\n")),
             (
                 "var/lib/dpkg/info/tool.list",
                 Node::File("/.\n/usr\n/usr/bin\n/usr/bin/tool\n/etc/conf\n/usr/lib\n"),
             ),
             ("var/lib/dpkg/info/tool.postinst", Node::File("#!/bin/sh\n")),
-            (
-                "var/lib/dpkg/info/other.list",
-                Node::File("/usr\n/usr/bin/tool\n"),
-            ),
-            (
-                "var/lib/dpkg/diversions",
-                Node::File("/usr/bin/tool\n/usr/bin/tool.old\nother\n"),
-            ),
+            ("var/lib/dpkg/info/other.list", Node::File("/usr\n/usr/bin/tool\n")),
+            ("var/lib/dpkg/diversions", Node::File("/usr/bin/tool\n/usr/bin/tool.old\nother\n")),
         ],
     );
     stack.add(
@@ -168,10 +136,7 @@ fn stack() -> Stack {
         &[
             ("etc/shells", Node::File("s")),
             ("usr/bin/new", Node::File("n")),
-            (
-                "var/lib/dpkg/info/new.list",
-                Node::File("/.\n/usr\n/usr/bin\n/usr/bin/new\n"),
-            ),
+            ("var/lib/dpkg/info/new.list", Node::File("/.\n/usr\n/usr/bin\n/usr/bin/new\n")),
         ],
     );
     let changes = [
@@ -194,21 +159,11 @@ fn stack() -> Stack {
         Action::Changes(Changes { changes: list, protected: Vec::new() }),
         draft.manifest,
     ));
-    stack.add(
-        "run",
-        run(),
-        &[
-            ("etc/tuned", Node::File("1")),
-            ("usr/bin/new", Node::File("2")),
-        ],
-    );
+    stack.add("run", run(), &[("etc/tuned", Node::File("1")), ("usr/bin/new", Node::File("2"))]);
     stack.add(
         "secrets",
         secret(),
-        &[
-            ("usr/lib/secret", Node::Dir),
-            ("usr/lib/secret/key", Node::File("k")),
-        ],
+        &[("usr/lib/secret", Node::Dir), ("usr/lib/secret/key", Node::File("k"))],
     );
     stack.add("stamp", stamp(), &[("etc/forge-release", Node::File("r"))]);
     stack
@@ -227,31 +182,15 @@ fn every_path_has_its_maker() {
         ("/usr/bin/tool.old", "base", "package tool"),
         ("/etc/passwd", "files", "role.kdl:2, role.kdl:3"),
         ("/etc/group", "files", "role.kdl:2, role.kdl:3"),
-        (
-            "/etc/shells",
-            "more packages",
-            "a maintainer script or the installer",
-        ),
-        (
-            "/var/lib/dpkg/info/tool.postinst",
-            "base",
-            "dpkg's record of package tool",
-        ),
+        ("/etc/shells", "more packages", "a maintainer script or the installer"),
+        ("/var/lib/dpkg/info/tool.postinst", "base", "dpkg's record of package tool"),
         ("/lib/own/file", "files", "role.kdl:1"),
         ("/usr/lib/own", "files", "role.kdl:1"),
         ("/usr/bin/new", "run", "script tune at role.kdl:50"),
         ("/etc/tuned", "run", "script tune at role.kdl:50"),
-        (
-            "/usr/lib/secret/key",
-            "secrets",
-            "secret file at role.kdl:61",
-        ),
+        ("/usr/lib/secret/key", "secrets", "secret file at role.kdl:61"),
         ("/usr/lib/secret", "secrets", "secret file at role.kdl:61"),
-        (
-            "/etc/forge-release",
-            "stamp",
-            "stamp of the image at role.kdl:70",
-        ),
+        ("/etc/forge-release", "stamp", "stamp of the image at role.kdl:70"),
     ];
     for (at, label, maker) in cases {
         let blame = blamer.blame(&path(at)).unwrap_or_else(|| panic!("{at}"));
@@ -273,10 +212,7 @@ fn a_removal_is_named() {
     let stack = stack();
     let blamer = stack.blamer();
     let gone = blamer.removal(&path("/etc/conf")).unwrap();
-    assert_eq!(
-        (gone.label.as_str(), gone.maker),
-        ("files", Maker::Declared(vec![origin(4)]))
-    );
+    assert_eq!((gone.label.as_str(), gone.maker), ("files", Maker::Declared(vec![origin(4)])));
     assert_eq!(blamer.removal(&path("/etc/passwd")), None);
     assert_eq!(blamer.removal(&path("/never/there")), None);
 }
@@ -288,46 +224,23 @@ fn bases_of_the_project_name_its_files() {
         directory: "golden".to_owned(),
         files: vec![(path("/etc/x"), source("golden/etc/x"))],
     });
-    let mut stack = Stack {
-        contents: BTreeMap::new(),
-        layers: Vec::new(),
-    };
-    stack.add(
-        "base",
-        action,
-        &[("etc", Node::Dir), ("etc/x", Node::File("x"))],
-    );
+    let mut stack = Stack { contents: BTreeMap::new(), layers: Vec::new() };
+    stack.add("base", action, &[("etc", Node::Dir), ("etc/x", Node::File("x"))]);
     let blamer = stack.blamer();
     assert_eq!(
         blamer.blame(&path("/etc/x")).unwrap().maker,
         Maker::Source("golden/etc/x".to_owned())
     );
-    assert_eq!(
-        blamer.blame(&path("/etc")).unwrap().maker,
-        Maker::Source("golden".to_owned())
-    );
+    assert_eq!(blamer.blame(&path("/etc")).unwrap().maker, Maker::Source("golden".to_owned()));
 }
 
 #[test]
 fn changes_that_do_not_fit_are_an_error() {
     let change = crate::changes::testing::owned_file("/x", "", "nobody-there", "root");
-    assert!(matches!(
-        &change,
-        forge_model::ChangeKind::File {
-            content: Content::Text(_),
-            ..
-        }
-    ));
-    let action = Action::Changes(Changes {
-        changes: numbered(&[change]),
-        protected: Vec::new(),
-    });
+    assert!(matches!(&change, forge_model::ChangeKind::File { content: Content::Text(_), .. }));
+    let action = Action::Changes(Changes { changes: numbered(&[change]), protected: Vec::new() });
     let manifest = Manifest::default();
-    let layer = BlameLayer {
-        label: "files",
-        action: &action,
-        manifest: &manifest,
-    };
+    let layer = BlameLayer { label: "files", action: &action, manifest: &manifest };
     let failed = Blamer::new([layer], &|_, _| Ok(Vec::new())).unwrap_err();
     assert!(matches!(failed, BlameError::Changes { errors, .. } if errors.len() == 1));
 }

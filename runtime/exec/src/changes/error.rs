@@ -28,12 +28,7 @@ impl std::error::Error for ChangeError {}
 
 impl From<ChangeError> for StepError {
     fn from(error: ChangeError) -> Self {
-        let ChangeError {
-            fault,
-            origin,
-            message,
-            help,
-        } = error;
+        let ChangeError { fault, origin, message, help } = error;
         let step = Self::new(fault, message).at(&origin);
         match help {
             Some(help) => step.help(help),
@@ -62,20 +57,12 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self {
-            fault: Fault::User,
-            message: message.into(),
-            help: None,
-        }
+        Self { fault: Fault::User, message: message.into(), help: None }
     }
 
     pub(super) fn unreadable(path: &forge_model::ImagePath, error: &std::io::Error) -> Self {
         let message = format!("cannot read `{path}` of the layers below: {error}");
-        Self {
-            fault: Fault::Environment,
-            message,
-            help: None,
-        }
+        Self { fault: Fault::Environment, message, help: None }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
@@ -84,16 +71,7 @@ impl Problem {
     }
 
     pub(super) fn at(self, origin: &Origin) -> ChangeError {
-        let Self {
-            fault,
-            message,
-            help,
-        } = self;
-        ChangeError {
-            fault,
-            origin: origin.clone(),
-            message,
-            help,
-        }
+        let Self { fault, message, help } = self;
+        ChangeError { fault, origin: origin.clone(), message, help }
     }
 }

@@ -150,11 +150,7 @@ fn strayed(work: &Working<'_>) -> Vec<ChangeError> {
         if work.resolve(written, false).ok().as_ref() != Some(real) {
             let message =
                 format!("`{written}` lies at `{real}`, but a link on the way is taken away");
-            errors.push(
-                Problem::new(message)
-                    .help(format!("declare `{real}`"))
-                    .at(origin),
-            );
+            errors.push(Problem::new(message).help(format!("declare `{real}`")).at(origin));
         }
     }
     errors
@@ -170,15 +166,7 @@ pub fn selector(changes: &[Change], view: &View<'_>) -> Result<Digest, Vec<Chang
 }
 
 fn finish(work: Working<'_>) -> Draft {
-    let Working {
-        below,
-        made,
-        parents,
-        declared,
-        new_users: _,
-        new_groups: _,
-        notes,
-    } = work;
+    let Working { below, made, parents, declared, new_users: _, new_groups: _, notes } = work;
     let mut draft = Draft {
         manifest: Manifest::default(),
         contents: BTreeMap::new(),
@@ -187,28 +175,14 @@ fn finish(work: Working<'_>) -> Draft {
         touched: Vec::new(),
         declared: declared
             .into_iter()
-            .map(|(path, (written, origin))| Declared {
-                path,
-                written,
-                origin,
-            })
+            .map(|(path, (written, origin))| Declared { path, written, origin })
             .collect(),
         parents: BTreeMap::new(),
         notes,
     };
     draft.selector = view::selector(&draft.asked);
-    for (
-        path,
-        Made {
-            entry,
-            content,
-            origins,
-        },
-    ) in made
-    {
-        draft
-            .touched
-            .extend(origins.into_iter().map(|origin| (path.clone(), origin)));
+    for (path, Made { entry, content, origins }) in made {
+        draft.touched.extend(origins.into_iter().map(|origin| (path.clone(), origin)));
         if let Some(content) = content {
             draft.contents.insert(path.clone(), content);
         }
@@ -217,15 +191,8 @@ fn finish(work: Working<'_>) -> Draft {
     for (path, attributes) in parents {
         // A directory that was passed through first and declared later is an entry of the layer.
         if !draft.manifest.entries.contains_key(&path) {
-            let view::Attributes {
-                mode,
-                uid,
-                gid,
-                xattrs,
-            } = attributes;
-            draft
-                .parents
-                .insert(path, working::directory(mode, (uid, gid), xattrs));
+            let view::Attributes { mode, uid, gid, xattrs } = attributes;
+            draft.parents.insert(path, working::directory(mode, (uid, gid), xattrs));
         }
     }
     debug_assert!(draft.manifest.entries.iter().all(|(path, entry)| {

@@ -20,22 +20,11 @@ const USR_LINKS: [&str; 7] = ["bin", "lib", "lib32", "lib64", "libo32", "libx32"
 pub(super) fn apply(work: &mut Working<'_>, change: &Change) -> Done {
     let origin = &change.origin;
     match &change.what {
-        ChangeKind::Directory {
-            path,
-            mode,
-            owner,
-            group,
-        } => directory(work, path, (*mode, owner, group), origin),
-        ChangeKind::File {
-            path,
-            content,
-            mode,
-            owner,
-            group,
-        } => {
-            let owner = work
-                .owner(owner)
-                .and_then(|uid| Ok((uid, work.group(group)?)));
+        ChangeKind::Directory { path, mode, owner, group } => {
+            directory(work, path, (*mode, owner, group), origin)
+        }
+        ChangeKind::File { path, content, mode, owner, group } => {
+            let owner = work.owner(owner).and_then(|uid| Ok((uid, work.group(group)?)));
             file(work, path, (content, *mode, owner?), origin)
         }
         ChangeKind::Link { path, target } => link(work, path, target, origin),
@@ -60,10 +49,7 @@ fn directory(
         None => Xattrs::new(),
         Some(Kind::Directory) => match work.made.get(&real) {
             Some(made) => made.entry.xattrs.clone(),
-            None => work
-                .below
-                .attributes(&real)
-                .map_or_else(Xattrs::new, |found| found.xattrs),
+            None => work.below.attributes(&real).map_or_else(Xattrs::new, |found| found.xattrs),
         },
         Some(Kind::Symlink(_)) => {
             let problem = Problem::new(format!("`{path}` is a link in the image, not a directory"));
@@ -73,25 +59,12 @@ fn directory(
             });
         }
         Some(Kind::File | Kind::Other) => {
-            return Err(
-                Problem::new(format!("`{path}` is a file in the image, not a directory")).help(
-                    format!("take it away first: `remove \"{path}\"` in an earlier step"),
-                ),
-            );
+            return Err(Problem::new(format!("`{path}` is a file in the image, not a directory"))
+                .help(format!("take it away first: `remove \"{path}\"` in an earlier step")));
         }
     };
-    declare(
-        work,
-        &real,
-        path,
-        origin,
-        &working::directory(permissions, owner, xattrs.clone()),
-    )?;
-    work.put(
-        &real,
-        (working::directory(permissions, owner, xattrs), None),
-        origin,
-    );
+    declare(work, &real, path, origin, &working::directory(permissions, owner, xattrs.clone()))?;
+    work.put(&real, (working::directory(permissions, owner, xattrs), None), origin);
     Ok(())
 }
 
@@ -105,21 +78,10 @@ fn file(
     let (entry, content) = match content {
         Content::Text(text) => working::file(text.as_bytes().to_vec(), mode, owner, Xattrs::new()),
         Content::Source(source) => {
-            let kind = EntryKind::File {
-                size: source.size,
-                digest: source.digest,
-                group: None,
-            };
+            let kind = EntryKind::File { size: source.size, digest: source.digest, group: None };
             let (uid, gid) = owner;
             let mtime = BUILD_EPOCH;
-            let entry = Entry {
-                kind,
-                mode,
-                uid,
-                gid,
-                mtime,
-                xattrs: Xattrs::new(),
-            };
+            let entry = Entry { kind, mode, uid, gid, mtime, xattrs: Xattrs::new() };
             (entry, Some(DraftContent::Source(source.clone())))
         }
     };
@@ -130,18 +92,12 @@ fn file(
 
 fn link(work: &mut Working<'_>, path: &ImagePath, target: &str, origin: &Origin) -> Done {
     if target.is_empty() || target.contains('\0') {
-        return Err(Problem::new(format!(
-            "the link `{path}` has no target that a link can have"
-        )));
+        return Err(Problem::new(format!("the link `{path}` has no target that a link can have")));
     }
     let same = work
         .resolve(path, false)
         .is_ok_and(|real| work.kind(&real) == Some(Kind::Symlink(target.as_bytes().to_vec())));
-    let real = if same {
-        work.resolve(path, false)?
-    } else {
-        replaceable(work, path)?
-    };
+    let real = if same { work.resolve(path, false)? } else { replaceable(work, path)? };
     let entry = working::symlink(target.as_bytes(), (0, 0));
     declare(work, &real, path, origin, &entry)?;
     work.put(&real, (entry, None), origin);
@@ -152,11 +108,8 @@ fn link(work: &mut Working<'_>, path: &ImagePath, target: &str, origin: &Origin)
 fn replaceable(work: &Working<'_>, path: &ImagePath) -> Result<ImagePath, Problem> {
     let real = work.resolve(path, false)?;
     match work.kind(&real) {
-        Some(Kind::Directory) => Err(
-            Problem::new(format!("`{path}` is a directory in the image")).help(format!(
-                "take it away first: `remove \"{path}\"` in an earlier step"
-            )),
-        ),
+        Some(Kind::Directory) => Err(Problem::new(format!("`{path}` is a directory in the image"))
+            .help(format!("take it away first: `remove \"{path}\"` in an earlier step"))),
         Some(Kind::Symlink(_)) => match work.follow(&real) {
             Some((target, Kind::Directory)) => {
                 let message =
@@ -175,9 +128,7 @@ fn replaceable(work: &Working<'_>, path: &ImagePath) -> Result<ImagePath, Proble
 
 /// True for a path whose link makes a merged `/usr`.
 pub(super) fn is_usr_link(path: &ImagePath) -> bool {
-    USR_LINKS
-        .iter()
-        .any(|name| path.as_bytes() == name.as_bytes())
+    USR_LINKS.iter().any(|name| path.as_bytes() == name.as_bytes())
 }
 
 /// Remembers a declared path; two declarations of one path must say the same.
@@ -198,16 +149,11 @@ fn declare(
         let before = match work.declared.get(real) {
             Some((path, first)) => Some(format!("`{path}` at {first}")),
             None if made.entry.kind.is_directory() => None,
-            None => made
-                .origins
-                .first()
-                .map(|first| format!("the account at {first}")),
+            None => made.origins.first().map(|first| format!("the account at {first}")),
         };
         if let Some(before) = before {
-            return Err(
-                Problem::new(format!("`{written}` says otherwise than {before}"))
-                    .help("keep one of the two, or let a later role say `override=#true`"),
-            );
+            return Err(Problem::new(format!("`{written}` says otherwise than {before}"))
+                .help("keep one of the two, or let a later role say `override=#true`"));
         }
     }
     if let Some(top) = real.components().next()
@@ -217,7 +163,6 @@ fn declare(
             format!("`{written}` lies below a directory that a booted system mounts over");
         work.note(origin, message);
     }
-    work.declared
-        .insert(real.clone(), (written.clone(), origin.clone()));
+    work.declared.insert(real.clone(), (written.clone(), origin.clone()));
     Ok(())
 }

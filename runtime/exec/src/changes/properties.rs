@@ -16,16 +16,8 @@ enum Part {
 }
 
 fn name() -> impl Strategy<Value = String> {
-    prop::sample::select(vec![
-        "a",
-        "b",
-        "etc",
-        "usr",
-        "x.service",
-        "systemd",
-        "system",
-    ])
-    .prop_map(str::to_owned)
+    prop::sample::select(vec!["a", "b", "etc", "usr", "x.service", "systemd", "system"])
+        .prop_map(str::to_owned)
 }
 
 fn place() -> impl Strategy<Value = String> {
@@ -69,10 +61,7 @@ fn parts() -> impl Strategy<Value = Vec<(String, Part)>> {
             "etc/passwd".to_owned(),
             Part::File("root:x:0:0::/:/bin/sh\nann:x:7:7::/a:/bin/sh\n".to_owned()),
         ),
-        (
-            "etc/group".to_owned(),
-            Part::File("root:x:0:\nann:x:7:\n".to_owned()),
-        ),
+        ("etc/group".to_owned(), Part::File("root:x:0:\nann:x:7:\n".to_owned())),
         (
             "usr/lib/systemd/system/x.service".to_owned(),
             Part::File("[Install]\nWantedBy=a.target\n".to_owned()),
@@ -89,9 +78,7 @@ fn image(parts: &[(String, Part)]) -> Image {
     let mut kept: BTreeMap<&str, &Part> = BTreeMap::new();
     for (at, part) in parts {
         let ancestors = at.match_indices('/').map(|(cut, _)| &at[..cut]);
-        let open = ancestors
-            .clone()
-            .all(|dir| matches!(kept.get(dir), None | Some(Part::Dir(_))));
+        let open = ancestors.clone().all(|dir| matches!(kept.get(dir), None | Some(Part::Dir(_))));
         let below = format!("{at}/");
         let has_children = kept.keys().any(|other| other.starts_with(&below));
         if open

@@ -24,10 +24,7 @@ pub(super) fn apply(work: &mut Working<'_>, pattern: &str, origin: &Origin) -> R
             match component {
                 Component::Name(name) => next.push(dir.join(name)),
                 Component::Glob(glob) => {
-                    let names = work
-                        .names(&dir)
-                        .into_iter()
-                        .filter(|name| matches(glob, name));
+                    let names = work.names(&dir).into_iter().filter(|name| matches(glob, name));
                     next.extend(names.map(|name| dir.join(&name)));
                 }
             }
@@ -52,9 +49,7 @@ fn enter(work: &Working<'_>, path: &ImagePath, depth: usize) -> Option<ImagePath
     if depth == 0 {
         return Some(ImagePath::ROOT);
     }
-    work.follow(path)
-        .filter(|(_, kind)| *kind == Kind::Directory)
-        .map(|(real, _)| real)
+    work.follow(path).filter(|(_, kind)| *kind == Kind::Directory).map(|(real, _)| real)
 }
 
 fn check(work: &Working<'_>, pattern: &str, path: &ImagePath) -> Result<(), Problem> {
@@ -63,10 +58,7 @@ fn check(work: &Working<'_>, pattern: &str, path: &ImagePath) -> Result<(), Prob
             "`{pattern}` would take away `{path}`, a link of a merged /usr"
         )));
     }
-    let declared = work
-        .declared
-        .iter()
-        .find(|(real, _)| real.starts_with(path));
+    let declared = work.declared.iter().find(|(real, _)| real.starts_with(path));
     if let Some((_, (written, origin))) = declared {
         let message = format!("`{pattern}` would take away `{written}`, declared at {origin}");
         return Err(Problem::new(message).help("keep one of the two"));
@@ -85,34 +77,21 @@ fn parse(pattern: &str) -> Result<Vec<Component>, Problem> {
             .help(format!("write `/{pattern}`")));
     }
     let mut components = Vec::new();
-    for part in pattern
-        .split('/')
-        .filter(|part| !part.is_empty() && *part != ".")
-    {
+    for part in pattern.split('/').filter(|part| !part.is_empty() && *part != ".") {
         if part == ".." || part.contains('\0') {
-            return Err(Problem::new(format!(
-                "`{pattern}` leaves the way down into the image"
-            )));
+            return Err(Problem::new(format!("`{pattern}` leaves the way down into the image")));
         }
         if part == "**" {
-            return Err(
-                Problem::new(format!("`{pattern}`: a glob stays within one component"))
-                    .help("a path without glob takes away all below it"),
-            );
+            return Err(Problem::new(format!("`{pattern}`: a glob stays within one component"))
+                .help("a path without glob takes away all below it"));
         }
         let glob = part.contains(['*', '?', '[', '\\']);
         let bytes = part.as_bytes().to_vec();
-        components.push(if glob {
-            Component::Glob(bytes)
-        } else {
-            Component::Name(bytes)
-        });
+        components.push(if glob { Component::Glob(bytes) } else { Component::Name(bytes) });
     }
     let all = |component: &Component| matches!(component, Component::Glob(glob) if glob == b"*");
     if components.is_empty() || (components.len() == 1 && all(&components[0])) {
-        return Err(Problem::new(format!(
-            "`{pattern}` would take away the whole image"
-        )));
+        return Err(Problem::new(format!("`{pattern}` would take away the whole image")));
     }
     Ok(components)
 }
@@ -209,11 +188,7 @@ mod tests {
             ("ssh_host_*_key*", "ssh_host_rsa_key.pub", true),
         ];
         for (glob, name, want) in cases {
-            assert_eq!(
-                matches(glob.as_bytes(), name.as_bytes()),
-                want,
-                "{glob} {name}"
-            );
+            assert_eq!(matches(glob.as_bytes(), name.as_bytes()), want, "{glob} {name}");
         }
     }
 

@@ -44,10 +44,7 @@ impl Image {
             let at = path(at);
             let mut parent = at.parent();
             while let Some(dir) = parent.filter(|dir| !dir.is_root()) {
-                manifest
-                    .entries
-                    .entry(dir.clone())
-                    .or_insert_with(|| image.entry(&Node::Dir));
+                manifest.entries.entry(dir.clone()).or_insert_with(|| image.entry(&Node::Dir));
                 parent = dir.parent();
             }
             let entry = image.entry(node);
@@ -65,43 +62,25 @@ impl Image {
             }
             Node::File(text) => (self.file(text), 0o644, 0, 0),
             Node::FileMode(text, mode, uid, gid) => (self.file(text), *mode, *uid, *gid),
-            Node::Link(target) => (
-                EntryKind::Symlink {
-                    target: target.as_bytes().to_vec(),
-                },
-                0o777,
-                0,
-                0,
-            ),
+            Node::Link(target) => {
+                (EntryKind::Symlink { target: target.as_bytes().to_vec() }, 0o777, 0, 0)
+            }
             Node::Fifo => (EntryKind::Fifo, 0o600, 0, 0),
         };
-        Entry {
-            kind,
-            mode,
-            uid,
-            gid,
-            mtime: 7,
-            xattrs: Xattrs::new(),
-        }
+        Entry { kind, mode, uid, gid, mtime: 7, xattrs: Xattrs::new() }
     }
 
     fn file(&mut self, text: &str) -> EntryKind {
         let digest = Digest::of(text.as_bytes());
         self.contents.insert(digest, text.as_bytes().to_vec());
-        EntryKind::File {
-            size: text.len() as u64,
-            digest,
-            group: None,
-        }
+        EntryKind::File { size: text.len() as u64, digest, group: None }
     }
 
     pub(crate) fn read(&self, entry: &TreeEntry) -> io::Result<Vec<u8>> {
         match &entry.entry.kind {
-            EntryKind::File { digest, .. } => self
-                .contents
-                .get(digest)
-                .cloned()
-                .ok_or_else(|| io::ErrorKind::NotFound.into()),
+            EntryKind::File { digest, .. } => {
+                self.contents.get(digest).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+            }
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
@@ -129,10 +108,8 @@ impl Image {
 
 /// Changes, each on a line of its own.
 pub(crate) fn numbered(changes: &[ChangeKind]) -> Vec<Change> {
-    let change = |(line, what): (u32, &ChangeKind)| Change {
-        origin: origin(line),
-        what: what.clone(),
-    };
+    let change =
+        |(line, what): (u32, &ChangeKind)| Change { origin: origin(line), what: what.clone() };
     (1..).zip(changes).map(change).collect()
 }
 
@@ -153,33 +130,19 @@ pub(crate) fn owned_file(at: &str, text: &str, owner: &str, group: &str) -> Chan
 
 pub(crate) fn directory(at: &str, mode: u32) -> ChangeKind {
     let root = || "root".to_owned();
-    ChangeKind::Directory {
-        path: path(at),
-        mode,
-        owner: root(),
-        group: root(),
-    }
+    ChangeKind::Directory { path: path(at), mode, owner: root(), group: root() }
 }
 
 pub(crate) fn link(at: &str, target: &str) -> ChangeKind {
-    ChangeKind::Link {
-        path: path(at),
-        target: target.to_owned(),
-    }
+    ChangeKind::Link { path: path(at), target: target.to_owned() }
 }
 
 pub(crate) fn remove(pattern: &str) -> ChangeKind {
-    ChangeKind::Remove {
-        pattern: pattern.to_owned(),
-    }
+    ChangeKind::Remove { pattern: pattern.to_owned() }
 }
 
 pub(crate) fn group(name: &str, gid: Option<u32>, system: bool) -> ChangeKind {
-    ChangeKind::Group {
-        name: name.to_owned(),
-        gid,
-        system,
-    }
+    ChangeKind::Group { name: name.to_owned(), gid, system }
 }
 
 /// A user with nothing but a name, to be changed with [`user_with`].
@@ -212,13 +175,7 @@ pub(crate) fn listing(draft: &Draft) -> Vec<String> {
         EntryKind::Symlink { target } => {
             format!("link {at} -> {}", String::from_utf8_lossy(target))
         }
-        kind => format!(
-            "{} {:04o} {}:{} {at}",
-            kind.word(),
-            entry.mode,
-            entry.uid,
-            entry.gid
-        ),
+        kind => format!("{} {:04o} {}:{} {at}", kind.word(), entry.mode, entry.uid, entry.gid),
     };
     draft.manifest.entries.iter().map(line).collect()
 }

@@ -36,21 +36,9 @@ type Case<'a> = (&'a str, Vec<ChangeKind>, &'a [&'a str]);
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn paths_become_entries() {
     let cases: &[Case<'_>] = &[
-        (
-            "a file",
-            vec![file("/etc/new", "x")],
-            &["file 0644 0:0 /etc/new"],
-        ),
-        (
-            "over a file",
-            vec![file("/etc/file", "x")],
-            &["file 0644 0:0 /etc/file"],
-        ),
-        (
-            "over a link to a file",
-            vec![file("/etc/to-file", "x")],
-            &["file 0644 0:0 /etc/to-file"],
-        ),
+        ("a file", vec![file("/etc/new", "x")], &["file 0644 0:0 /etc/new"]),
+        ("over a file", vec![file("/etc/file", "x")], &["file 0644 0:0 /etc/file"]),
+        ("over a link to a file", vec![file("/etc/to-file", "x")], &["file 0644 0:0 /etc/to-file"]),
         (
             "over a dangling link",
             vec![file("/etc/dangling", "x")],
@@ -59,26 +47,15 @@ fn paths_become_entries() {
         (
             "through a merged /usr",
             vec![file("/lib/a/b", "x")],
-            &[
-                "directory 0755 0:0 /usr/lib/a",
-                "file 0644 0:0 /usr/lib/a/b",
-            ],
+            &["directory 0755 0:0 /usr/lib/a", "file 0644 0:0 /usr/lib/a/b"],
         ),
-        (
-            "through another link",
-            vec![file("/etc/to-dir/n", "x")],
-            &["file 0644 0:0 /usr/lib/n"],
-        ),
+        ("through another link", vec![file("/etc/to-dir/n", "x")], &["file 0644 0:0 /usr/lib/n"]),
         (
             "owner by name",
             vec![owned_file("/etc/k", "x", "munge", "adm")],
             &["file 0644 110:4 /etc/k"],
         ),
-        (
-            "owner by number",
-            vec![owned_file("/etc/k", "x", "7", "8")],
-            &["file 0644 7:8 /etc/k"],
-        ),
+        ("owner by number", vec![owned_file("/etc/k", "x", "7", "8")], &["file 0644 7:8 /etc/k"]),
         (
             "a new directory",
             vec![directory("/srv/a", 0o1777)],
@@ -92,17 +69,9 @@ fn paths_become_entries() {
         (
             "a parent declared later",
             vec![file("/srv/a/f", ""), directory("/srv/a", 0o700)],
-            &[
-                "directory 0755 0:0 /srv",
-                "directory 0700 0:0 /srv/a",
-                "file 0644 0:0 /srv/a/f",
-            ],
+            &["directory 0755 0:0 /srv", "directory 0700 0:0 /srv/a", "file 0644 0:0 /srv/a/f"],
         ),
-        (
-            "a link",
-            vec![link("/etc/l", "../x y")],
-            &["link /etc/l -> ../x y"],
-        ),
+        ("a link", vec![link("/etc/l", "../x y")], &["link /etc/l -> ../x y"]),
         (
             "a link over one to a directory, the same",
             vec![link("/etc/to-dir", "/usr/lib")],
@@ -117,14 +86,7 @@ fn paths_become_entries() {
     for (name, changes, want) in cases {
         let draft = image().apply(changes).unwrap();
         assert_eq!(listing(&draft), *want, "{name}");
-        assert!(
-            draft
-                .manifest
-                .entries
-                .values()
-                .all(|entry| entry.mtime == BUILD_EPOCH),
-            "{name}"
-        );
+        assert!(draft.manifest.entries.values().all(|entry| entry.mtime == BUILD_EPOCH), "{name}");
         assert_eq!(draft.touched.len(), want.len(), "{name}");
     }
 }
@@ -136,16 +98,9 @@ fn removals_become_whiteouts() {
         ("/etc/conf.d", &["whiteout /etc/conf.d"]),
         (
             "/etc/conf.d/*",
-            &[
-                "whiteout /etc/conf.d/.hidden",
-                "whiteout /etc/conf.d/10",
-                "whiteout /etc/conf.d/20",
-            ],
+            &["whiteout /etc/conf.d/.hidden", "whiteout /etc/conf.d/10", "whiteout /etc/conf.d/20"],
         ),
-        (
-            "/etc/conf.d/[12]0",
-            &["whiteout /etc/conf.d/10", "whiteout /etc/conf.d/20"],
-        ),
+        ("/etc/conf.d/[12]0", &["whiteout /etc/conf.d/10", "whiteout /etc/conf.d/20"]),
         ("/*/conf.d/1?", &["whiteout /etc/conf.d/10"]),
         ("/lib/x", &["whiteout /usr/lib/x"]),
         ("/etc/to-dir", &["whiteout /etc/to-dir"]),
@@ -162,11 +117,8 @@ fn removals_become_whiteouts() {
 
 #[test]
 fn a_directory_made_anew_is_empty() {
-    let changes = [
-        remove("/etc/conf.d"),
-        directory("/etc/conf.d", 0o755),
-        file("/etc/conf.d/20", "n"),
-    ];
+    let changes =
+        [remove("/etc/conf.d"), directory("/etc/conf.d", 0o755), file("/etc/conf.d/20", "n")];
     let draft = image().apply(&changes).unwrap();
     assert_eq!(
         listing(&draft),
@@ -178,11 +130,8 @@ fn a_directory_made_anew_is_empty() {
         ]
     );
     let merged = image().with(&draft);
-    let below: Vec<_> = merged
-        .tree
-        .below(&path("/etc/conf.d"))
-        .map(|(at, _)| at.to_string())
-        .collect();
+    let below: Vec<_> =
+        merged.tree.below(&path("/etc/conf.d")).map(|(at, _)| at.to_string()).collect();
     assert_eq!(below, ["/etc/conf.d/20"]);
     // A file where a directory was, and a directory where a file was.
     let changes = [
@@ -192,60 +141,25 @@ fn a_directory_made_anew_is_empty() {
         directory("/etc/file", 0o755),
     ];
     let draft = image().apply(&changes).unwrap();
-    assert_eq!(
-        listing(&draft),
-        ["file 0644 0:0 /etc/conf.d", "directory 0755 0:0 /etc/file"]
-    );
+    assert_eq!(listing(&draft), ["file 0644 0:0 /etc/conf.d", "directory 0755 0:0 /etc/file"]);
 }
 
 #[test]
 fn misfits_are_errors() {
     let cases: &[(&str, ChangeKind, &str)] = &[
-        (
-            "file over directory",
-            file("/etc/conf.d", ""),
-            "is a directory in the image",
-        ),
-        (
-            "file over pipe's child",
-            file("/etc/pipe/x", ""),
-            "is no directory",
-        ),
+        ("file over directory", file("/etc/conf.d", ""), "is a directory in the image"),
+        ("file over pipe's child", file("/etc/pipe/x", ""), "is no directory"),
         (
             "file over a link to a directory",
             file("/etc/to-dir", ""),
             "is a link to the directory `/usr/lib`",
         ),
-        (
-            "merged /usr replaced",
-            link("/lib", "/opt/lib"),
-            "is a link to the directory `/usr/lib`",
-        ),
-        (
-            "merged /usr removed",
-            remove("/li*"),
-            "a link of a merged /usr",
-        ),
-        (
-            "directory over file",
-            directory("/etc/file", 0o755),
-            "is a file in the image",
-        ),
-        (
-            "directory over link",
-            directory("/etc/to-dir", 0o755),
-            "is a link in the image",
-        ),
-        (
-            "unknown owner",
-            owned_file("/etc/x", "", "slurm", "root"),
-            "no user `slurm`",
-        ),
-        (
-            "unknown group",
-            owned_file("/etc/x", "", "root", "slurm"),
-            "no group `slurm`",
-        ),
+        ("merged /usr replaced", link("/lib", "/opt/lib"), "is a link to the directory `/usr/lib`"),
+        ("merged /usr removed", remove("/li*"), "a link of a merged /usr"),
+        ("directory over file", directory("/etc/file", 0o755), "is a file in the image"),
+        ("directory over link", directory("/etc/to-dir", 0o755), "is a link in the image"),
+        ("unknown owner", owned_file("/etc/x", "", "slurm", "root"), "no user `slurm`"),
+        ("unknown group", owned_file("/etc/x", "", "root", "slurm"), "no group `slurm`"),
         ("the whole image", remove("/*"), "whole image"),
         ("the root", remove("//."), "whole image"),
         ("out of the image", remove("/etc/../../x"), "leaves"),
@@ -256,11 +170,7 @@ fn misfits_are_errors() {
     for (name, change, want) in cases {
         let errors = image().apply(std::slice::from_ref(change)).unwrap_err();
         assert_eq!(errors.len(), 1, "{name}");
-        assert!(
-            errors[0].message.contains(want),
-            "{name}: {}",
-            errors[0].message
-        );
+        assert!(errors[0].message.contains(want), "{name}: {}", errors[0].message);
         assert_eq!(errors[0].fault, Fault::User, "{name}");
     }
 }
@@ -273,31 +183,18 @@ fn all_errors_of_a_list_come_at_once_by_place() {
         file("/etc/fine", ""),
         owned_file("/etc/x", "", "nobody-there", "root"),
         file("/etc/fine", "else"),
-        ChangeKind::Enable {
-            unit: "no.service".to_owned(),
-        },
+        ChangeKind::Enable { unit: "no.service".to_owned() },
     ];
     let errors = image().apply(&changes).unwrap_err();
     let lines: Vec<_> = errors.iter().map(|error| error.origin.line).collect();
     assert_eq!(lines, [1, 2, 4, 5, 6]);
-    assert!(
-        errors[3]
-            .message
-            .contains("says otherwise than `/etc/fine` at role.kdl:3")
-    );
+    assert!(errors[3].message.contains("says otherwise than `/etc/fine` at role.kdl:3"));
 }
 
 #[test]
 fn a_removal_of_what_the_list_declares_is_an_error() {
-    let errors = image()
-        .apply(&[file("/etc/conf.d/30", ""), remove("/etc/conf.d/*")])
-        .unwrap_err();
-    assert!(
-        errors[0]
-            .message
-            .contains("`/etc/conf.d/30`, declared at role.kdl:1"),
-        "{errors:?}"
-    );
+    let errors = image().apply(&[file("/etc/conf.d/30", ""), remove("/etc/conf.d/*")]).unwrap_err();
+    assert!(errors[0].message.contains("`/etc/conf.d/30`, declared at role.kdl:1"), "{errors:?}");
 }
 
 #[test]
@@ -318,39 +215,24 @@ fn sources_are_copied_by_the_executor() {
         group: root(),
     };
     let draft = image().apply(&[change]).unwrap();
-    assert_eq!(
-        draft.contents[&path("/etc/x")],
-        DraftContent::Source(source)
-    );
+    assert_eq!(draft.contents[&path("/etc/x")], DraftContent::Source(source));
     assert_eq!(draft.manifest.content_size(), 3);
 }
 
 #[test]
 fn parents_come_as_they_are_below() {
-    let draft = image()
-        .apply(&[file("/etc/new", ""), file("/home/munge/x", "")])
-        .unwrap();
+    let draft = image().apply(&[file("/etc/new", ""), file("/home/munge/x", "")]).unwrap();
     let parents: Vec<_> = draft
         .parents
         .iter()
         .map(|(at, entry)| format!("{:04o} {}:{} {at}", entry.mode, entry.uid, entry.gid))
         .collect();
-    assert_eq!(
-        parents,
-        [
-            "0750 0:4 /etc",
-            "0755 0:0 /home",
-            "2750 110:115 /home/munge"
-        ]
-    );
+    assert_eq!(parents, ["0750 0:4 /etc", "0755 0:0 /home", "2750 110:115 /home/munge"]);
 }
 
 #[test]
 fn the_selector_follows_what_is_read_and_nothing_else() {
-    let changes = [
-        owned_file("/etc/new/f", "x", "munge", "adm"),
-        remove("/etc/conf.d/*"),
-    ];
+    let changes = [owned_file("/etc/new/f", "x", "munge", "adm"), remove("/etc/conf.d/*")];
     let base: Vec<(&str, Node<'_>)> = vec![
         ("etc/passwd", Node::File(PASSWD)),
         ("etc/group", Node::File(GROUP)),
@@ -360,9 +242,7 @@ fn the_selector_follows_what_is_read_and_nothing_else() {
     let selector = |extra: &[(&'static str, Node<'static>)]| {
         let mut nodes = base.clone();
         nodes.extend_from_slice(extra);
-        Image::new(&nodes)
-            .apply(&changes)
-            .map(|draft| draft.selector)
+        Image::new(&nodes).apply(&changes).map(|draft| draft.selector)
     };
     let first = selector(&[]).unwrap();
     let other_users = "new:x:900:900::/:/bin/sh\nmunge:x:110:115::/elsewhere:/bin/sh\n";
@@ -370,18 +250,11 @@ fn the_selector_follows_what_is_read_and_nothing_else() {
         ("another file", ("usr/bin/other", Node::File("2"))),
         ("another content", ("usr/bin/tool", Node::File("3"))),
         ("another account", ("etc/passwd", Node::File(other_users))),
-        (
-            "a removed file's content",
-            ("etc/conf.d/10", Node::File("11")),
-        ),
+        ("a removed file's content", ("etc/conf.d/10", Node::File("11"))),
         ("beside the target", ("etc/other", Node::File(""))),
     ];
     for (name, extra) in same {
-        assert_eq!(
-            selector(std::slice::from_ref(extra)).unwrap(),
-            first,
-            "{name}"
-        );
+        assert_eq!(selector(std::slice::from_ref(extra)).unwrap(), first, "{name}");
     }
     let different: &[(&str, (&'static str, Node<'static>))] = &[
         ("the parent's mode", ("etc", Node::DirMode(0o700, 0, 0))),
@@ -389,21 +262,11 @@ fn the_selector_follows_what_is_read_and_nothing_else() {
         ("the parent exists", ("etc/new", Node::Dir)),
         ("the target exists", ("etc/new/f", Node::File(""))),
         ("another name to remove", ("etc/conf.d/20", Node::File(""))),
-        (
-            "the owner's id",
-            ("etc/passwd", Node::File("munge:x:111:115::/:/bin/sh\n")),
-        ),
-        (
-            "the group's id",
-            ("etc/group", Node::File("root:x:0:\nadm:x:5:\n")),
-        ),
+        ("the owner's id", ("etc/passwd", Node::File("munge:x:111:115::/:/bin/sh\n"))),
+        ("the group's id", ("etc/group", Node::File("root:x:0:\nadm:x:5:\n"))),
     ];
     for (name, extra) in different {
-        assert_ne!(
-            selector(std::slice::from_ref(extra)).unwrap(),
-            first,
-            "{name}"
-        );
+        assert_ne!(selector(std::slice::from_ref(extra)).unwrap(), first, "{name}");
     }
 }
 
@@ -416,26 +279,17 @@ fn hostile_trees_keep_everything_inside() {
         ("loop", Node::Link("tmp")),
         ("bin", Node::Link("/proc/self/root/bin")),
     ]);
-    let changes = [
-        file("/etc/x", ""),
-        file("/var/log/y", ""),
-        file("/bin/z", ""),
-    ];
+    let changes = [file("/etc/x", ""), file("/var/log/y", ""), file("/bin/z", "")];
     let draft = image.apply(&changes).unwrap();
     let files: Vec<_> = draft.contents.keys().map(ToString::to_string).collect();
-    assert_eq!(
-        files,
-        ["/host/etc/x", "/host/log/y", "/proc/self/root/bin/z"]
-    );
+    assert_eq!(files, ["/host/etc/x", "/host/log/y", "/proc/self/root/bin/z"]);
     let errors = image.apply(&[file("/tmp/x", "")]).unwrap_err();
     assert!(errors[0].message.contains("round in circles"), "{errors:?}");
 }
 
 #[test]
 fn what_is_mounted_over_is_noted() {
-    let draft = image()
-        .apply(&[file("/run/x", ""), file("/etc/x", "")])
-        .unwrap();
+    let draft = image().apply(&[file("/run/x", ""), file("/etc/x", "")]).unwrap();
     let notes: Vec<_> = draft.notes.iter().map(|note| note.origin.line).collect();
     assert_eq!(notes, [1]);
 }
@@ -444,8 +298,6 @@ fn what_is_mounted_over_is_noted() {
 fn an_unreadable_layer_is_no_mistake_of_the_spec() {
     let mut image = image();
     image.contents.clear();
-    let errors = image
-        .apply(&[owned_file("/etc/x", "", "munge", "root")])
-        .unwrap_err();
+    let errors = image.apply(&[owned_file("/etc/x", "", "munge", "root")]).unwrap_err();
     assert_eq!(errors[0].fault, Fault::Environment);
 }

@@ -26,9 +26,7 @@ impl<'a> View<'a> {
 
 impl fmt::Debug for View<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("View")
-            .field("paths", &self.tree.len())
-            .finish_non_exhaustive()
+        f.debug_struct("View").field("paths", &self.tree.len()).finish_non_exhaustive()
     }
 }
 
@@ -98,20 +96,8 @@ pub(super) struct Attributes {
 
 impl Attributes {
     pub(super) fn of(entry: &Entry) -> Self {
-        let Entry {
-            kind: _,
-            mode,
-            uid,
-            gid,
-            mtime: _,
-            xattrs,
-        } = entry;
-        Self {
-            mode: *mode,
-            uid: *uid,
-            gid: *gid,
-            xattrs: xattrs.clone(),
-        }
+        let Entry { kind: _, mode, uid, gid, mtime: _, xattrs } = entry;
+        Self { mode: *mode, uid: *uid, gid: *gid, xattrs: xattrs.clone() }
     }
 }
 
@@ -128,26 +114,13 @@ pub(super) struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     pub(super) fn new(view: View<'a>) -> Self {
-        Self {
-            view,
-            asked: RefCell::default(),
-            users: OnceCell::new(),
-            groups: OnceCell::new(),
-        }
+        Self { view, asked: RefCell::default(), users: OnceCell::new(), groups: OnceCell::new() }
     }
 
     pub(super) fn kind(&self, path: &ImagePath) -> Option<Kind> {
         // The root is a directory also where no layer has an entry for it.
-        let found = self
-            .view
-            .tree
-            .get(path)
-            .and_then(|found| Kind::of(&found.entry.kind));
-        let kind = if path.is_root() {
-            Some(Kind::Directory)
-        } else {
-            found
-        };
+        let found = self.view.tree.get(path).and_then(|found| Kind::of(&found.entry.kind));
+        let kind = if path.is_root() { Some(Kind::Directory) } else { found };
         self.note(Question::Kind(path.clone()), || match &kind {
             None => "nothing".to_owned(),
             Some(Kind::Directory) => "directory".to_owned(),
@@ -159,19 +132,10 @@ impl<'a> Recorder<'a> {
     }
 
     pub(super) fn attributes(&self, path: &ImagePath) -> Option<Attributes> {
-        let found = self
-            .view
-            .tree
-            .get(path)
-            .map(|found| Attributes::of(&found.entry));
+        let found = self.view.tree.get(path).map(|found| Attributes::of(&found.entry));
         self.note(Question::Attributes(path.clone()), || match &found {
             None => "nothing".to_owned(),
-            Some(Attributes {
-                mode,
-                uid,
-                gid,
-                xattrs,
-            }) => {
+            Some(Attributes { mode, uid, gid, xattrs }) => {
                 let mut text = format!("{mode:04o} {uid}:{gid}");
                 for (name, value) in xattrs {
                     // Writing to a String cannot fail.
@@ -200,17 +164,10 @@ impl<'a> Recorder<'a> {
     }
 
     pub(super) fn names(&self, path: &ImagePath) -> Vec<Vec<u8>> {
-        let names: Vec<Vec<u8>> = self
-            .view
-            .tree
-            .children(path)
-            .map(|(child, _)| child.file_name().to_vec())
-            .collect();
+        let names: Vec<Vec<u8>> =
+            self.view.tree.children(path).map(|(child, _)| child.file_name().to_vec()).collect();
         self.note(Question::Names(path.clone()), || {
-            let names: Vec<_> = names
-                .iter()
-                .map(|name| name.escape_ascii().to_string())
-                .collect();
+            let names: Vec<_> = names.iter().map(|name| name.escape_ascii().to_string()).collect();
             names.join("/")
         });
         names
@@ -239,10 +196,7 @@ impl<'a> Recorder<'a> {
             cell.get_or_init(|| ids)
         };
         // An image without accounts (a bare tree) still has its superuser.
-        Ok(ids
-            .get(name)
-            .copied()
-            .or_else(|| (name == "root").then_some(0)))
+        Ok(ids.get(name).copied().or_else(|| (name == "root").then_some(0)))
     }
 
     fn ids(&self, path: &str) -> io::Result<Ids> {
@@ -270,10 +224,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn note(&self, question: Question, answer: impl FnOnce() -> String) {
-        self.asked
-            .borrow_mut()
-            .entry(question)
-            .or_insert_with(answer);
+        self.asked.borrow_mut().entry(question).or_insert_with(answer);
     }
 
     /// All questions with their answers, sorted.

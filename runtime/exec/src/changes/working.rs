@@ -47,10 +47,7 @@ impl<'a> Working<'a> {
     }
 
     pub(super) fn note(&mut self, origin: &Origin, message: impl Into<String>) {
-        self.notes.push(Note {
-            origin: origin.clone(),
-            message: message.into(),
-        });
+        self.notes.push(Note { origin: origin.clone(), message: message.into() });
     }
 
     /// What stands at exactly this path, no link followed.
@@ -76,18 +73,13 @@ impl<'a> Working<'a> {
             None if self.hidden(path) => return Ok(None),
             None => {}
         }
-        self.below
-            .content(path)
-            .map_err(|error| Problem::unreadable(path, &error))
+        self.below.content(path).map_err(|error| Problem::unreadable(path, &error))
     }
 
     /// The names in a directory, sorted.
     pub(super) fn names(&self, path: &ImagePath) -> Vec<Vec<u8>> {
         let mut names = std::collections::BTreeSet::new();
-        let whole = self
-            .made
-            .get(path)
-            .is_none_or(|made| made.entry.kind.is_directory());
+        let whole = self.made.get(path).is_none_or(|made| made.entry.kind.is_directory());
         if whole && !self.hidden(path) && self.below.kind(path) == Some(Kind::Directory) {
             names.extend(self.below.names(path));
         }
@@ -107,15 +99,8 @@ impl<'a> Working<'a> {
     /// What is made below a directory, in order.
     fn made_below(&self, path: &ImagePath) -> impl Iterator<Item = (&ImagePath, &Made)> {
         // `a/` comes before all that is below `a`, and nothing else lies between.
-        let first = if path.is_root() {
-            ImagePath::ROOT
-        } else {
-            path.join(b"")
-        };
-        let below = self
-            .made
-            .range(first..)
-            .take_while(|(at, _)| at.starts_with(path));
+        let first = if path.is_root() { ImagePath::ROOT } else { path.join(b"") };
+        let below = self.made.range(first..).take_while(|(at, _)| at.starts_with(path));
         below.filter(|(at, _)| !at.is_root())
     }
 
@@ -123,11 +108,7 @@ impl<'a> Working<'a> {
     fn hidden(&self, path: &ImagePath) -> bool {
         let mut at = path.parent();
         while let Some(dir) = at {
-            if self
-                .made
-                .get(&dir)
-                .is_some_and(|made| !made.entry.kind.is_directory())
-            {
+            if self.made.get(&dir).is_some_and(|made| !made.entry.kind.is_directory()) {
                 return true;
             }
             at = dir.parent();
@@ -195,32 +176,21 @@ impl<'a> Working<'a> {
         self.make_parents(path, origin);
         // A directory over one that this list removed: what it held stays removed, name by name.
         let emptied = entry.kind.is_directory()
-            && self
-                .made
-                .get(path)
-                .is_some_and(|made| made.entry.kind == EntryKind::Whiteout)
+            && self.made.get(path).is_some_and(|made| made.entry.kind == EntryKind::Whiteout)
             && self.below.kind(path) == Some(Kind::Directory);
         if emptied {
             for name in self.below.names(path) {
                 self.made.insert(path.join(&name), whiteout(origin));
             }
         }
-        let made = Made {
-            entry,
-            content,
-            origins: vec![origin.clone()],
-        };
+        let made = Made { entry, content, origins: vec![origin.clone()] };
         self.made.insert(path.clone(), made);
     }
 
     fn make_parents(&mut self, path: &ImagePath, origin: &Origin) {
         let Some(parent) = path.parent() else { return };
         if self.kind(&parent).is_none() {
-            self.put(
-                &parent,
-                (directory(0o755, (0, 0), Xattrs::new()), None),
-                origin,
-            );
+            self.put(&parent, (directory(0o755, (0, 0), Xattrs::new()), None), origin);
             return;
         }
         self.make_parents(&parent, origin);
@@ -273,54 +243,24 @@ impl<'a> Working<'a> {
 
 /// An owner that is written as a number is that id.
 fn number(name: &str) -> Option<u32> {
-    name.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| name.parse().ok())
-        .flatten()
+    name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse().ok()).flatten()
 }
 
 fn whiteout(origin: &Origin) -> Made {
     let kind = EntryKind::Whiteout;
     let (mode, uid, gid, mtime) = (0, 0, 0, BUILD_EPOCH);
-    let entry = Entry {
-        kind,
-        mode,
-        uid,
-        gid,
-        mtime,
-        xattrs: Xattrs::new(),
-    };
-    Made {
-        entry,
-        content: None,
-        origins: vec![origin.clone()],
-    }
+    let entry = Entry { kind, mode, uid, gid, mtime, xattrs: Xattrs::new() };
+    Made { entry, content: None, origins: vec![origin.clone()] }
 }
 
 pub(super) fn directory(mode: u32, (uid, gid): (u32, u32), xattrs: Xattrs) -> Entry {
     let kind = EntryKind::Directory { opaque: false };
-    Entry {
-        kind,
-        mode,
-        uid,
-        gid,
-        mtime: BUILD_EPOCH,
-        xattrs,
-    }
+    Entry { kind, mode, uid, gid, mtime: BUILD_EPOCH, xattrs }
 }
 
 pub(super) fn symlink(target: &[u8], (uid, gid): (u32, u32)) -> Entry {
-    let kind = EntryKind::Symlink {
-        target: target.to_vec(),
-    };
-    Entry {
-        kind,
-        mode: 0o777,
-        uid,
-        gid,
-        mtime: BUILD_EPOCH,
-        xattrs: Xattrs::new(),
-    }
+    let kind = EntryKind::Symlink { target: target.to_vec() };
+    Entry { kind, mode: 0o777, uid, gid, mtime: BUILD_EPOCH, xattrs: Xattrs::new() }
 }
 
 /// A file with these bytes.
@@ -331,18 +271,7 @@ pub(super) fn file(
     xattrs: Xattrs,
 ) -> (Entry, Option<DraftContent>) {
     let size = bytes.len() as u64;
-    let kind = EntryKind::File {
-        size,
-        digest: Digest::of(&bytes),
-        group: None,
-    };
-    let entry = Entry {
-        kind,
-        mode,
-        uid,
-        gid,
-        mtime: BUILD_EPOCH,
-        xattrs,
-    };
+    let kind = EntryKind::File { size, digest: Digest::of(&bytes), group: None };
+    let entry = Entry { kind, mode, uid, gid, mtime: BUILD_EPOCH, xattrs };
     (entry, Some(DraftContent::Bytes(bytes)))
 }

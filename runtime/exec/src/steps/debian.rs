@@ -57,7 +57,8 @@ fn context(step: &Step<'_>) -> debian::Context {
 /// The lists that came before a list, the first one first.
 fn earlier_lists(step: &Step<'_>) -> Result<Vec<PackageList>, StepError> {
     let installed = |id: NodeId| step.plan.input(id, EdgeRole::Installed);
-    let chain: Vec<_> = std::iter::successors(installed(step.node.id), |id| installed(*id)).collect();
+    let chain: Vec<_> =
+        std::iter::successors(installed(step.node.id), |id| installed(*id)).collect();
     chain.into_iter().rev().map(|id| read_list(step, id)).collect()
 }
 
@@ -157,9 +158,8 @@ pub(crate) fn keep(
 ) -> Result<Made, StepError> {
     step.progress("reading what changed");
     let options = ScanOptions { below, keep: rule, started };
-    let found = scan(directory, &options).map_err(|error| {
-        StepError::environment(error.to_string())
-    })?;
+    let found =
+        scan(directory, &options).map_err(|error| StepError::environment(error.to_string()))?;
     let mut notes =
         leak::search(step.context, &found.manifest, &leak::Bytes::Directory(directory))?;
     for (path, name) in &found.lost_xattrs {

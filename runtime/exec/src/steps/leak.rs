@@ -38,9 +38,7 @@ pub(crate) fn search(
             continue;
         }
         let found = match bytes {
-            Bytes::Memory(contents) => {
-                contents.get(path).and_then(|content| scanner.find(content))
-            }
+            Bytes::Memory(contents) => contents.get(path).and_then(|content| scanner.find(content)),
             Bytes::Directory(directory) => {
                 let failed = |error: std::io::Error| {
                     StepError::environment(format!("`{path}` could not be read: {error}"))

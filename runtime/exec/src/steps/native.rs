@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use forge_model::{
-    Action, Change, ChangeKind, Changes, Content, DeclaredPath, Digest, EntryKind, ImagePath, Key, Manifest,
-    Secrets, Stamp,
+    Action, Change, ChangeKind, Changes, Content, DeclaredPath, Digest, EntryKind, ImagePath, Key,
+    Manifest, Secrets, Stamp,
 };
 use forge_store::{LayerContent, OutputKind};
 
@@ -74,7 +74,14 @@ pub(crate) fn check_binding(
     }
     let lines: Vec<_> = violations
         .iter()
-        .map(|one| format!("`{}` is declared at {}, and this step {}", one.path, one.origin, one.what.words()))
+        .map(|one| {
+            format!(
+                "`{}` is declared at {}, and this step {}",
+                one.path,
+                one.origin,
+                one.what.words()
+            )
+        })
         .collect();
     let help = "leave what is declared as it is, or say `override=#true` at the later node";
     Err(StepError::user(lines.join("\n")).help(help))
@@ -107,11 +114,8 @@ fn commit(
         return Ok(made);
     }
     let private = kind == OutputKind::PrivateLayer;
-    let mut notes: Vec<_> = draft
-        .notes
-        .iter()
-        .map(|note| format!("{}: {}", note.origin, note.message))
-        .collect();
+    let mut notes: Vec<_> =
+        draft.notes.iter().map(|note| format!("{}: {}", note.origin, note.message)).collect();
     if !private {
         let bytes = leak::Bytes::Memory(&contents);
         notes.extend(leak::search(step.context, &draft.manifest, &bytes)?);

@@ -36,9 +36,8 @@ pub(crate) fn run(step: &Step<'_>, run: &Run) -> Result<Made, StepError> {
     let log = step.log();
     let masker = Masker::new(secrets.iter().map(|(name, value)| (name.as_str(), &**value)))
         .map_err(|error| StepError::bug(error.to_string()))?;
-    let output = nspawn::run(&sandbox, step.context.outer, |command| {
-        shape(command, step, &log, masker)
-    });
+    let output =
+        nspawn::run(&sandbox, step.context.outer, |command| shape(command, step, &log, masker));
     let unmounted = mounted.unmount();
     let output = output.map_err(nspawn_error)?;
     unmounted.map_err(|error| StepError::environment(error.to_string()))?;
@@ -49,8 +48,7 @@ pub(crate) fn run(step: &Step<'_>, run: &Run) -> Result<Made, StepError> {
         (error.tail, error.log) = (output.tail, Some(log));
         return Err(error);
     }
-    let made =
-        debian::keep(step, &upper.upper, Some(&stack.tree), started, &crate::debian::scrub)?;
+    let made = debian::keep(step, &upper.upper, Some(&stack.tree), started, &crate::debian::scrub)?;
     let layer = step.context.store.layer(&made.output)?;
     native::check_binding(&stack, &run.protected, layer.manifest())?;
     Ok(made)
@@ -114,12 +112,7 @@ fn sandbox(run: &Run, root: &Path, inside: &Path) -> Sandbox {
 }
 
 /// Log, masking, progress and cancelling.
-fn shape(
-    command: Command,
-    step: &Step<'_>,
-    log: &Path,
-    masker: Masker,
-) -> Command {
+fn shape(command: Command, step: &Step<'_>, log: &Path, masker: Masker) -> Command {
     let (events, node) = (step.context.events.clone(), step.node.id);
     let filter = move |line: &[u8]| {
         let masked = masker.mask(line);

@@ -62,8 +62,7 @@ pub(crate) fn container(
     let store = Arc::new(ctx.store_to_read()?);
     let digests = ImageState::digests(&store, &image.name)?;
     let context = super::build::reading_context(&store, compiled)?;
-    let stack =
-        context.stack(&digests).map_err(|error| CmdError::environment(error.message))?;
+    let stack = context.stack(&digests).map_err(|error| CmdError::environment(error.message))?;
     let log = console_log(&store, &image.name);
     let started = Instant::now();
     let report = verdicts::boot(&stack, image, &context, inside, &log)
@@ -93,7 +92,8 @@ pub(crate) fn qemu(
     inside: &Inside,
 ) -> Result<Exit, CmdError> {
     let store = ctx.store_to_read()?;
-    let state = ImageState::read(&store, &image.name).ok_or_else(|| ImageState::unbuilt(&image.name))?;
+    let state =
+        ImageState::read(&store, &image.name).ok_or_else(|| ImageState::unbuilt(&image.name))?;
     let packed = state.steps.iter().find(|step| step.kind == "pack");
     let blob = packed.and_then(|step| PackBlob::read(&store, &step.output));
     let blob = blob.ok_or_else(|| {
@@ -101,8 +101,7 @@ pub(crate) fn qemu(
             .help("give it an `output` node, and build it")
     })?;
     let out = ctx.out_dir();
-    let archive =
-        out.join(format!("{}.cpio.{}", blob.name, blob.compression.extension()));
+    let archive = out.join(format!("{}.cpio.{}", blob.name, blob.compression.extension()));
     let kernel = out.join(format!("vmlinuz-{}", blob.name));
     let probe = probe_archive(&inside.work)?;
     let log = store.directory().join("logs").join(format!("qemu-{}.log", image.name));
@@ -176,10 +175,8 @@ fn run_qemu(
     drop(bytes);
     // rootfs takes half of the memory, and gzip gives about a third.
     let memory = (unpacked_guess / (1 << 20)) * 9 + 512;
-    let cmdline = format!(
-        "{} console=ttyS0 panic=-1",
-        image.cmdline.as_deref().unwrap_or_default()
-    );
+    let cmdline =
+        format!("{} console=ttyS0 panic=-1", image.cmdline.as_deref().unwrap_or_default());
     std::fs::remove_file(log).ok();
     let memory = memory.to_string();
     let kernel = kernel.display().to_string();
@@ -193,8 +190,10 @@ fn run_qemu(
         .timeout(QEMU_TIMEOUT)
         .run()
         .map_err(|error| {
-            CmdError::environment(error.to_string())
-                .help(format!("its console: {}; `forgec doctor` names what is missing", log.display()))
+            CmdError::environment(error.to_string()).help(format!(
+                "its console: {}; `forgec doctor` names what is missing",
+                log.display()
+            ))
         })?;
     std::fs::remove_file(&joined).ok();
     let text = String::from_utf8_lossy(&output.stdout);

@@ -8,8 +8,7 @@ use std::time::{Instant, SystemTime};
 use forge_artifact::{DEFAULT_KEEP, Revision};
 use forge_exec::freshness::{State, closure, freshness};
 use forge_exec::{
-    Context, Executor, NodeRunner as _, StoreFacts, StoreLookup, Surroundings, Vault,
-    scheduler,
+    Context, Executor, NodeRunner as _, StoreFacts, StoreLookup, Surroundings, Vault, scheduler,
 };
 use forge_model::{Event, EventSink, NodeId, Plan};
 use forge_secret::Opener;
@@ -120,8 +119,7 @@ pub(crate) fn enter(
     })?;
     let mut keep = vec![store, root.to_owned()];
     keep.extend_from_slice(written);
-    let options =
-        sandbox::Options { work: opened.work_directory(), work_size: work_size(), keep };
+    let options = sandbox::Options { work: opened.work_directory(), work_size: work_size(), keep };
     sandbox::enter(&options).map_err(|error| {
         let error = CmdError::environment(error.to_string());
         error.help("run as root, on a machine or runner that may mount file systems")
@@ -189,9 +187,8 @@ impl Request<'_> {
         let store = Store::open(self.ctx.store_dir())
             .map_err(|error| CmdError::environment(error.to_string()))?;
         let store = Arc::new(store);
-        let _lock = store
-            .lock_shared()
-            .map_err(|error| CmdError::environment(error.to_string()))?;
+        let _lock =
+            store.lock_shared().map_err(|error| CmdError::environment(error.to_string()))?;
         let started = Instant::now();
         let plan = Arc::new(self.compiled.plan.clone());
         let progress = Arc::new(Progress::new(plan.clone(), self.ui.clone()));
@@ -320,7 +317,10 @@ async fn interrupted() -> Result<u8, CmdError> {
 }
 
 /// A context for questions: nothing is run in it.
-pub(crate) fn reading_context(store: &Arc<Store>, compiled: &Compiled) -> Result<Context, CmdError> {
+pub(crate) fn reading_context(
+    store: &Arc<Store>,
+    compiled: &Compiled,
+) -> Result<Context, CmdError> {
     let cancel = Cancel::new().map_err(|error| CmdError::environment(error.to_string()))?;
     let surroundings = Surroundings {
         store: store.clone(),
@@ -338,4 +338,3 @@ struct Silence;
 impl EventSink for Silence {
     fn emit(&self, _event: Event) {}
 }
-

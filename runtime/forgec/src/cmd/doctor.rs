@@ -56,10 +56,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
             (true, false) => "absent ",
         };
         lacks += usize::from(absent && tool.required);
-        ui.out(&format!(
-            "{state}  {} ({}): {}",
-            tool.program, tool.package, tool.purpose
-        ));
+        ui.out(&format!("{state}  {} ({}): {}", tool.program, tool.package, tool.purpose));
     }
     for finding in host_findings(ctx) {
         let state = if finding.good { "ok     " } else { "MISSING" };
@@ -117,7 +114,10 @@ fn host_findings(ctx: &Ctx) -> Vec<Finding> {
     let store = ctx.store_dir();
     let writable = forge_sys::host::is_writable(store);
     vec![
-        Finding { good: root, text: "root: builds mount file systems and change owners".to_owned() },
+        Finding {
+            good: root,
+            text: "root: builds mount file systems and change owners".to_owned(),
+        },
         Finding { good: overlay || module, text: "overlayfs in the kernel: layers".to_owned() },
         Finding { good: cgroup, text: "/sys/fs/cgroup: one cgroup for each container".to_owned() },
         Finding { good: writable, text: format!("{}: the store can be written", store.display()) },

@@ -62,7 +62,8 @@ fn marks(store: &Store, kept: &[ImageState], dry_run: bool) -> GcOptions {
             options.records.extend(keys.into_iter().map(|key| (step.kind.clone(), key)));
             if step.kind == "resolve" {
                 let list = store.read_blob(&step.output).ok();
-                let list = list.and_then(|bytes| serde_json::from_slice::<PackageList>(&bytes).ok());
+                let list =
+                    list.and_then(|bytes| serde_json::from_slice::<PackageList>(&bytes).ok());
                 let packages = list.into_iter().flat_map(|list| list.packages);
                 options.debs.extend(packages.map(|package| package.sha256));
             }

@@ -36,11 +36,8 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, _args: &Args) -> Result<Exit, CmdError> {
     for image in &plan.images {
         let (layers, arch) = (image.layers.len(), &image.arch);
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{:width$}  {arch}  {layers:>3} layers  {}",
-            image.name, image.origin
-        );
+        let _ =
+            writeln!(text, "{:width$}  {arch}  {layers:>3} layers  {}", image.name, image.origin);
     }
     ui.out(&text);
     Ok(Exit::Done)

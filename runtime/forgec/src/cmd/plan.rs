@@ -42,8 +42,10 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let diff = match &args.against {
         Some(revision) => {
             let Some(old) = ctx.compile_revision(ui, revision)? else {
-                return Err(CmdError::user(format!("revision `{revision}` has mistakes of its own"))
-                    .help("compare with a revision that compiles"));
+                return Err(CmdError::user(format!(
+                    "revision `{revision}` has mistakes of its own"
+                ))
+                .help("compare with a revision that compiles"));
             };
             against(&old, &compiled.plan, revision)
         }
@@ -176,8 +178,7 @@ fn image_outlook(
             State::Builds if built => (ChangeKind::Changed, Outlook::Builds),
             State::Builds => (ChangeKind::Added, Outlook::Builds),
             State::Unless(inputs) => {
-                let labels: Vec<_> =
-                    inputs.iter().map(|id| plan.node(*id).label.clone()).collect();
+                let labels: Vec<_> = inputs.iter().map(|id| plan.node(*id).label.clone()).collect();
                 (ChangeKind::Cascade, Outlook::Unless(labels.join(", ")))
             }
             State::Unopened(unopened) => {

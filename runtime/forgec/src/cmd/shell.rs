@@ -36,8 +36,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let store = Arc::new(ctx.store_to_read()?);
     let digests = layers(&compiled, &store, args)?;
     let context = super::build::reading_context(&store, &compiled)?;
-    let stack =
-        context.stack(&digests).map_err(|error| CmdError::environment(error.message))?;
+    let stack = context.stack(&digests).map_err(|error| CmdError::environment(error.message))?;
     let ground = Ground::mount(&stack, &inside.work)?;
     let mut words: Vec<std::ffi::OsString> = args.command.iter().map(Into::into).collect();
     if words.is_empty() {

@@ -60,8 +60,11 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     if text.is_empty() {
         match &args.step {
             Some(label) => {
-                return Err(CmdError::user(format!("image `{}` has no step `{label}`", image.name))
-                    .help(format!("`forgec show {}` names them", image.name)));
+                return Err(CmdError::user(format!(
+                    "image `{}` has no step `{label}`",
+                    image.name
+                ))
+                .help(format!("`forgec show {}` names them", image.name)));
             }
             None => text = format!("{}: nothing would be rebuilt\n", image.name),
         }
@@ -110,9 +113,8 @@ fn explain(
     };
     if let (false, Some(record)) = (state.is_hit(), before) {
         let comparable = |fields: &[KeyField]| -> Vec<KeyField> {
-            let inputs = |name: &str| {
-                name.starts_with("input: ") || name.starts_with("what is read of")
-            };
+            let inputs =
+                |name: &str| name.starts_with("input: ") || name.starts_with("what is read of");
             fields.iter().filter(|field| !inputs(&field.name)).cloned().collect()
         };
         for change in field_changes(&comparable(&record.key.fields), &comparable(fields)) {

@@ -10,50 +10,25 @@ fn origin(line: u32) -> Origin {
 
 fn field(name: &str, old: Option<&str>, new: Option<&str>, line: u32) -> FieldDiff {
     let (old, new) = (old.map(str::to_owned), new.map(str::to_owned));
-    FieldDiff {
-        name: name.to_owned(),
-        old,
-        new,
-        origin: Some(origin(line)),
-    }
+    FieldDiff { name: name.to_owned(), old, new, origin: Some(origin(line)) }
 }
 
 fn layer(label: &str, change: ChangeKind, fields: Vec<FieldDiff>, outlook: Outlook) -> LayerDiff {
     let action = label.rsplit('/').next().unwrap_or(label).to_owned();
     let origin = Some(origin(10));
-    LayerDiff {
-        label: label.to_owned(),
-        action,
-        change,
-        fields,
-        origin,
-        outlook,
-    }
+    LayerDiff { label: label.to_owned(), action, change, fields, origin, outlook }
 }
 
 fn named(name: &str, change: ChangeKind) -> NamedChange {
-    NamedChange {
-        name: name.to_owned(),
-        change,
-    }
+    NamedChange { name: name.to_owned(), change }
 }
 
 /// Two images that share a change, a new one, one that is gone, and one that stays.
 fn diff() -> PlanDiff {
     let old = "1".repeat(64);
     let fields = vec![
-        field(
-            "content of /etc/slurm/slurm.conf",
-            Some(&old),
-            Some(&"2".repeat(64)),
-            14,
-        ),
-        field(
-            "mode and owner of /etc/slurm|x",
-            None,
-            Some("0644 root:root"),
-            15,
-        ),
+        field("content of /etc/slurm/slurm.conf", Some(&old), Some(&"2".repeat(64)), 14),
+        field("mode and owner of /etc/slurm|x", None, Some("0644 root:root"), 15),
     ];
     let shared = || {
         vec![
@@ -63,12 +38,7 @@ fn diff() -> PlanDiff {
                 vec![field("package", Some("nano"), None, 12)],
                 Outlook::Builds,
             ),
-            layer(
-                "slurm/files",
-                ChangeKind::Changed,
-                fields.clone(),
-                Outlook::Keys,
-            ),
+            layer("slurm/files", ChangeKind::Changed, fields.clone(), Outlook::Keys),
             layer(
                 "stamp",
                 ChangeKind::Cascade,
@@ -108,11 +78,7 @@ fn diff() -> PlanDiff {
 }
 
 fn nothing() -> PlanDiff {
-    PlanDiff {
-        basis: Basis::Store,
-        images: Vec::new(),
-        unchanged: vec!["a".to_owned()],
-    }
+    PlanDiff { basis: Basis::Store, images: Vec::new(), unchanged: vec!["a".to_owned()] }
 }
 
 #[test]

@@ -34,10 +34,7 @@ fn verdicts() -> Vec<Verdict> {
     failed.message = Some("found \"0644\"\nin <etc> & more".to_owned());
     failed.evidence = Some("/etc/beegfs.conf".to_owned());
     let origin = Some(Origin::new("specs/roles/beegfs.kdl", 8, 1));
-    failed.provenance = Some(Provenance {
-        layer: "beegfs/files".to_owned(),
-        origin,
-    });
+    failed.provenance = Some(Provenance { layer: "beegfs/files".to_owned(), origin });
     let mut vacuous = result("package telnet: is not installed", Status::Passed);
     vacuous.vacuous = true;
     let later = || result("service munge: is running", Status::NotKnownHere);
@@ -48,12 +45,7 @@ fn verdicts() -> Vec<Verdict> {
     let mut minor = verdict("note", Level::Tree, Status::Failed, vec![minor]);
     minor.impact = 0.0;
     vec![
-        verdict(
-            "absent",
-            Level::Tree,
-            Status::Passed,
-            vec![vacuous.clone(), vacuous],
-        ),
+        verdict("absent", Level::Tree, Status::Passed, vec![vacuous.clone(), vacuous]),
         verdict("beegfs-4", Level::Tree, Status::Failed, vec![failed]),
         verdict("munge", Level::Tree, Status::NotKnownHere, vec![later()]),
         verdict("munge", Level::Booted, Status::Passed, vec![now]),
@@ -66,13 +58,7 @@ fn verdicts() -> Vec<Verdict> {
 
 #[test]
 fn a_control_counts_once() {
-    let want = Tally {
-        passed: 2,
-        failed: 2,
-        skipped: 1,
-        errors: 1,
-        not_judged: 1,
-    };
+    let want = Tally { passed: 2, failed: 2, skipped: 1, errors: 1, not_judged: 1 };
     assert_eq!(tally(&verdicts()), want);
 }
 
@@ -80,18 +66,9 @@ fn a_control_counts_once() {
 fn text_names_what_was_found_and_who_made_it() {
     let verdicts = verdicts();
     let images = [
-        ImageVerdicts {
-            image: "summit-compute",
-            verdicts: &verdicts,
-        },
-        ImageVerdicts {
-            image: "summit-gpu",
-            verdicts: &verdicts[..1],
-        },
-        ImageVerdicts {
-            image: "bare",
-            verdicts: &[],
-        },
+        ImageVerdicts { image: "summit-compute", verdicts: &verdicts },
+        ImageVerdicts { image: "summit-gpu", verdicts: &verdicts[..1] },
+        ImageVerdicts { image: "bare", verdicts: &[] },
     ];
     insta::assert_snapshot!(verdicts_text(&images, false), @r#"
     summit-compute: 7 controls: 2 passed, 2 failed, 1 could not be judged, 1 skipped, 1 left to a later level
@@ -125,10 +102,7 @@ fn text_names_what_was_found_and_who_made_it() {
 #[test]
 fn junit_is_as_gitlab_reads_it() {
     let verdicts = verdicts();
-    let images = [ImageVerdicts {
-        image: "summit-compute",
-        verdicts: &verdicts,
-    }];
+    let images = [ImageVerdicts { image: "summit-compute", verdicts: &verdicts }];
     insta::assert_snapshot!(junit(&images).unwrap(), @r#"
     <?xml version="1.0" encoding="UTF-8"?>
     <testsuites name="forge" tests="8" skipped="3" failures="1" errors="1">
@@ -222,10 +196,7 @@ fn findings_have_fingerprints_that_survive_a_move() {
     ]
     "#);
     let fingerprints = |text: &str| -> Vec<String> {
-        text.lines()
-            .filter(|line| line.contains("fingerprint"))
-            .map(str::to_owned)
-            .collect()
+        text.lines().filter(|line| line.contains("fingerprint")).map(str::to_owned).collect()
     };
     let moved = fingerprints(&report("\n\n"));
     assert_eq!(moved, fingerprints(&first));

@@ -30,19 +30,8 @@ impl Layers {
 
     fn entry(&mut self, path: &str, kind: EntryKind, mode: u32, owner: u32) -> &mut Self {
         let path = ImagePath::new(path).unwrap();
-        let entry = Entry {
-            kind,
-            mode,
-            uid: owner,
-            gid: owner,
-            mtime: 0,
-            xattrs: Xattrs::new(),
-        };
-        self.manifests
-            .last_mut()
-            .unwrap()
-            .entries
-            .insert(path, entry);
+        let entry = Entry { kind, mode, uid: owner, gid: owner, mtime: 0, xattrs: Xattrs::new() };
+        self.manifests.last_mut().unwrap().entries.insert(path, entry);
         self
     }
 
@@ -50,27 +39,11 @@ impl Layers {
         let at = (self.manifests.len() - 1, ImagePath::new(path).unwrap());
         self.bytes.insert(at, text.as_bytes().to_vec());
         let (size, digest) = (text.len() as u64, Digest::of(text.as_bytes()));
-        self.entry(
-            path,
-            EntryKind::File {
-                size,
-                digest,
-                group: None,
-            },
-            mode,
-            owner,
-        )
+        self.entry(path, EntryKind::File { size, digest, group: None }, mode, owner)
     }
 
     fn link(&mut self, path: &str, target: &str) -> &mut Self {
-        self.entry(
-            path,
-            EntryKind::Symlink {
-                target: target.into(),
-            },
-            0o777,
-            0,
-        )
+        self.entry(path, EntryKind::Symlink { target: target.into() }, 0o777, 0)
     }
 
     fn directory(&mut self, path: &str) -> &mut Self {
@@ -85,40 +58,20 @@ impl Layers {
         };
         let is_secret = |layer| Some(layer) == self.secret;
         let blame = |_: &ImagePath, entry: &TreeEntry| {
-            Some(Provenance {
-                layer: format!("layer {}", entry.layer),
-                origin: None,
-            })
+            Some(Provenance { layer: format!("layer {}", entry.layer), origin: None })
         };
-        question(Image {
-            tree: &tree,
-            content: &content,
-            is_secret: &is_secret,
-            blame: &blame,
-        })
+        question(Image { tree: &tree, content: &content, is_secret: &is_secret, blame: &blame })
     }
 }
 
 fn layers() -> Layers {
     let mut layers = Layers::default();
     layers.layer();
-    for directory in [
-        "",
-        "etc",
-        "etc/beegfs",
-        "etc/systemd",
-        "etc/systemd/system",
-        "usr",
-    ] {
+    for directory in ["", "etc", "etc/beegfs", "etc/systemd", "etc/systemd/system", "usr"] {
         layers.directory(directory);
     }
     layers
-        .file(
-            "etc/passwd",
-            "root:x:0:0::/root:/bin/bash\nbeegfs:x:7:7::/:/bin/false\n",
-            0o644,
-            0,
-        )
+        .file("etc/passwd", "root:x:0:0::/root:/bin/bash\nbeegfs:x:7:7::/:/bin/false\n", 0o644, 0)
         .file("etc/group", "root:x:0:\nbeegfs:x:7:\n", 0o644, 0)
         .directory("usr/lib")
         .directory("usr/lib/systemd")
@@ -135,24 +88,11 @@ fn layers() -> Layers {
             0,
         )
         .layer()
-        .file(
-            CLIENT,
-            "sysMgmtdHost = 10.225.144.131\nconnUseRDMA = true\n",
-            0o644,
-            0,
-        )
-        .file(
-            MOUNTS,
-            "/beegfs/pl-active /etc/beegfs/beegfs-client.conf beegfs rw\n",
-            0o644,
-            0,
-        )
+        .file(CLIENT, "sysMgmtdHost = 10.225.144.131\nconnUseRDMA = true\n", 0o644, 0)
+        .file(MOUNTS, "/beegfs/pl-active /etc/beegfs/beegfs-client.conf beegfs rw\n", 0o644, 0)
         .file(UNIT, "[Unit]\n", 0o644, 0)
         .directory("etc/systemd/system/multi-user.target.wants")
-        .link(
-            "etc/systemd/system/multi-user.target.wants/beegfs-helperd.service",
-            "../x",
-        );
+        .link("etc/systemd/system/multi-user.target.wants/beegfs-helperd.service", "../x");
     layers
 }
 
@@ -194,12 +134,7 @@ fn control(id: &str, demands: Vec<(Resource, Vec<(P, Operator)>)>) -> Control {
 
 fn judged(layers: &Layers, controls: Vec<Control>) -> VerifyOutcome {
     let (image, level) = ("summit-compute".to_owned(), Level::Tree);
-    let action = Verify {
-        image,
-        level,
-        controls,
-        expect_failed: Vec::new(),
-    };
+    let action = Verify { image, level, controls, expect_failed: Vec::new() };
     layers.ask(|image| verify(&action, image, None)).unwrap()
 }
 
@@ -209,9 +144,7 @@ fn status(layers: &Layers, resource: Resource, property: P, operator: Operator) 
 }
 
 fn at(path: &str) -> Resource {
-    Resource::File {
-        path: path.to_owned(),
-    }
+    Resource::File { path: path.to_owned() }
 }
 
 fn seed(id: &str, path: &str, content: &str) -> Control {
@@ -227,9 +160,7 @@ fn seed(id: &str, path: &str, content: &str) -> Control {
     }
     let mut all = vec![(at(path), demands)];
     if id == "beegfs-6" {
-        let service = Resource::Service {
-            name: "beegfs-helperd".to_owned(),
-        };
+        let service = Resource::Service { name: "beegfs-helperd".to_owned() };
         all.push((service, vec![(P::Enabled, Operator::IsTrue)]));
     }
     control(id, all)
@@ -237,16 +168,9 @@ fn seed(id: &str, path: &str, content: &str) -> Control {
 
 fn seeds() -> Vec<(Control, &'static str)> {
     vec![
+        (seed("beegfs-4", CLIENT, "sysMgmtdHost = 10.225.144.131"), CLIENT),
         (
-            seed("beegfs-4", CLIENT, "sysMgmtdHost = 10.225.144.131"),
-            CLIENT,
-        ),
-        (
-            seed(
-                "beegfs-5",
-                MOUNTS,
-                "/beegfs/pl-active /etc/beegfs/beegfs-client.conf beegfs rw",
-            ),
+            seed("beegfs-5", MOUNTS, "/beegfs/pl-active /etc/beegfs/beegfs-client.conf beegfs rw"),
             MOUNTS,
         ),
         (seed("beegfs-6", UNIT, "[Unit]"), UNIT),
@@ -271,12 +195,7 @@ fn every_mutation_of_a_seed_control_is_found_in_the_tree() {
     ];
     for (control, path) in seeds() {
         let whole = judged(&layers(), vec![control.clone()]);
-        assert_eq!(
-            whole.verdicts[0].status,
-            Status::Passed,
-            "{:?}",
-            whole.verdicts[0].results
-        );
+        assert_eq!(whole.verdicts[0].status, Status::Passed, "{:?}", whole.verdicts[0].results);
         assert!(!whole.blocks());
         let text = &layers().bytes[&(1, ImagePath::new(path).unwrap())];
         let text = String::from_utf8(text.clone()).unwrap();
@@ -304,32 +223,13 @@ fn the_tree_answers_by_the_images_own_files() {
         .link("etc/loop", "loop")
         .file("etc/odd", "x", 0o4755, 99)
         .entry("etc/pipe", EntryKind::Fifo, 0o600, 0);
-    let cron = || Resource::Package {
-        name: "cron".to_owned(),
-    };
-    let service = |name: &str| Resource::Service {
-        name: name.to_owned(),
-    };
+    let cron = || Resource::Package { name: "cron".to_owned() };
+    let service = |name: &str| Resource::Service { name: name.to_owned() };
     let yes = || Operator::IsTrue;
     let cases = [
-        (
-            at("/lib/systemd/system/cron.service"),
-            P::Exists,
-            yes(),
-            Status::Passed,
-        ),
-        (
-            at("/etc/link"),
-            P::Content,
-            includes("connUseRDMA"),
-            Status::Passed,
-        ),
-        (
-            at("/etc/out"),
-            P::Content,
-            includes("beegfs:x:7"),
-            Status::Passed,
-        ),
+        (at("/lib/systemd/system/cron.service"), P::Exists, yes(), Status::Passed),
+        (at("/etc/link"), P::Content, includes("connUseRDMA"), Status::Passed),
+        (at("/etc/out"), P::Content, includes("beegfs:x:7"), Status::Passed),
         (at("/etc/loop"), P::Exists, yes(), Status::Failed),
         (at("/etc/pipe"), P::Type, is("pipe"), Status::Passed),
         (at("/etc/odd"), P::Owner, is("99"), Status::Passed),
@@ -337,20 +237,12 @@ fn the_tree_answers_by_the_images_own_files() {
         (at("/"), P::Type, is("directory"), Status::Passed),
         (at("/etc/passwd/x"), P::Exists, yes(), Status::Failed),
         (cron(), P::Installed, yes(), Status::Passed),
-        (
-            cron(),
-            P::Version,
-            Operator::Min(Scalar::Text("3.0pl1-100".to_owned())),
-            Status::Passed,
-        ),
+        (cron(), P::Version, Operator::Min(Scalar::Text("3.0pl1-100".to_owned())), Status::Passed),
         (service("cron"), P::Installed, yes(), Status::Passed),
         (service("cron"), P::Enabled, yes(), Status::Failed),
         (service("cron"), P::Running, yes(), Status::Error),
         (
-            Resource::Command {
-                line: "true".to_owned(),
-                timeout: 1,
-            },
+            Resource::Command { line: "true".to_owned(), timeout: 1 },
             P::Stdout,
             is(""),
             Status::Error,
@@ -358,20 +250,14 @@ fn the_tree_answers_by_the_images_own_files() {
     ];
     for (resource, property, operator, want) in cases {
         let name = format!("{resource} {property}");
-        assert_eq!(
-            status(&layers, resource, property, operator),
-            want,
-            "{name}"
-        );
+        assert_eq!(status(&layers, resource, property, operator), want, "{name}");
     }
 }
 
 #[test]
 fn a_secret_is_seen_from_outside_alone() {
     let mut layers = layers();
-    layers
-        .layer()
-        .file("etc/munge.key", "hunter2hunter2", 0o400, 7);
+    layers.layer().file("etc/munge.key", "hunter2hunter2", 0o400, 7);
     layers.secret = Some(2);
     let key = || at("/etc/munge.key");
     let cases = [
@@ -382,34 +268,21 @@ fn a_secret_is_seen_from_outside_alone() {
         (P::Size, Operator::Above(Scalar::Integer(0)), Status::Error),
     ];
     for (property, operator, want) in cases {
-        assert_eq!(
-            status(&layers, key(), property, operator),
-            want,
-            "{property}"
-        );
+        assert_eq!(status(&layers, key(), property, operator), want, "{property}");
     }
     let demands = vec![(P::Mode, is("0400")), (P::Content, includes("hunter3"))];
     let outcome = judged(&layers, vec![control("c", vec![(key(), demands)])]);
     let stored = String::from_utf8(outcome.encode()).unwrap();
     let digest = Digest::of(b"hunter2hunter2").to_hex();
-    assert!(
-        !stored.contains("hunter2") && !stored.contains(&digest),
-        "{stored}"
-    );
+    assert!(!stored.contains("hunter2") && !stored.contains(&digest), "{stored}");
 }
 
 #[test]
 fn an_outcome_is_stored_and_moves_with_its_controls() {
     let controls: Vec<_> = seeds().into_iter().map(|(control, _)| control).collect();
     let outcome = judged(&layers(), controls.clone());
-    assert_eq!(
-        VerifyOutcome::decode(&outcome.encode()),
-        Some(outcome.clone())
-    );
-    let other = VerifyOutcome {
-        version: 0,
-        ..outcome.clone()
-    };
+    assert_eq!(VerifyOutcome::decode(&outcome.encode()), Some(outcome.clone()));
+    let other = VerifyOutcome { version: 0, ..outcome.clone() };
     assert_eq!(VerifyOutcome::decode(&other.encode()), None);
     assert_eq!(VerifyOutcome::decode(b"{}"), None);
     let mut moved = controls;

@@ -43,14 +43,7 @@ impl Database {
 
     pub(super) fn write(mut self, work: &mut Working<'_>) {
         self.origins.sort_unstable();
-        let tables = [
-            self.passwd,
-            self.group,
-            self.shadow,
-            self.gshadow,
-            self.subuid,
-            self.subgid,
-        ];
+        let tables = [self.passwd, self.group, self.shadow, self.gshadow, self.subuid, self.subgid];
         for table in tables {
             table.write(work, &self.origins);
         }
@@ -75,33 +68,20 @@ impl Table {
         let path = work.resolve(&file.path(), true)?;
         let kind = work.kind(&path);
         if !matches!(kind, None | Some(Kind::File)) {
-            return Err(Problem::new(format!(
-                "`{path}` is no regular file in the image"
-            )));
+            return Err(Problem::new(format!("`{path}` is no regular file in the image")));
         }
         let text = match work.content(&path)? {
             Some(bytes) => String::from_utf8(bytes)
                 .map_err(|_| Problem::new(format!("`{path}` of the image is not UTF-8")))?,
             None => String::new(),
         };
-        let default = Attributes {
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            xattrs: Xattrs::new(),
-        };
+        let default = Attributes { mode: 0o644, uid: 0, gid: 0, xattrs: Xattrs::new() };
         let attributes = match kind {
             Some(_) => work.below.attributes(&path).unwrap_or(default),
             None => default,
         };
         let lines = text.lines().map(str::to_owned).collect();
-        Ok(Self {
-            path,
-            attributes,
-            lines,
-            present: kind.is_some(),
-            changed: false,
-        })
+        Ok(Self { path, attributes, lines, present: kind.is_some(), changed: false })
     }
 
     fn write(self, work: &mut Working<'_>, origins: &[Origin]) {
@@ -110,17 +90,8 @@ impl Table {
         };
         let mut text = self.lines.join("\n");
         text.push('\n');
-        let Attributes {
-            mode,
-            uid,
-            gid,
-            xattrs,
-        } = self.attributes;
-        work.put(
-            &self.path,
-            working::file(text.into_bytes(), mode, (uid, gid), xattrs),
-            first,
-        );
+        let Attributes { mode, uid, gid, xattrs } = self.attributes;
+        work.put(&self.path, working::file(text.into_bytes(), mode, (uid, gid), xattrs), first);
         if let Some(made) = work.made.get_mut(&self.path) {
             made.origins = origins.to_vec();
         }
@@ -128,10 +99,7 @@ impl Table {
 
     /// Fields of the line of `name`.
     pub(super) fn fields(&self, name: &str) -> Option<Vec<&str>> {
-        let mut lines = self
-            .lines
-            .iter()
-            .map(|line| line.split(':').collect::<Vec<_>>());
+        let mut lines = self.lines.iter().map(|line| line.split(':').collect::<Vec<_>>());
         lines.find(|fields| fields.first() == Some(&name))
     }
 
@@ -153,9 +121,7 @@ impl Table {
     }
 
     pub(super) fn ids(&self) -> BTreeSet<u32> {
-        self.rows()
-            .filter_map(|row| row.get(2)?.parse().ok())
-            .collect()
+        self.rows().filter_map(|row| row.get(2)?.parse().ok()).collect()
     }
 
     pub(super) fn push(&mut self, line: String) {
@@ -165,10 +131,7 @@ impl Table {
 
     /// Changes the fields of the line of `name`, if it is there.
     pub(super) fn edit(&mut self, name: &str, change: impl FnOnce(&mut Vec<String>)) {
-        let line = self
-            .lines
-            .iter_mut()
-            .find(|line| line.split(':').next() == Some(name));
+        let line = self.lines.iter_mut().find(|line| line.split(':').next() == Some(name));
         if let Some(line) = line {
             let mut fields: Vec<String> = line.split(':').map(str::to_owned).collect();
             change(&mut fields);

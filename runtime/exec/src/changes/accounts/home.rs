@@ -53,9 +53,7 @@ impl Home {
         origin: &Origin,
     ) -> Result<(), Problem> {
         if depth == 0 {
-            return Err(Problem::new(format!(
-                "`{from}` lies too deep below /etc/skel"
-            )));
+            return Err(Problem::new(format!("`{from}` lies too deep below /etc/skel")));
         }
         for name in work.names(from) {
             let (from, to) = (from.join(&name), to.join(&name));

@@ -23,20 +23,13 @@ pub(super) fn choose(
     }
     let free = |id: &u32| !used.contains(id) && !reserved.contains(id);
     if system {
-        let start = used
-            .range(low..=high)
-            .next()
-            .map_or(Some(high), |lowest| lowest.checked_sub(1));
+        let start =
+            used.range(low..=high).next().map_or(Some(high), |lowest| lowest.checked_sub(1));
         let below = start.and_then(|start| (low..=start).rev().find(free));
         below.or_else(|| (low..=high).rev().find(free))
     } else {
-        let start = used
-            .range(low..=high)
-            .next_back()
-            .map_or(low, |highest| highest + 1);
-        (start..=high)
-            .find(free)
-            .or_else(|| (low..=high).find(free))
+        let start = used.range(low..=high).next_back().map_or(low, |highest| highest + 1);
+        (start..=high).find(free).or_else(|| (low..=high).find(free))
     }
 }
 
@@ -66,13 +59,7 @@ mod tests {
         let cases: &[Case<'_>] = &[
             ("first system id", &[0, 1, 65534], &[], true, Some(999)),
             ("below the lowest", &[997, 999], &[], true, Some(996)),
-            (
-                "first free from above, at the end",
-                &[101, 999],
-                &[],
-                true,
-                Some(998),
-            ),
+            ("first free from above, at the end", &[101, 999], &[], true, Some(998)),
             ("reserved", &[998], &[997], true, Some(996)),
             ("first user", &[0, 999, 65534], &[], false, Some(1000)),
             ("above the highest", &[1000, 1005], &[], false, Some(1006)),
@@ -93,10 +80,7 @@ mod tests {
         assert_eq!(free_run(&[], range, 65536), Some(100_000));
         assert_eq!(free_run(&[(100_000, 65536)], range, 65536), Some(165_536));
         assert_eq!(free_run(&[(200_000, 65536)], range, 65536), Some(100_000));
-        assert_eq!(
-            free_run(&[(165_536, 9), (100_000, 65536)], range, 65536),
-            Some(165_545)
-        );
+        assert_eq!(free_run(&[(165_536, 9), (100_000, 65536)], range, 65536), Some(165_545));
         assert_eq!(free_run(&[(100_000, 10)], (100_000, 100_010), 2), None);
         assert_eq!(free_run(&[(5, u64::MAX)], range, 2), None);
     }

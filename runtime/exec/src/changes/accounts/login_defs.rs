@@ -43,9 +43,7 @@ impl LoginDefs {
     }
 
     fn id(&self, key: &str, default: u32) -> u32 {
-        self.number(key)
-            .and_then(|id| id.try_into().ok())
-            .unwrap_or(default)
+        self.number(key).and_then(|id| id.try_into().ok()).unwrap_or(default)
     }
 
     /// Lowest and highest id that is chosen.
@@ -70,9 +68,7 @@ impl LoginDefs {
             Space::Group => "GID",
         };
         let get = |name: String, default: u64| {
-            self.number(&name)
-                .and_then(|value| value.try_into().ok())
-                .unwrap_or(default)
+            self.number(&name).and_then(|value| value.try_into().ok()).unwrap_or(default)
         };
         let low = get(format!("SUB_{key}_MIN"), 100_000);
         let high = get(format!("SUB_{key}_MAX"), 600_100_000);
@@ -81,18 +77,13 @@ impl LoginDefs {
 
     /// Permission bits of a new home: `HOME_MODE`, or what `UMASK` leaves of 0777.
     pub(super) fn home_mode(&self) -> u32 {
-        let mode = self
-            .number("HOME_MODE")
-            .or_else(|| Some(0o777 & !self.number("UMASK")?));
-        mode.and_then(|mode| u32::try_from(mode & 0o7777).ok())
-            .unwrap_or(0o755)
+        let mode = self.number("HOME_MODE").or_else(|| Some(0o777 & !self.number("UMASK")?));
+        mode.and_then(|mode| u32::try_from(mode & 0o7777).ok()).unwrap_or(0o755)
     }
 
     /// A count of days for `/etc/shadow`; empty when it is not limited.
     pub(super) fn days(&self, key: &str) -> String {
-        self.number(key)
-            .filter(|days| *days >= 0)
-            .map_or_else(String::new, |days| days.to_string())
+        self.number(key).filter(|days| *days >= 0).map_or_else(String::new, |days| days.to_string())
     }
 }
 
@@ -111,10 +102,7 @@ mod tests {
         assert_eq!(defs.range(Space::Group, false), (1000, 70000));
         assert_eq!(defs.range(Space::Group, true), (101, 999));
         assert_eq!(defs.home_mode(), 0o750);
-        assert_eq!(
-            LoginDefs::parse("HOME_MODE 0700\nUMASK 022").home_mode(),
-            0o700
-        );
+        assert_eq!(LoginDefs::parse("HOME_MODE 0700\nUMASK 022").home_mode(), 0o700);
         assert_eq!(LoginDefs::parse("").home_mode(), 0o755);
         assert_eq!(defs.days("PASS_MAX_DAYS"), "99999");
         assert_eq!(defs.days("PASS_MIN_DAYS"), "");

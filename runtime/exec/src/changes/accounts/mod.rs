@@ -45,12 +45,9 @@ const BUILD_DAY: i64 = BUILD_EPOCH / 86_400;
 const MAX_NAME: usize = 32;
 
 pub(super) fn apply(work: &mut Working<'_>, changes: &[Change], errors: &mut Vec<ChangeError>) {
-    let mut accounts = changes.iter().filter(|change| {
-        matches!(
-            change.what,
-            ChangeKind::Group { .. } | ChangeKind::User { .. }
-        )
-    });
+    let mut accounts = changes
+        .iter()
+        .filter(|change| matches!(change.what, ChangeKind::Group { .. } | ChangeKind::User { .. }));
     let Some(first) = accounts.next() else { return };
     let mut database = match Database::read(work) {
         Ok(database) => database,
@@ -94,10 +91,7 @@ pub(super) struct Reserved {
 
 impl Reserved {
     fn of(changes: &[Change]) -> Self {
-        let mut reserved = Self {
-            users: BTreeSet::new(),
-            groups: BTreeSet::new(),
-        };
+        let mut reserved = Self { users: BTreeSet::new(), groups: BTreeSet::new() };
         for change in changes {
             match &change.what {
                 ChangeKind::Group { gid, .. } => reserved.groups.extend(gid),
@@ -124,12 +118,9 @@ fn add_group(
     check_name("group", name)?;
     if let Some(found) = database.group.id_of(name) {
         return match gid {
-            Some(gid) if gid != found => Err(other_id(
-                "group",
-                name,
-                ("gid", gid, found),
-                database.group.name_of(gid),
-            )),
+            Some(gid) if gid != found => {
+                Err(other_id("group", name, ("gid", gid, found), database.group.name_of(gid)))
+            }
             _ => Ok(found),
         };
     }
@@ -177,9 +168,7 @@ fn push_group(database: &mut Database, name: &str, gid: u32) {
 /// Names as groupadd and systemd take them: a letter or `_`, then letters, digits, `_`, `-`, `.`.
 fn check_name(what: &str, name: &str) -> Result<(), Problem> {
     let bytes = name.as_bytes();
-    let first = bytes
-        .first()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    let first = bytes.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
     let rest = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if first && bytes.iter().all(rest) && bytes.len() <= MAX_NAME {
         return Ok(());
@@ -214,10 +203,8 @@ fn taken(what: &str, name: &str, (field, id): (&str, u32), owner: &str) -> Probl
 }
 
 fn no_id(field: &str, name: &str, (low, high): (u32, u32)) -> Problem {
-    Problem::new(format!(
-        "no {field} from {low} to {high} is free for `{name}`"
-    ))
-    .help(format!("give it one: `{field}=…`"))
+    Problem::new(format!("no {field} from {low} to {high} is free for `{name}`"))
+        .help(format!("give it one: `{field}=…`"))
 }
 
 /// Adds `member` to the list in the fourth field of a line of `group` or `gshadow`.

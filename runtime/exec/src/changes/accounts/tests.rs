@@ -42,11 +42,7 @@ fn added(changes: &[ChangeKind], at: &str) -> Vec<String> {
     let before = FILES.iter().find(|(file, _)| *file == at).unwrap().1;
     let after = image().with(&image().apply(changes).unwrap()).text(at);
     let known: Vec<_> = before.lines().collect();
-    after
-        .lines()
-        .filter(|line| !known.contains(line))
-        .map(str::to_owned)
-        .collect()
+    after.lines().filter(|line| !known.contains(line)).map(str::to_owned).collect()
 }
 
 /// Name, input, and what comes of it.
@@ -67,24 +63,9 @@ fn accounts_become_lines() {
     };
     let hpc = group("hpc", Some(2000), false);
     let cases: &[Case<'_>] = &[
-        (
-            "a group",
-            vec![group("hpc", None, false)],
-            "etc/group",
-            &["hpc:x:1005:"],
-        ),
-        (
-            "its shadow",
-            vec![group("hpc", None, false)],
-            "etc/gshadow",
-            &["hpc:!::"],
-        ),
-        (
-            "a system group",
-            vec![group("db", None, true)],
-            "etc/group",
-            &["db:x:997:"],
-        ),
+        ("a group", vec![group("hpc", None, false)], "etc/group", &["hpc:x:1005:"]),
+        ("its shadow", vec![group("hpc", None, false)], "etc/gshadow", &["hpc:!::"]),
+        ("a system group", vec![group("db", None, true)], "etc/group", &["db:x:997:"]),
         (
             "a user",
             vec![user("bob", None, false)],
@@ -97,12 +78,7 @@ fn accounts_become_lines() {
             "etc/shadow",
             &["bob:!:20089:0:99999:7:::"],
         ),
-        (
-            "subordinate ids",
-            vec![user("bob", None, false)],
-            "etc/subuid",
-            &["bob:165536:65536"],
-        ),
+        ("subordinate ids", vec![user("bob", None, false)], "etc/subuid", &["bob:165536:65536"]),
         (
             "a system user",
             vec![user("db", None, true)],
@@ -115,12 +91,7 @@ fn accounts_become_lines() {
             "etc/shadow",
             &["db:!:20089::::::"],
         ),
-        (
-            "no subordinate ids",
-            vec![user("db", None, true)],
-            "etc/subgid",
-            &[],
-        ),
+        ("no subordinate ids", vec![user("db", None, true)], "etc/subgid", &[]),
         (
             "everything given",
             vec![eve(None), hpc.clone()],
@@ -149,10 +120,7 @@ fn accounts_become_lines() {
             "given ids are set aside",
             vec![user("one", None, false), user("two", Some(1005), false)],
             "etc/passwd",
-            &[
-                "one:x:1006:1006::/home/one:/bin/bash",
-                "two:x:1005:1005::/home/two:/bin/bash",
-            ],
+            &["one:x:1006:1006::/home/one:/bin/bash", "two:x:1005:1005::/home/two:/bin/bash"],
         ),
         (
             "a member more of one that exists",
@@ -160,12 +128,7 @@ fn accounts_become_lines() {
             "etc/group",
             &["video:x:44:ann"],
         ),
-        (
-            "one that exists as it is",
-            vec![user("ann", Some(1004), false)],
-            "etc/passwd",
-            &[],
-        ),
+        ("one that exists as it is", vec![user("ann", Some(1004), false)], "etc/passwd", &[]),
     ];
     for (name, changes, at, want) in cases {
         assert_eq!(added(changes, at), *want, "{name}");
@@ -174,9 +137,7 @@ fn accounts_become_lines() {
 
 #[test]
 fn files_keep_their_modes_and_name_all_declarations() {
-    let draft = image()
-        .apply(&[group("a", None, false), user("bob", None, false)])
-        .unwrap();
+    let draft = image().apply(&[group("a", None, false), user("bob", None, false)]).unwrap();
     let shadow = &draft.manifest.entries[&path("etc/shadow")];
     assert_eq!((shadow.mode, shadow.gid), (0o640, 42));
     let passwd = path("etc/passwd");
@@ -187,17 +148,13 @@ fn files_keep_their_modes_and_name_all_declarations() {
         .map(|(_, origin)| origin.line)
         .collect();
     assert_eq!(lines, [1, 2]);
-    let nothing = image()
-        .apply(&[user("ann", Some(1004), false), group("ann", None, false)])
-        .unwrap();
+    let nothing =
+        image().apply(&[user("ann", Some(1004), false), group("ann", None, false)]).unwrap();
     // The account is as declared; only its home is not there yet.
-    let mut want = vec![
-        "directory 0755 0:0 /home",
-        "directory 0755 1004:1004 /home/ann",
-    ]
-    .into_iter()
-    .map(str::to_owned)
-    .collect::<Vec<_>>();
+    let mut want = vec!["directory 0755 0:0 /home", "directory 0755 1004:1004 /home/ann"]
+        .into_iter()
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
     want.extend(skel("/home/ann", 1004));
     assert_eq!(listing(&nothing), want);
 }
@@ -222,14 +179,9 @@ fn homes_come_from_the_skeleton_and_owners_from_the_same_list() {
     let mut want = vec!["directory 0755 1005:1005 /home/bob".to_owned()];
     want.extend(skel("/home/bob", 1005));
     want.insert(2, "directory 0755 0:0 /home/bob/.ssh".to_owned());
-    want.insert(
-        3,
-        "file 0644 1005:1005 /home/bob/.ssh/authorized_keys".to_owned(),
-    );
-    let got: Vec<_> = listing(&draft)
-        .into_iter()
-        .filter(|line| line.contains("/home/bob"))
-        .collect();
+    want.insert(3, "file 0644 1005:1005 /home/bob/.ssh/authorized_keys".to_owned());
+    let got: Vec<_> =
+        listing(&draft).into_iter().filter(|line| line.contains("/home/bob")).collect();
     assert_eq!(got, want);
 }
 
@@ -237,98 +189,38 @@ fn homes_come_from_the_skeleton_and_owners_from_the_same_list() {
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn misfits_are_errors_with_a_mend() {
     let with_home = |home: &str| match user("bob", None, false) {
-        ChangeKind::User {
-            name,
-            uid,
-            group,
-            groups,
-            shell,
-            comment,
-            system,
-            ..
-        } => {
+        ChangeKind::User { name, uid, group, groups, shell, comment, system, .. } => {
             let home = Some(home.to_owned());
-            ChangeKind::User {
-                name,
-                uid,
-                group,
-                groups,
-                home,
-                shell,
-                comment,
-                system,
-            }
+            ChangeKind::User { name, uid, group, groups, home, shell, comment, system }
         }
         other => other,
     };
     let cases: &[(&str, ChangeKind, &str, &str)] = &[
-        (
-            "another uid",
-            user("ann", Some(7), false),
-            "with uid 1004",
-            "before=\"packages\"",
-        ),
-        (
-            "another gid",
-            group("video", Some(45), true),
-            "with gid 44",
-            "before=\"packages\"",
-        ),
+        ("another uid", user("ann", Some(7), false), "with uid 1004", "before=\"packages\""),
+        ("another gid", group("video", Some(45), true), "with gid 44", "before=\"packages\""),
         (
             "another primary group",
             user_with("ann", None, false, (Some("sudo"), &[])),
             "gid 1004",
             "before=",
         ),
-        (
-            "a taken uid",
-            user("bob", Some(998), true),
-            "belongs to `messagebus`",
-            "another uid",
-        ),
-        (
-            "a taken gid",
-            group("x", Some(27), false),
-            "belongs to `sudo`",
-            "another gid",
-        ),
+        ("a taken uid", user("bob", Some(998), true), "belongs to `messagebus`", "another uid"),
+        ("a taken gid", group("x", Some(27), false), "belongs to `sudo`", "another gid"),
         (
             "no such group",
             user_with("bob", None, false, (Some("hpc"), &["nope"])),
             "`hpc`, `nope`",
             "group \"hpc\"",
         ),
-        (
-            "a bad name",
-            user("-rf", None, false),
-            "no name for a user",
-            "letter",
-        ),
-        (
-            "a line break in a name",
-            group("a\nb", None, false),
-            "no name for a group",
-            "letter",
-        ),
-        (
-            "a long name",
-            user(&"x".repeat(33), None, false),
-            "no name",
-            "32",
-        ),
+        ("a bad name", user("-rf", None, false), "no name for a user", "letter"),
+        ("a line break in a name", group("a\nb", None, false), "no name for a group", "letter"),
+        ("a long name", user(&"x".repeat(33), None, false), "no name", "32"),
     ];
     for (name, change, message, help) in cases {
         let errors = image().apply(std::slice::from_ref(change)).unwrap_err();
         assert_eq!(errors.len(), 1, "{name}");
-        assert!(
-            errors[0].message.contains(message),
-            "{name}: {}",
-            errors[0].message
-        );
-        assert!(
-            errors[0].help.as_ref().unwrap().contains(help),
-            "{name}: {errors:?}"
-        );
+        assert!(errors[0].message.contains(message), "{name}: {}", errors[0].message);
+        assert!(errors[0].help.as_ref().unwrap().contains(help), "{name}: {errors:?}");
     }
     for home in ["home/bob", "/home:bob", "/home\nroot::0:0::/:/bin/sh"] {
         assert!(image().apply(&[with_home(home)]).is_err(), "{home}");
@@ -337,14 +229,9 @@ fn misfits_are_errors_with_a_mend() {
 
 #[test]
 fn an_image_without_accounts_gets_the_two_plain_files() {
-    let draft = Image::default()
-        .apply(&[user("bob", Some(1000), false)])
-        .unwrap();
+    let draft = Image::default().apply(&[user("bob", Some(1000), false)]).unwrap();
     let merged = Image::default().with(&draft);
-    assert_eq!(
-        merged.text("etc/passwd"),
-        "bob:!:1000:1000::/home/bob:/bin/bash\n"
-    );
+    assert_eq!(merged.text("etc/passwd"), "bob:!:1000:1000::/home/bob:/bin/bash\n");
     assert_eq!(merged.text("etc/group"), "bob:!:1000:\n");
     assert!(merged.tree.get(&path("etc/shadow")).is_none());
 }
@@ -360,22 +247,14 @@ fn a_hostile_passwd_link_stays_inside() {
     assert!(draft.contents.contains_key(&path("data/passwd")));
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test compares with the programs themselves"
-)]
+#[expect(clippy::disallowed_methods, reason = "a test compares with the programs themselves")]
 fn run(root: &Path, program: &str, arguments: &[&str]) -> Option<Output> {
     let mut command = Command::new(program);
     command
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("SOURCE_DATE_EPOCH", BUILD_EPOCH.to_string());
-    command
-        .arg("--prefix")
-        .arg(root)
-        .args(arguments)
-        .output()
-        .ok()
+    command.arg("--prefix").arg(root).args(arguments).output().ok()
 }
 
 /// The same lines as groupadd and useradd of this machine write, where it has them.
@@ -392,25 +271,10 @@ fn lines_are_those_of_useradd() {
         ("groupadd", &["-r", "spool"]),
         ("groupadd", &["-g", "2500", "lab"]),
         ("useradd", &["-s", "/bin/bash", "bob"]),
+        ("useradd", &["-r", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", "db"]),
         (
             "useradd",
-            &["-r", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", "db"],
-        ),
-        (
-            "useradd",
-            &[
-                "-s",
-                "/bin/bash",
-                "-u",
-                "2600",
-                "-g",
-                "hpc",
-                "-G",
-                "sudo,video",
-                "-c",
-                "Eve",
-                "eve",
-            ],
+            &["-s", "/bin/bash", "-u", "2600", "-g", "hpc", "-G", "sudo,video", "-c", "Eve", "eve"],
         ),
         ("useradd", &["-s", "/bin/bash", "zoe"]),
     ];
@@ -422,10 +286,7 @@ fn lines_are_those_of_useradd() {
         if std::fs::metadata(root).unwrap().uid() != 0 {
             return;
         }
-        assert!(
-            output.status.success(),
-            "{program} {arguments:?}: {output:?}"
-        );
+        assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
     }
     let eve = ChangeKind::User {
         name: "eve".to_owned(),

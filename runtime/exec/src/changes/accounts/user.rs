@@ -25,25 +25,18 @@ pub(super) struct User<'a> {
 impl<'a> User<'a> {
     pub(super) fn of(change: &'a ChangeKind) -> Option<Self> {
         match change {
-            ChangeKind::User {
-                name,
-                uid,
-                group,
-                groups,
-                home,
-                shell,
-                comment,
-                system,
-            } => Some(Self {
-                name,
-                uid: *uid,
-                group: group.as_deref(),
-                groups,
-                home: home.as_deref(),
-                shell: shell.as_deref(),
-                comment,
-                system: *system,
-            }),
+            ChangeKind::User { name, uid, group, groups, home, shell, comment, system } => {
+                Some(Self {
+                    name,
+                    uid: *uid,
+                    group: group.as_deref(),
+                    groups,
+                    home: home.as_deref(),
+                    shell: shell.as_deref(),
+                    comment,
+                    system: *system,
+                })
+            }
             ChangeKind::Directory { .. }
             | ChangeKind::File { .. }
             | ChangeKind::Link { .. }
@@ -97,21 +90,13 @@ impl<'a> User<'a> {
             )));
         }
         let missing = |group: &&str| database.group.id_of(group).is_none();
-        let named = self
-            .group
-            .into_iter()
-            .chain(self.groups.iter().map(String::as_str));
+        let named = self.group.into_iter().chain(self.groups.iter().map(String::as_str));
         match named.filter(missing).collect::<Vec<_>>().as_slice() {
             [] => Ok(()),
             missing => {
-                let list = missing
-                    .iter()
-                    .map(|group| format!("`{group}`"))
-                    .collect::<Vec<_>>();
-                let message = format!(
-                    "user `{name}`: no group {} is in the image",
-                    list.join(", ")
-                );
+                let list = missing.iter().map(|group| format!("`{group}`")).collect::<Vec<_>>();
+                let message =
+                    format!("user `{name}`: no group {} is in the image", list.join(", "));
                 Err(Problem::new(message).help(format!(
                     "declare it with `group \"{}\"`, or name the package that makes it",
                     missing[0]
@@ -129,21 +114,13 @@ impl<'a> User<'a> {
         let fields = database.passwd.fields(self.name).unwrap_or_default();
         let gid = fields.get(3).and_then(|gid| gid.parse().ok());
         let gid: u32 = gid.ok_or_else(|| {
-            Problem::new(format!(
-                "the line of user `{}` in /etc/passwd is broken",
-                self.name
-            ))
+            Problem::new(format!("the line of user `{}` in /etc/passwd is broken", self.name))
         })?;
         if let Some(group) = self.group
             && let Some(wanted) = database.group.id_of(group)
             && wanted != gid
         {
-            return Err(other_id(
-                "user",
-                self.name,
-                ("gid", wanted, gid),
-                Some(group),
-            ));
+            return Err(other_id("user", self.name, ("gid", wanted, gid), Some(group)));
         }
         let comment = Some(self.comment).filter(|comment| !comment.is_empty());
         database.passwd.edit(self.name, |fields| {
@@ -206,9 +183,7 @@ impl<'a> User<'a> {
         let (home, shell) = (self.home.unwrap_or(&home), self.shell.unwrap_or(shell));
         let password = if database.shadow.present { "x" } else { "!" };
         let comment = self.comment;
-        database.passwd.push(format!(
-            "{name}:{password}:{uid}:{gid}:{comment}:{home}:{shell}"
-        ));
+        database.passwd.push(format!("{name}:{password}:{uid}:{gid}:{comment}:{home}:{shell}"));
         database.new_users.insert(name.to_owned(), uid);
         let defs = &database.defs;
         if database.shadow.present {
@@ -218,9 +193,7 @@ impl<'a> User<'a> {
                 let days = ["PASS_MIN_DAYS", "PASS_MAX_DAYS", "PASS_WARN_AGE"];
                 days.map(|key| defs.days(key)).join(":")
             };
-            database
-                .shadow
-                .push(format!("{name}:!:{BUILD_DAY}:{limits}:::"));
+            database.shadow.push(format!("{name}:!:{BUILD_DAY}:{limits}:::"));
         }
         // useradd gives subordinate ids to accounts of the ordinary range.
         let (low, high) = defs.range(Space::User, false);

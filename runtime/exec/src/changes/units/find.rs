@@ -74,9 +74,7 @@ pub(super) fn find(work: &Working<'_>, name: &UnitName) -> Result<Found, Problem
             }
         }
     }
-    Err(Problem::new(format!(
-        "the aliases of unit `{name}` go round in circles"
-    )))
+    Err(Problem::new(format!("the aliases of unit `{name}` go round in circles")))
 }
 
 enum Located {
@@ -93,14 +91,8 @@ fn locate(work: &Working<'_>, dirs: &[ImagePath], name: &UnitName) -> Result<Loc
         match work.kind(&path) {
             None | Some(Kind::Directory | Kind::Other) => {}
             Some(Kind::File) => {
-                let empty = work
-                    .content(&path)?
-                    .is_some_and(|content| content.is_empty());
-                return Ok(if empty {
-                    Located::Masked(path)
-                } else {
-                    Located::File(path)
-                });
+                let empty = work.content(&path)?.is_some_and(|content| content.is_empty());
+                return Ok(if empty { Located::Masked(path) } else { Located::File(path) });
             }
             Some(Kind::Symlink(_)) => {
                 let Ok(target) = work.resolve(&path, true) else {
@@ -113,9 +105,7 @@ fn locate(work: &Working<'_>, dirs: &[ImagePath], name: &UnitName) -> Result<Loc
                 if work.kind(&target) != Some(Kind::File) {
                     continue;
                 }
-                let other = std::str::from_utf8(target.file_name())
-                    .ok()
-                    .and_then(UnitName::read);
+                let other = std::str::from_utf8(target.file_name()).ok().and_then(UnitName::read);
                 return Ok(match other {
                     Some(other) if other != *name && Some(&other) != name.template().as_ref() => {
                         Located::Alias(other)

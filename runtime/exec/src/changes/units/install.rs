@@ -31,16 +31,8 @@ impl Install {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let Self {
-            aliases,
-            wanted_by,
-            required_by,
-            also,
-            default_instance: _,
-        } = self;
-        [aliases, wanted_by, required_by, also]
-            .iter()
-            .all(|list| list.is_empty())
+        let Self { aliases, wanted_by, required_by, also, default_instance: _ } = self;
+        [aliases, wanted_by, required_by, also].iter().all(|list| list.is_empty())
     }
 
     fn add(&mut self, text: &str) {
@@ -79,9 +71,7 @@ fn extend(list: &mut Vec<String>, value: &str) {
 }
 
 fn words(value: &str) -> impl Iterator<Item = String> {
-    value
-        .split_whitespace()
-        .map(|word| word.trim_matches(['"', '\'']).to_owned())
+    value.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned())
 }
 
 /// Lines without comments, a backslash at the end joined with the next line (systemd.syntax(7)).
@@ -116,24 +106,15 @@ fn text(work: &Working<'_>, path: &ImagePath) -> Result<String, Problem> {
 fn drop_ins(work: &Working<'_>, unit: &Unit) -> Vec<ImagePath> {
     let dirs = search_dirs(work);
     let mut found: BTreeMap<Vec<u8>, Option<ImagePath>> = BTreeMap::new();
-    for name in [Some(unit.name.clone()), unit.name.template()]
-        .into_iter()
-        .flatten()
-    {
+    for name in [Some(unit.name.clone()), unit.name.template()].into_iter().flatten() {
         for dir in &dirs {
             let dir = dir.join(format!("{name}.d").as_bytes());
             let Some((dir, Kind::Directory)) = work.follow(&dir) else {
                 continue;
             };
-            for file in work
-                .names(&dir)
-                .into_iter()
-                .filter(|file| file.ends_with(b".conf"))
-            {
+            for file in work.names(&dir).into_iter().filter(|file| file.ends_with(b".conf")) {
                 let real = work.follow(&dir.join(&file));
-                let real = real
-                    .filter(|(_, kind)| *kind == Kind::File)
-                    .map(|(real, _)| real);
+                let real = real.filter(|(_, kind)| *kind == Kind::File).map(|(real, _)| real);
                 found.entry(file).or_insert(real);
             }
         }

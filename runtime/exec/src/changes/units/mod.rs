@@ -95,32 +95,19 @@ fn link_all(work: &mut Working<'_>, unit: &Unit, install: &Install, origin: &Ori
     if linked != unit.name
         && let Found::Masked(at) = find(work, &linked)?
     {
-        return Err(Problem::new(format!(
-            "the default instance `{linked}` is masked by `{at}`"
-        )));
+        return Err(Problem::new(format!("the default instance `{linked}` is masked by `{at}`")));
     }
-    for (list, suffix) in [
-        (&install.wanted_by, ".wants"),
-        (&install.required_by, ".requires"),
-    ] {
+    for (list, suffix) in [(&install.wanted_by, ".wants"), (&install.required_by, ".requires")] {
         for target in list {
             let target = UnitName::parse(&expand(target, &unit.name, default.as_deref())?)?;
             if linked.is_template() && !target.is_template() {
                 return Err(Problem::new(format!(
                     "`{linked}` is a template without default instance"
                 ))
-                .help(format!(
-                    "name an instance: `{}`",
-                    linked.with_instance("NAME")
-                )));
+                .help(format!("name an instance: `{}`", linked.with_instance("NAME"))));
             }
             let dir = config_dir().join(format!("{target}{suffix}").as_bytes());
-            link(
-                work,
-                &dir.join(linked.to_string().as_bytes()),
-                &unit.path,
-                origin,
-            )?;
+            link(work, &dir.join(linked.to_string().as_bytes()), &unit.path, origin)?;
             if matches!(find(work, &target)?, Found::Missing) {
                 work.note(
                     origin,
@@ -136,9 +123,7 @@ fn link_all(work: &mut Working<'_>, unit: &Unit, install: &Install, origin: &Ori
 fn alias_path(alias: &str, unit: &UnitName) -> Result<ImagePath, Problem> {
     let bad = |why: &str| Problem::new(format!("alias `{alias}` of `{unit}` {why}"));
     if let Some((dir, file)) = alias.split_once('/') {
-        let dependent = dir
-            .strip_suffix(".wants")
-            .or_else(|| dir.strip_suffix(".requires"));
+        let dependent = dir.strip_suffix(".wants").or_else(|| dir.strip_suffix(".requires"));
         let dependent = dependent
             .ok_or_else(|| bad("names a directory that is neither `.wants` nor `.requires`"))?;
         UnitName::parse(dependent)?;
@@ -160,9 +145,7 @@ fn alias_path(alias: &str, unit: &UnitName) -> Result<ImagePath, Problem> {
         (None, Some(_)) | (Some(_), None) => false,
     };
     if !fits {
-        return Err(bad(
-            "does not fit: one has an instance that the other has not",
-        ));
+        return Err(bad("does not fit: one has an instance that the other has not"));
     }
     Ok(config_dir().join(name.to_string().as_bytes()))
 }
@@ -180,17 +163,12 @@ pub(super) fn mask(work: &mut Working<'_>, unit: &str, origin: &Origin) -> Done 
                 }
                 Kind::Directory | Kind::File | Kind::Other => "a file".to_owned(),
             };
-            return Err(
-                Problem::new(format!("`{unit}` cannot be masked: `{at}` is {what}"))
-                    .help(format!("take it away first: `remove \"{at}\"`")),
-            );
+            return Err(Problem::new(format!("`{unit}` cannot be masked: `{at}` is {what}"))
+                .help(format!("take it away first: `remove \"{at}\"`")));
         }
     }
     if matches!(find(work, &name)?, Found::Missing) {
-        work.note(
-            origin,
-            format!("`{unit}` is masked, but is not in the image"),
-        );
+        work.note(origin, format!("`{unit}` is masked, but is not in the image"));
     }
     put_link(work, &at, b"/dev/null", origin);
     Ok(())
@@ -211,16 +189,12 @@ fn link(work: &mut Working<'_>, at: &ImagePath, unit: &ImagePath, origin: &Origi
         Some(Kind::Symlink(_)) if real.parent().is_some_and(|dir| dir != config_dir()) => {}
         Some(Kind::Symlink(target)) => {
             let target = String::from_utf8_lossy(&target).into_owned();
-            return Err(
-                Problem::new(format!("`{real}` is a link to `{target}`, not to `{unit}`"))
-                    .help(format!("take it away first: `remove \"{real}\"`")),
-            );
+            return Err(Problem::new(format!("`{real}` is a link to `{target}`, not to `{unit}`"))
+                .help(format!("take it away first: `remove \"{real}\"`")));
         }
         Some(Kind::File | Kind::Directory | Kind::Other) => {
-            return Err(
-                Problem::new(format!("`{real}` is in the way of a link to `{unit}`"))
-                    .help(format!("take it away first: `remove \"{real}\"`")),
-            );
+            return Err(Problem::new(format!("`{real}` is in the way of a link to `{unit}`"))
+                .help(format!("take it away first: `remove \"{real}\"`")));
         }
     }
     put_link(work, &real, unit.to_string().as_bytes(), origin);
@@ -230,8 +204,6 @@ fn link(work: &mut Working<'_>, at: &ImagePath, unit: &ImagePath, origin: &Origi
 fn put_link(work: &mut Working<'_>, at: &ImagePath, target: &[u8], origin: &Origin) {
     work.put(at, (working::symlink(target, (0, 0)), None), origin);
     debug_assert!(
-        work.made
-            .get(at)
-            .is_some_and(|made| matches!(made.entry.kind, EntryKind::Symlink { .. }))
+        work.made.get(at).is_some_and(|made| matches!(made.entry.kind, EntryKind::Symlink { .. }))
     );
 }

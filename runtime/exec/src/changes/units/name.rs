@@ -58,11 +58,7 @@ impl UnitName {
         if prefix.is_empty() {
             return None;
         }
-        Some(Self {
-            prefix: prefix.to_owned(),
-            instance,
-            kind,
-        })
+        Some(Self { prefix: prefix.to_owned(), instance, kind })
     }
 
     pub(super) fn kind(&self) -> &'static str {
@@ -82,10 +78,7 @@ impl UnitName {
     }
 
     pub(super) fn with_instance(&self, instance: &str) -> Self {
-        Self {
-            instance: Some(instance.to_owned()),
-            ..self.clone()
-        }
+        Self { instance: Some(instance.to_owned()), ..self.clone() }
     }
 
     /// The template of an instance.
@@ -97,11 +90,7 @@ impl UnitName {
 
 impl fmt::Display for UnitName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            prefix,
-            instance,
-            kind,
-        } = self;
+        let Self { prefix, instance, kind } = self;
         match instance {
             Some(instance) => write!(f, "{prefix}@{instance}.{kind}"),
             None => write!(f, "{prefix}.{kind}"),
@@ -156,15 +145,9 @@ mod tests {
         let cases = [
             ("ssh.service", Some(("ssh", None, "service"))),
             ("getty@.service", Some(("getty", Some(""), "service"))),
-            (
-                "getty@tty1.service",
-                Some(("getty", Some("tty1"), "service")),
-            ),
+            ("getty@tty1.service", Some(("getty", Some("tty1"), "service"))),
             ("a@b@c.timer", Some(("a", Some("b@c"), "timer"))),
-            (
-                "dbus-org.freedesktop.x.service",
-                Some(("dbus-org.freedesktop.x", None, "service")),
-            ),
+            ("dbus-org.freedesktop.x.service", Some(("dbus-org.freedesktop.x", None, "service"))),
             ("x\\x2dy.mount", Some(("x\\x2dy", None, "mount"))),
             ("ssh", None),
             (".service", None),
@@ -176,9 +159,7 @@ mod tests {
         ];
         for (text, want) in cases {
             let got = UnitName::read(text);
-            let parts = got
-                .as_ref()
-                .map(|name| (name.prefix(), name.instance(), name.kind()));
+            let parts = got.as_ref().map(|name| (name.prefix(), name.instance(), name.kind()));
             assert_eq!(parts, want, "{text}");
             if let Some(name) = &got {
                 assert_eq!(name.to_string(), text);

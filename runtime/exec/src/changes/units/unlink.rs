@@ -86,10 +86,7 @@ fn links(
             match work.kind(&path) {
                 Some(Kind::Directory) => dirs.push((path, depth + 1)),
                 Some(Kind::Symlink(_)) => {
-                    let valid = std::str::from_utf8(&name)
-                        .ok()
-                        .and_then(UnitName::read)
-                        .is_some();
+                    let valid = std::str::from_utf8(&name).ok().and_then(UnitName::read).is_some();
                     let leads = work
                         .resolve(&path, true)
                         .is_ok_and(|target| marked.contains(target.file_name()));
