@@ -22,6 +22,20 @@ const WATCHED: &[&str] = &[
     "/sbin", "/srv", "/tmp", "/usr", "/var",
 ];
 
+/// Places that other programs of the machine write to at any time: there only new and changed
+/// paths count that a build's tools would make.
+const SHARED: &[&str] = &["/home", "/root", "/run", "/tmp", "/var/log", "/var/tmp"];
+
+/// Words in the names of what a build's tools leave behind when they are let.
+const OURS: &[&str] = &["apt", "container", "dpkg", "forge", "journal", "mmdebstrap", "nspawn", "systemd"];
+
+/// Whether a difference at this path speaks against a build.
+fn counts(path: &Path) -> bool {
+    let text = path.to_string_lossy().to_lowercase();
+    !SHARED.iter().any(|shared| path.starts_with(shared))
+        || OURS.iter().any(|word| text.contains(word))
+}
+
 impl HostPicture {
     /// Takes the picture; `except` and what lies below is left out.
     pub fn take(except: &[&Path]) -> Self {
@@ -44,7 +58,7 @@ impl HostPicture {
     /// as untouched: others may stop while a test runs.
     pub fn differences(&self, after: &Self) -> Vec<String> {
         let mut lines = Vec::new();
-        for (path, entry) in &after.paths {
+        for (path, entry) in after.paths.iter().filter(|(path, _)| counts(path)) {
             match self.paths.get(path) {
                 None => lines.push(format!("new path {}: {entry}", path.display())),
                 Some(before) if before != entry => {
@@ -53,7 +67,7 @@ impl HostPicture {
                 Some(_) => {}
             }
         }
-        let gone = self.paths.keys().filter(|path| !after.paths.contains_key(*path));
+        let gone = self.paths.keys().filter(|path| counts(path) && !after.paths.contains_key(*path));
         lines.extend(gone.map(|path| format!("gone {}", path.display())));
         let new_mounts = after.mounts.iter().filter(|mount| !self.mounts.contains(mount));
         lines.extend(new_mounts.map(|mount| format!("new mount {mount}")));

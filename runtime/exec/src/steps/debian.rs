@@ -1,5 +1,6 @@
 //! Package lists, the Debian base, and package steps, brought into the store.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -117,7 +118,15 @@ pub(crate) fn base(step: &Step<'_>, base: &Base) -> Result<Made, StepError> {
     let started = seconds_now();
     let request = BaseRequest { arch, sources, exclude_paths, packages: &list.packages };
     debian::build_base(&context(step), &request, &target)?;
-    keep(step, &target, None, started, &debian::scrub)
+    let mut made = keep(step, &target, None, started, &debian::scrub)?;
+    if sources.mirror.is_none() {
+        made.notes.push(
+            "the base names no `mirror`: packages came by the host's own apt configuration, and \
+             the image's `sources.list` is empty"
+                .to_owned(),
+        );
+    }
+    Ok(made)
 }
 
 /// A package step in the sandbox.
@@ -142,7 +151,9 @@ pub(crate) fn packages(step: &Step<'_>, packages: &Packages) -> Result<Made, Ste
 pub(crate) fn upper(scratch: &Path) -> Result<Upper, StepError> {
     let upper = Upper { upper: scratch.join("upper"), work: scratch.join("work") };
     for directory in [&upper.upper, &upper.work] {
+        // The upper's own mode is that of `/` in the layer, whatever the umask of the builder is.
         std::fs::create_dir_all(directory)
+            .and_then(|()| std::fs::set_permissions(directory, PermissionsExt::from_mode(0o755)))
             .map_err(|error| StepError::environment(format!("no scratch directory: {error}")))?;
     }
     Ok(upper)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use forge_exec::freshness::{State, closure, freshness};
 use forge_exec::{Outputs, StoreFacts, StoreLookup, current_key};
 use forge_model::{KeyField, Node, Plan};
-use forge_plan::{FieldChange, field_changes};
+use forge_plan::{FieldChange, Graph, field_changes};
 use forge_store::{Record, Store};
 
 use crate::ctx::{Ctx, image, targets};
@@ -111,6 +111,10 @@ fn explain(
         (State::Builds, None) => writeln!(text, "  root cause: never built with this store"),
         (State::Builds, Some(_)) => writeln!(text, "  root cause: what it is made of changed"),
     };
+    let above = Graph::dependents(plan, node.id).len();
+    if above > 0 && !state.is_hit() {
+        let _ = writeln!(text, "  {above} steps stand on it");
+    }
     if let (false, Some(record)) = (state.is_hit(), before) {
         let comparable = |fields: &[KeyField]| -> Vec<KeyField> {
             let inputs =
