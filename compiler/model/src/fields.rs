@@ -67,9 +67,11 @@ fn sources_fields(sources: &PackageSources, key: &mut KeyBuilder) {
     key.field("components", components.join(" "));
     key.field("updates and security suites", updates.to_string());
     for (name, mirror) in [("mirror", mirror), ("security mirror", security)] {
-        // The URL stays out: it may be that of the runner's own cache.
-        let mirror = mirror.as_ref().map_or("host", |Mirror { name, url: _ }| name);
-        key.field(name, mirror);
+        // The URL stays out: it may be that of the runner's own cache. Without a mirror the host's
+        // own sources are used.
+        if let Some(Mirror { name: mirror, url: _ }) = mirror {
+            key.field(name, mirror);
+        }
     }
 }
 
@@ -135,12 +137,13 @@ fn change_fields(change: &Change, key: &mut KeyBuilder) {
             add(format!("group {name}"), format!("gid {} system {system}", number(*gid)));
         }
         ChangeKind::User { name, uid, group, groups, home, shell, comment, system } => {
-            let text = |value: &Option<String>| format!("{:?}", value.as_deref().unwrap_or("-"));
+            let text = |value: &Option<String>| {
+                value.as_ref().map_or("any".to_owned(), |v| format!("{v:?}"))
+            };
             let value = format!(
-                "uid {} group {} groups {:?} home {} shell {} comment {comment:?} system {system}",
+                "uid {} group {} groups {groups:?} home {} shell {} comment {comment:?} system {system}",
                 number(*uid),
                 text(group),
-                groups.join(","),
                 text(home),
                 text(shell),
             );
@@ -210,7 +213,9 @@ fn stamp_fields(stamp: &Stamp, key: &mut KeyBuilder) {
     key.field_at("image", image, origin);
     key.field("cluster", cluster);
     key.field("type", image_type);
-    key.field("kernel command line", cmdline.as_deref().unwrap_or("-"));
+    if let Some(cmdline) = cmdline {
+        key.field("kernel command line", cmdline);
+    }
     if let Some(output) = output {
         output_fields(output, key);
     }
@@ -252,3 +257,6 @@ impl Content {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

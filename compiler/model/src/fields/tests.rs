@@ -1,0 +1,453 @@
+//! Every part of every kind of action is changed in turn, through its serialized form, so that a
+//! part that is added later is covered without anyone thinking of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::{
+    Action, Base, Change, ChangeKind, Changes, Check, Compression, Content, Control, DeclaredPath,
+    Digest, ExpectFailed, Expectation, ImagePath, Level, Located, Mirror, Operator, Origin,
+    OutputSettings, Pack, PackageSources, Packages, Property, Resolve, Resource, Run, Scalar,
+    SecretFile, SecretReference, SecretSource, Secrets, SourceFile, Stamp, Verify,
+};
+
+fn origin() -> Origin {
+    Origin { file: "roles/a/role.kdl".into(), line: 3, column: 5 }
+}
+
+fn path(text: &str) -> ImagePath {
+    ImagePath::new(text).unwrap()
+}
+
+fn source(name: &str) -> SourceFile {
+    let (path, digest) = (format!("roles/a/{name}"), Digest::of(name.as_bytes()));
+    SourceFile { path, digest, size: 7, executable: false }
+}
+
+fn names() -> Vec<Located<String>> {
+    ["munge", "slurmd"].map(|name| Located { value: name.to_owned(), origin: origin() }).into()
+}
+
+fn sources() -> PackageSources {
+    let mirror =
+        |name: &str| Mirror { name: name.to_owned(), url: format!("https://{name}.example.org") };
+    PackageSources {
+        suite: "bookworm".to_owned(),
+        components: vec!["main".to_owned(), "contrib".to_owned()],
+        updates: true,
+        mirror: Some(mirror("debian")),
+        security: Some(mirror("security")),
+    }
+}
+
+fn protected() -> Vec<DeclaredPath> {
+    vec![DeclaredPath { path: path("/etc/motd"), origin: origin() }]
+}
+
+fn secret(name: &str, source: SecretSource) -> SecretReference {
+    SecretReference { name: name.to_owned(), source, origin: origin() }
+}
+
+fn secrets() -> Vec<SecretReference> {
+    vec![
+        secret("age-key", SecretSource::Age(source("key.age"))),
+        secret("env-key", SecretSource::Environment { variable: "KEY".to_owned(), version: 1 }),
+        secret("file-key", SecretSource::File { path: "/root/key".to_owned(), version: 1 }),
+    ]
+}
+
+fn output() -> OutputSettings {
+    OutputSettings {
+        format: "initramfs".to_owned(),
+        compression: Compression::Gzip,
+        level: 6,
+        allow_secrets: false,
+    }
+}
+
+fn changes() -> Vec<ChangeKind> {
+    let (owner, group) = ("ann".to_owned(), "adm".to_owned());
+    let text = |text: &str| Some(text.to_owned());
+    let unit = "ssh.service".to_owned();
+    vec![
+        ChangeKind::Directory {
+            path: path("/srv"),
+            mode: 0o755,
+            owner: owner.clone(),
+            group: group.clone(),
+        },
+        ChangeKind::File {
+            path: path("/etc/motd"),
+            content: Content::Text("hello".to_owned()),
+            mode: 0o644,
+            owner: owner.clone(),
+            group: group.clone(),
+        },
+        ChangeKind::File {
+            path: path("/etc/issue"),
+            content: Content::Source(source("issue")),
+            mode: 0o644,
+            owner,
+            group,
+        },
+        ChangeKind::Link { path: path("/etc/mtab"), target: "/proc/mounts".to_owned() },
+        ChangeKind::Remove { pattern: "/var/log/*".to_owned() },
+        ChangeKind::Group { name: "munge".to_owned(), gid: Some(210), system: true },
+        ChangeKind::User {
+            name: "munge".to_owned(),
+            uid: Some(210),
+            group: text("munge"),
+            groups: vec!["adm".to_owned(), "tty".to_owned()],
+            home: text("/nonexistent"),
+            shell: text("/usr/sbin/nologin"),
+            comment: "MUNGE".to_owned(),
+            system: true,
+        },
+        ChangeKind::Enable { unit: unit.clone() },
+        ChangeKind::Disable { unit: unit.clone() },
+        ChangeKind::Mask { unit },
+    ]
+}
+
+/// One check for each operator and each kind of resource.
+fn checks() -> Vec<Check> {
+    let text = |text: &str| Scalar::Text(text.to_owned());
+    let name = || "munge".to_owned();
+    let asked = [
+        (Resource::File { path: "/etc/a".to_owned() }, Property::Exists, Operator::IsTrue),
+        (Resource::Package { name: name() }, Property::Version, Operator::Min(text("2.0"))),
+        (Resource::User { name: name() }, Property::Uid, Operator::OneOf(vec![Scalar::Integer(1)])),
+        (Resource::Group { name: name() }, Property::Gid, Operator::Max(Scalar::Integer(210))),
+        (Resource::Service { name: name() }, Property::Enabled, Operator::IsTrue),
+        (
+            Resource::KernelParameter { name: "vm.swappiness".to_owned() },
+            Property::Value,
+            Operator::Below(Scalar::Integer(10)),
+        ),
+        (
+            Resource::Command { line: "true".to_owned(), timeout: 30 },
+            Property::Stdout,
+            Operator::Matches("^a".to_owned()),
+        ),
+        (
+            Resource::File { path: "/etc/b".to_owned() },
+            Property::Size,
+            Operator::Above(Scalar::Integer(0)),
+        ),
+        (
+            Resource::File { path: "/etc/c".to_owned() },
+            Property::Content,
+            Operator::Includes(text("x")),
+        ),
+        (
+            Resource::File { path: "/etc/d".to_owned() },
+            Property::Setting,
+            Operator::Setting {
+                key: "a".to_owned(),
+                values: vec![text("b"), Scalar::Bool(true)],
+                separator: "=".to_owned(),
+                section: Some("s".to_owned()),
+            },
+        ),
+    ];
+    asked
+        .into_iter()
+        .map(|(resource, property, operator)| Check::Resource {
+            resource,
+            expectations: vec![Expectation {
+                property,
+                negated: false,
+                operator,
+                origin: origin(),
+            }],
+            origin: origin(),
+        })
+        .collect()
+}
+
+fn control() -> Control {
+    let mut choices = checks();
+    let only_if = choices.split_off(8);
+    Control {
+        id: "a-1".to_owned(),
+        profile: "policy".to_owned(),
+        impact: 0.5,
+        title: "title".to_owned(),
+        description: "description".to_owned(),
+        // A tag may have any name, also those of parts that do not count.
+        tags: [("origin", "nist"), ("code", "x")].map(|(a, b)| (a.into(), b.into())).into(),
+        checks: vec![Check::AnyOf { checks: choices, origin: origin() }],
+        only_if,
+        level: Some(Level::Tree),
+        code: "control \"a-1\"".to_owned(),
+        origin: origin(),
+    }
+}
+
+fn expect_failed() -> Vec<ExpectFailed> {
+    let (unit, because) = ("gpu.service".to_owned(), "no GPU".to_owned());
+    vec![ExpectFailed { unit, because, origin: origin() }]
+}
+
+fn run() -> Run {
+    Run {
+        name: "tune".to_owned(),
+        script: source("tune.sh"),
+        inputs: vec![("tune.conf".to_owned(), source("tune.conf"))],
+        environment: BTreeMap::from([("MODE".to_owned(), "fast".to_owned())]),
+        secrets: secrets(),
+        protected: protected(),
+        origin: origin(),
+    }
+}
+
+fn secret_files() -> Vec<SecretFile> {
+    let file = |secret: SecretReference| SecretFile {
+        path: path(&format!("/etc/{}", secret.name)),
+        mode: 0o400,
+        owner: "munge".to_owned(),
+        group: "munge".to_owned(),
+        secret,
+        origin: origin(),
+    };
+    secrets().into_iter().map(file).collect()
+}
+
+/// Each kind of action, with nothing left empty.
+fn samples() -> Vec<Action> {
+    let text = str::to_owned;
+    let arch = text("amd64");
+    let changes = changes().into_iter().map(|what| Change { origin: origin(), what }).collect();
+    let (image, cluster, image_type) = (text("summit-gpu"), text("summit"), text("gpu"));
+    vec![
+        Action::Resolve(Resolve {
+            arch: arch.clone(),
+            sources: sources(),
+            base: true,
+            names: names(),
+            recommends: false,
+        }),
+        Action::Base(Base::Debian {
+            arch: arch.clone(),
+            sources: sources(),
+            exclude_paths: vec![text("/usr/share/doc/*"), text("/usr/share/man/*")],
+        }),
+        Action::Base(Base::Archive { arch: arch.clone(), source: source("base.tar") }),
+        Action::Base(Base::Tree {
+            arch: arch.clone(),
+            directory: text("bases/tree"),
+            files: vec![(path("/etc/hostname"), source("hostname"))],
+        }),
+        Action::Packages(Packages { arch: arch.clone(), names: names() }),
+        Action::Changes(Changes { changes, protected: protected() }),
+        Action::Run(run()),
+        Action::Secrets(Secrets { files: secret_files() }),
+        Action::Stamp(Stamp {
+            image: image.clone(),
+            cluster: cluster.clone(),
+            image_type: image_type.clone(),
+            cmdline: Some(text("console=ttyS0")),
+            output: Some(output()),
+            secrets: secrets(),
+            origin: origin(),
+        }),
+        Action::Verify(Verify {
+            image: image.clone(),
+            level: Level::Container,
+            controls: vec![control()],
+            expect_failed: expect_failed(),
+        }),
+        Action::Pack(Pack {
+            image,
+            cluster,
+            image_type,
+            arch,
+            output: output(),
+            holds_secrets: true,
+            origin: origin(),
+        }),
+    ]
+}
+
+/// A part of a serialized action: names of fields and variants, indices of lists.
+type Part = Vec<String>;
+
+/// All parts, containers before what they hold.
+fn parts(value: &Value, at: &Part, found: &mut Vec<Part>) {
+    found.push(at.clone());
+    let mut inner = |name: String, value: &Value| {
+        let mut at = at.clone();
+        at.push(name);
+        parts(value, &at, found);
+    };
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| inner(name.clone(), value));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, value)| inner(index.to_string(), value));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn pointer(part: &Part) -> String {
+    // RFC 6901: `~` and `/` within a name.
+    part.iter().map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1"))).collect()
+}
+
+/// Values that may stand in the place of another; those that do not fit are left out later.
+fn others(value: &Value) -> Vec<Value> {
+    let mut found = vec![Value::Null];
+    match value {
+        Value::Bool(value) => found.push(json!(!value)),
+        Value::Number(number) => {
+            found.extend(number.as_i64().map(|number| json!(number + 1)));
+            found.extend(number.as_f64().map(|number| json!(number / 4.0)));
+        }
+        Value::String(text) => {
+            found.push(json!(format!("{text}x")));
+            found.push(json!(Digest::of(text.as_bytes()).to_hex()));
+            // Names of variants.
+            found.extend(["zstd", "booted", "masked"].map(|word| json!(word)));
+            found.push(json!({ "Matches": "x" }));
+        }
+        Value::Array(items) => {
+            for index in 0..items.len() {
+                let mut fewer = items.clone();
+                fewer.remove(index);
+                found.push(Value::Array(fewer));
+            }
+            found.push(Value::Array(items.iter().rev().cloned().collect()));
+        }
+        Value::Object(fields) => {
+            for name in fields.keys() {
+                let mut fewer = fields.clone();
+                let value = fewer.remove(name).unwrap_or_default();
+                found.push(Value::Object(fewer.clone()));
+                fewer.insert(format!("{name}x"), value);
+                found.push(Value::Object(fewer));
+            }
+        }
+        Value::Null => found.push(json!("x")),
+    }
+    found
+}
+
+/// Whether a part must not count: places, the names and sizes of files whose bytes count, the
+/// address of a mirror that packages are looked up at, words for people alone.
+fn must_not_count(kind: &str, part: &Part) -> bool {
+    let ends = |names: &[&str]| part.iter().rev().zip(names.iter().rev()).all(|(a, b)| a == b);
+    let holds = |name: &str| part.iter().any(|part| part == name);
+    // `[path, file]` of a tree's files and of a script's inputs.
+    let listed = (kind == "base" || kind == "run") && (holds("files") || holds("inputs"));
+    let file = |part: &str| {
+        ["script", "source", "Source", "Age"].iter().any(|name| ends(&[name, part]))
+            || (listed && ends(&["1", part]))
+    };
+    // A declared file has its own mode; a ciphertext is not run.
+    let bit = ends(&["Source", "executable"]) || ends(&["Age", "executable"]);
+    if holds("tags") {
+        return false;
+    }
+    holds("origin")
+        || file("path")
+        || file("size")
+        || bit
+        || (kind == "resolve" && ends(&["url"]))
+        || ends(&["Tree", "directory"])
+        || ends(&["because"])
+        || ends(&["code"])
+}
+
+fn key(action: &Action) -> Digest {
+    action.key_builder().finish().digest
+}
+
+#[test]
+fn every_part_counts_but_those_that_must_not() {
+    let mut seen = 0;
+    for action in samples() {
+        let (kind, whole) = (action.kind(), serde_json::to_value(&action).unwrap());
+        let mut all = Vec::new();
+        parts(&whole, &Part::new(), &mut all);
+        for part in all.iter().skip(1) {
+            let at = pointer(part);
+            let changed: Vec<Action> = others(whole.pointer(&at).unwrap())
+                .into_iter()
+                .filter_map(|value| {
+                    let mut whole = whole.clone();
+                    *whole.pointer_mut(&at).unwrap() = value;
+                    serde_json::from_value(whole).ok()
+                })
+                .filter(|other: &Action| serde_json::to_value(other).unwrap() != whole)
+                .collect();
+            // Objects and lists are changed through what they hold, too.
+            let value = whole.pointer(&at).unwrap();
+            let leaf = !value.is_object() && !value.is_array();
+            assert!(!changed.is_empty() || !leaf, "{kind}{at}: no other value fits");
+            for other in changed {
+                let same = key(&other) == key(&action);
+                assert_eq!(same, must_not_count(kind, part), "{kind}{at}: {other:#?}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 400, "only {seen} changes were tried");
+}
+
+#[test]
+fn kinds_and_their_variants_have_keys_of_their_own() {
+    let mut actions = samples();
+    for what in changes() {
+        let changes = vec![Change { origin: origin(), what }];
+        actions.push(Action::Changes(Changes { changes, protected: Vec::new() }));
+    }
+    for secret in secrets() {
+        actions.push(Action::Run(Run { secrets: vec![secret], ..run() }));
+    }
+    let wanted = actions.len();
+    let keys: BTreeSet<_> = actions.iter().map(key).collect();
+    assert_eq!(keys.len(), wanted);
+}
+
+#[test]
+fn what_is_not_said_differs_from_whatever_can_be_said() {
+    let stamp = |cmdline: Option<&str>| {
+        Action::Stamp(Stamp {
+            image: "a".to_owned(),
+            cluster: "a".to_owned(),
+            image_type: "a".to_owned(),
+            cmdline: cmdline.map(str::to_owned),
+            output: None,
+            secrets: Vec::new(),
+            origin: origin(),
+        })
+    };
+    let user = |home: Option<&str>| {
+        let what = ChangeKind::User {
+            name: "a".to_owned(),
+            uid: None,
+            group: None,
+            groups: Vec::new(),
+            home: home.map(str::to_owned),
+            shell: None,
+            comment: String::new(),
+            system: false,
+        };
+        let changes = vec![Change { origin: origin(), what }];
+        Action::Changes(Changes { changes, protected: Vec::new() })
+    };
+    for said in ["", "-", "any", "None"] {
+        assert_ne!(key(&stamp(None)), key(&stamp(Some(said))), "{said:?}");
+        assert_ne!(key(&user(None)), key(&user(Some(said))), "{said:?}");
+    }
+    let named = |name: Option<&str>| {
+        let mirror = |name: &str| Mirror { name: name.to_owned(), url: "u".to_owned() };
+        let sources = PackageSources { mirror: name.map(mirror), security: None, ..sources() };
+        let (arch, names) = ("amd64".to_owned(), Vec::new());
+        Action::Resolve(Resolve { arch, sources, base: false, names, recommends: false })
+    };
+    assert_ne!(key(&named(None)), key(&named(Some("host"))), "a mirror that is called `host`");
+}
