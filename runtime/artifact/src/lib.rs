@@ -7,6 +7,7 @@
 
 mod codec;
 mod cut;
+mod direct;
 mod error;
 mod kernel;
 mod manifest;

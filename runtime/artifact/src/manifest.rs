@@ -68,8 +68,6 @@ pub struct ArchiveFacts {
     pub unpacked: u64,
     /// BLAKE3 of the file.
     pub blake3: Digest,
-    /// SHA-256 of the file in hex, for tools outside of forge.
-    pub sha256: String,
     /// Codec, level and library version.
     pub codec: String,
     /// BLAKE3 over the keys of its segments: equal means equal bytes.
@@ -85,8 +83,6 @@ pub struct KernelFacts {
     pub size: u64,
     /// BLAKE3 of the file.
     pub blake3: Digest,
-    /// SHA-256 of the file in hex.
-    pub sha256: String,
     /// `6.1.0-50-cloud-amd64`.
     pub version: String,
     /// The command line that the spec gives it.
@@ -195,7 +191,6 @@ pub(crate) mod tests {
                 size: 1,
                 unpacked: 2,
                 blake3: Digest::of(b""),
-                sha256: String::new(),
                 codec: "zstd level 3".to_owned(),
                 segments: Digest::of(b""),
             },
@@ -203,7 +198,6 @@ pub(crate) mod tests {
                 file: "k".to_owned(),
                 size: 1,
                 blake3: Digest::of(b""),
-                sha256: String::new(),
                 version: "6.1".to_owned(),
                 cmdline: None,
             },
@@ -265,7 +259,6 @@ pub(crate) mod tests {
             "size": 1,
             "unpacked": 2,
             "blake3": "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
-            "sha256": "",
             "codec": "zstd level 3",
             "segments": "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
           },
@@ -273,7 +266,6 @@ pub(crate) mod tests {
             "file": "k",
             "size": 1,
             "blake3": "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
-            "sha256": "",
             "version": "6.1",
             "cmdline": null
           },

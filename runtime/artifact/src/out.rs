@@ -270,6 +270,18 @@ pub(crate) struct Temporary {
 }
 
 impl Temporary {
+    /// Becomes a second name of a file that is there, instead of a new one.
+    pub(crate) fn link(&mut self, other: &Path) -> io::Result<()> {
+        let aside = self.path.with_extension("link");
+        fs::hard_link(other, &aside)?;
+        let file = File::open(&aside)?;
+        // Without locks nothing is swept, and none is needed.
+        drop(file.lock_shared());
+        fs::rename(&aside, &self.path)?;
+        self.file = file;
+        Ok(())
+    }
+
     /// Brings the bytes to the disk.
     pub(crate) fn sync(&self) -> Result<(), PackError> {
         self.file.sync_all().map_err(PackError::io("sync", &self.path))

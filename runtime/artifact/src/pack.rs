@@ -5,9 +5,8 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use forge_model::{Compression, Digest, ImagePath, Tree, TreeEntry};
+use forge_model::{Compression, Digest, EntryKind, ImagePath, Tree, TreeEntry};
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256};
 
 use crate::codec::Codec;
 use crate::kernel::{self, Kernel};
@@ -16,7 +15,7 @@ use crate::manifest::{
 };
 use crate::newc::{self, Header, kind};
 use crate::order::{self, Data, Member};
-use crate::out::{Names, Out, Temporary, file_digest};
+use crate::out::{LATEST, Names, Out, Temporary, file_digest};
 use crate::segment::{Packer, Segment};
 use crate::stream::{self, Sums, Written};
 use crate::{ContentSource, ImageManifest, PackError, Revision, SegmentCache, cut};
@@ -246,8 +245,27 @@ impl Job<'_> {
         Ok(written)
     }
 
+    /// The kernel of the latest image, when it is this one too: a second name for the same file.
+    fn same_kernel(&self, kernel: &mut Temporary) -> Option<Sums> {
+        let names = self.names();
+        let latest = ImageManifest::read(&self.out.join(&names.manifest(LATEST))).ok()??;
+        let EntryKind::File { size, digest, .. } = self.kernel.entry.entry.kind else {
+            return None;
+        };
+        let path = self.out.join(&latest.kernel.file);
+        let same = latest.kernel.blake3 == digest && latest.kernel.size == size;
+        if !same || file_digest(&path).ok()? != Some(digest) {
+            return None;
+        }
+        kernel.link(&path).ok()?;
+        Some(Sums { size, blake3: digest })
+    }
+
     /// Copies the kernel and checks it on the way.
     fn write_kernel(&self, kernel: &mut Temporary) -> Result<Sums, PackError> {
+        if let Some(sums) = self.same_kernel(kernel) {
+            return Ok(sums);
+        }
         let Kernel { path, entry, version: _ } = self.kernel;
         let content = |why: String| PackError::Content { path: path.clone(), why };
         let unreadable = |error: io::Error| content(format!("it cannot be read: {error}"));
@@ -257,7 +275,6 @@ impl Job<'_> {
         let sums = Sums {
             size: bytes.len() as u64,
             blake3: Digest::of(&bytes),
-            sha256: stream::hex(&Sha256::digest(&bytes)),
         };
         if !is_content(entry, &sums) && self.request.secret_layer != Some(entry.layer) {
             return Err(content(format!("its digest is {}", sums.blake3.short())));
@@ -340,25 +357,23 @@ impl Job<'_> {
     }
 
     fn archive_facts(&self, pieces: &Pieces) -> ArchiveFacts {
-        let Sums { size, blake3, sha256 } = pieces.written.sums.clone();
+        let Sums { size, blake3 } = pieces.written.sums.clone();
         ArchiveFacts {
             file: self.names().archive(&self.short),
             size,
             unpacked: self.unpacked,
             blake3,
-            sha256,
             codec: self.packer.codec.identity(),
             segments: self.identity,
         }
     }
 
     fn kernel_facts(&self, pieces: &Pieces) -> KernelFacts {
-        let Sums { size, blake3, sha256 } = pieces.kernel_sums.clone();
+        let Sums { size, blake3 } = pieces.kernel_sums.clone();
         KernelFacts {
             file: self.names().kernel(&self.short),
             size,
             blake3,
-            sha256,
             version: self.kernel.version.to_owned(),
             cmdline: self.request.cmdline.map(str::to_owned),
         }

@@ -1,17 +1,15 @@
 //! Segments spliced into one file: cached ones copied, missing ones compressed on all cores.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use forge_model::Digest;
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256};
 
 use crate::PackError;
+use crate::direct::DirectWriter;
 use crate::segment::{Packer, Segment, SegmentCache};
 
 /// Size and digests of a finished file.
@@ -19,8 +17,6 @@ use crate::segment::{Packer, Segment, SegmentCache};
 pub(crate) struct Sums {
     pub(crate) size: u64,
     pub(crate) blake3: Digest,
-    /// Lower-case hex.
-    pub(crate) sha256: String,
 }
 
 /// What writing an archive took.
@@ -39,8 +35,6 @@ pub(crate) const SIZE_LIMIT: u64 = u32::MAX as u64;
 /// Segments that are in memory at one time, per thread: one that is written, one that is made.
 const BATCH_PER_THREAD: usize = 2;
 
-type Bytes = Arc<Vec<u8>>;
-
 /// One segment's compressed bytes.
 struct Made {
     bytes: Vec<u8>,
@@ -58,15 +52,12 @@ pub(crate) fn write(
 ) -> Result<Written, PackError> {
     thread::scope(|scope| {
         let (to_file, file_end) = sync_channel(2);
-        let (to_sha, sha_end) = sync_channel(2);
         let writer = scope.spawn(move || write_all(out, path, &file_end));
-        let summer = scope.spawn(move || sha256(&sha_end));
-        let made = make_all(packer, cache, segments, tail, &[to_file, to_sha]);
+        let made = make_all(packer, cache, segments, tail, to_file);
         let written = joined(writer);
-        let sha256 = joined(summer);
         let (size, blake3) = written?;
         let (compressed, not_kept) = made?;
-        Ok(Written { sums: Sums { size, blake3, sha256 }, compressed, not_kept })
+        Ok(Written { sums: Sums { size, blake3 }, compressed, not_kept })
     })
 }
 
@@ -74,18 +65,18 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Makes the segments batch by batch and sends each batch on in order. The channels are closed
-/// when this returns.
+/// Makes the segments batch by batch and sends each batch on in order. The channel is closed when
+/// this returns.
 fn make_all(
     packer: &Packer<'_>,
     cache: &dyn SegmentCache,
     segments: &[Segment<'_>],
     tail: Vec<u8>,
-    receivers: &[SyncSender<Vec<Bytes>>; 2],
+    to_file: SyncSender<Vec<Vec<u8>>>,
 ) -> Result<(usize, Option<String>), PackError> {
     let (mut compressed, mut not_kept) = (0, None);
-    // A receiver is gone only when it failed; its own error is the one that is reported.
-    let send = |batch: Vec<Bytes>| receivers.iter().all(|to| to.send(batch.clone()).is_ok());
+    // The writer is gone only when it failed; its own error is the one that is reported.
+    let send = |batch: Vec<Vec<u8>>| to_file.send(batch).is_ok();
     for batch in segments.chunks(BATCH_PER_THREAD * rayon::current_num_threads()) {
         let made: Result<Vec<_>, _> =
             batch.par_iter().map(|segment| make(packer, cache, segment)).collect();
@@ -93,13 +84,13 @@ fn make_all(
         for segment in made? {
             compressed += usize::from(segment.fresh);
             not_kept = not_kept.or(segment.not_kept);
-            bytes.push(Arc::new(segment.bytes));
+            bytes.push(segment.bytes);
         }
         if !send(bytes) {
             return Ok((compressed, not_kept));
         }
     }
-    send(vec![Arc::new(tail)]);
+    send(vec![tail]);
     Ok((compressed, not_kept))
 }
 
@@ -126,8 +117,9 @@ fn cached(cache: &dyn SegmentCache, segment: &Segment<'_>) -> Option<Vec<u8>> {
 fn write_all(
     out: &mut File,
     path: &Path,
-    batches: &Receiver<Vec<Bytes>>,
+    batches: &Receiver<Vec<Vec<u8>>>,
 ) -> Result<(u64, Digest), PackError> {
+    let mut writer = DirectWriter::new(out);
     let mut hasher = blake3::Hasher::new();
     let mut size = 0;
     for bytes in batches.iter().flatten() {
@@ -135,22 +127,9 @@ fn write_all(
         if size > SIZE_LIMIT {
             return Err(PackError::TooLarge { limit: SIZE_LIMIT });
         }
-        out.write_all(&bytes).map_err(PackError::io("write", path))?;
+        writer.write(&bytes).map_err(PackError::io("write", path))?;
         hasher.update(&bytes);
     }
+    writer.finish().map_err(PackError::io("write", path))?;
     Ok((size, Digest::from_bytes(*hasher.finalize().as_bytes())))
-}
-
-fn sha256(batches: &Receiver<Vec<Bytes>>) -> String {
-    let mut hasher = Sha256::new();
-    for bytes in batches.iter().flatten() {
-        hasher.update(bytes.as_slice());
-    }
-    hex(&hasher.finalize())
-}
-
-/// Lower-case hex digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
