@@ -5,7 +5,7 @@
 //! or on the host, and which option avoids it, is said at the option.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
+use std::io::{IsTerminal as _, Read};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -206,11 +206,14 @@ pub fn run(
     Ok(shape(command).run()?)
 }
 
-/// Runs a container on the caller's terminal.
+/// Runs a container on the caller's terminal; where that is none, on the caller's streams as they
+/// are, since a pseudo-terminal would end every line of a pipe with CR LF.
 pub fn run_on_terminal(sandbox: &Sandbox, outer: u32) -> Result<i32, NspawnError> {
     check_mount_points(sandbox)?;
     let group = new_group(outer)?;
-    let command = base_command(sandbox, &group, Some("--console=interactive"));
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let console = if terminal { "--console=interactive" } else { "--console=pipe" };
+    let command = base_command(sandbox, &group, Some(console));
     Ok(command.inherit_env(&["TERM"]).terminal().run()?.status)
 }
 
