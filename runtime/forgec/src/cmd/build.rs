@@ -1,6 +1,5 @@
 //! `forgec build`: images built, proven and packed.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -8,7 +7,7 @@ use std::time::{Instant, SystemTime};
 use forge_artifact::{DEFAULT_KEEP, Revision};
 use forge_exec::freshness::{State, closure, freshness};
 use forge_exec::{
-    Context, Executor, NodeRunner as _, StoreFacts, StoreLookup, Surroundings, Vault, scheduler,
+    Context, Executor, NodeRunner as _, Outputs, StoreFacts, StoreLookup, Surroundings, Vault, scheduler,
 };
 use forge_model::{Event, EventSink, NodeId, Plan};
 use forge_secret::Opener;
@@ -45,9 +44,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_KEEP)]
     pub(crate) keep: usize,
 
-    /// Write the verdicts of controls as JUnit XML
-    #[arg(long, value_name = "FILE")]
-    pub(crate) junit: Option<PathBuf>,
+    /// Write a report of the controls beside the text: junit=FILE
+    #[arg(long, value_name = "KIND=FILE", value_parser = junit_file)]
+    pub(crate) report: Option<PathBuf>,
 
     /// Get what the host lacks first, as `forgec doctor --install` does
     #[arg(long)]
@@ -86,11 +85,18 @@ pub(crate) fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError
     Ok(exit)
 }
 
+fn junit_file(text: &str) -> Result<PathBuf, String> {
+    match text.strip_prefix("junit=") {
+        Some(file) if !file.is_empty() => Ok(PathBuf::from(file)),
+        _ => Err("write junit=FILE".to_owned()),
+    }
+}
+
 /// Directories outside of the store that a build writes to, made when absent: the private
 /// namespaces show a tmpfs in place of `/tmp` and `/run`, but for what is named.
 fn written(ctx: &Ctx, args: &Args) -> Result<Vec<PathBuf>, CmdError> {
     let mut directories = vec![ctx.out_dir()];
-    if let Some(file) = &args.junit {
+    if let Some(file) = &args.report {
         let file = std::path::absolute(file).map_err(|error| CmdError::usage(error.to_string()))?;
         directories.extend(file.parent().map(Path::to_owned));
     }
@@ -170,7 +176,7 @@ impl Request<'_> {
         let lookup = StoreLookup { context: &context, facts: &facts };
         let states = freshness(plan, &wanted, &lookup, &facts);
         let runner = self.runner(&store);
-        let mut outputs = BTreeMap::new();
+        let mut outputs = Outputs::new();
         for (id, state) in &states {
             match state {
                 State::Hit(output) if runner.is_current(plan.node(*id), output) => {
@@ -179,8 +185,24 @@ impl Request<'_> {
                 _ => return Ok(None),
             }
         }
-        summary::print(self.ui, self.ctx, self.compiled, &self.args.images, &outputs, &store)
-            .map(Some)
+        // After a return to an older state everything is there, but `shell`, `blame` and `gc` still
+        // go by the newer one: the way through the locks says what the image is now.
+        for image in select(plan, &self.args.images)? {
+            let now = ImageState::of(image, plan, &outputs);
+            if ImageState::read(&store, &image.name) != Some(now) {
+                return Ok(None);
+            }
+        }
+        self.report(&outputs, &store).map(Some)
+    }
+
+    /// Verdicts and artifacts, on the terminal and in the report that was asked for.
+    fn report(&self, outputs: &Outputs, store: &Store) -> Result<Exit, CmdError> {
+        let names = &self.args.images;
+        if let Some(file) = &self.args.report {
+            summary::junit(file, self.compiled, names, outputs, store)?;
+        }
+        summary::print(self.ui, self.ctx, self.compiled, names, outputs, store)
     }
 
     fn build(&self, inside: &sandbox::Inside) -> Result<Exit, CmdError> {
@@ -230,12 +252,7 @@ impl Request<'_> {
         for image in &images {
             ImageState::of(image, &plan, &outcome.outputs).write(&store)?;
         }
-        let names = &self.args.images;
-        let exit =
-            summary::print(self.ui, self.ctx, self.compiled, names, &outcome.outputs, &store)?;
-        if let Some(file) = &self.args.junit {
-            summary::junit(file, self.compiled, names, &outcome.outputs, &store)?;
-        }
+        let exit = self.report(&outcome.outputs, &store)?;
         let counts = progress.counts();
         self.ui.note(&format!(
             "{} steps done, {} kept, {} failed, {} not tried, in {:.1} s",
