@@ -27,7 +27,8 @@ const WATCHED: &[&str] = &[
 const SHARED: &[&str] = &["/home", "/root", "/run", "/tmp", "/var/log", "/var/tmp"];
 
 /// Words in the names of what a build's tools leave behind when they are let.
-const OURS: &[&str] = &["apt", "container", "dpkg", "forge", "journal", "mmdebstrap", "nspawn", "systemd"];
+const OURS: &[&str] =
+    &["apt", "container", "dpkg", "forge", "journal", "mmdebstrap", "nspawn", "systemd"];
 
 /// Whether a difference at this path speaks against a build.
 fn counts(path: &Path) -> bool {
@@ -67,7 +68,8 @@ impl HostPicture {
                 Some(_) => {}
             }
         }
-        let gone = self.paths.keys().filter(|path| counts(path) && !after.paths.contains_key(*path));
+        let gone =
+            self.paths.keys().filter(|path| counts(path) && !after.paths.contains_key(*path));
         lines.extend(gone.map(|path| format!("gone {}", path.display())));
         let new_mounts = after.mounts.iter().filter(|mount| !self.mounts.contains(mount));
         lines.extend(new_mounts.map(|mount| format!("new mount {mount}")));

@@ -3,8 +3,14 @@
 
 mod forgec;
 mod host;
+mod memory;
 mod site;
+mod small;
+mod turn;
 
 pub use forgec::{Forgec, Run, built_binary};
 pub use host::HostPicture;
+pub use memory::read_site;
 pub use site::{Site, busybox_base};
+pub use small::{Built, SmallSite, TOKEN, artifacts};
+pub use turn::Turn;

@@ -94,6 +94,7 @@ pub fn busybox_base(archive: &Path) {
         "home",
         "etc/skel",
         "usr/lib/systemd/system",
+        "boot",
     ] {
         fs::create_dir_all(root.join(directory)).expect("a directory of the base");
     }
@@ -106,7 +107,10 @@ pub fn busybox_base(archive: &Path) {
     {
         std::os::unix::fs::symlink("busybox", root.join("usr/bin").join(applet)).expect("a link");
     }
+    std::os::unix::fs::symlink("../bin/busybox", root.join("usr/sbin/init")).expect("a link");
     let files = [
+        // Packing asks for one kernel; nothing here boots it.
+        ("boot/vmlinuz-6.1.0-test", "kernel\n"),
         (
             "etc/passwd",
             "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
