@@ -41,6 +41,26 @@ fn the_catalogue_of_diagnostics_is_printed() {
     assert_page("reference/diagnostics.md", &page);
 }
 
+#[test]
+fn what_never_enters_a_layer_is_printed() {
+    let mut page = String::from(
+        "# What never enters a layer\n\n\
+         Installers and maintainer scripts leave things behind that differ from build to build, or \
+         that make\none machine's identity. They are taken out of every layer that packages, \
+         scripts or an archive make,\nso that two builds give the same bytes and no two nodes \
+         the same identity.\n\n\
+         | path | what happens | why |\n|---|---|---|\n",
+    );
+    for rule in forge_exec::debian::RULES {
+        let treatment = match rule.treatment {
+            forge_exec::debian::Treatment::Remove => "left out",
+            forge_exec::debian::Treatment::Empty => "emptied",
+        };
+        writeln!(page, "| `{}` | {treatment} | {} |", rule.glob, rule.reason).unwrap();
+    }
+    assert_page("reference/scrub.md", &page);
+}
+
 const INTRODUCTION: &str = r##"# The spec language
 
 Specs are [KDL 2](https://kdl.dev) files. A project is a directory with a `forge.kdl`, usually the
