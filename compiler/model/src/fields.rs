@@ -3,8 +3,8 @@
 
 use crate::{
     Action, Base, Change, ChangeKind, Changes, Content, DeclaredPath, ExpectFailed, KeyBuilder,
-    Located, Mirror, OutputSettings, Pack, PackageSources, Packages, Resolve, Run, SecretFile,
-    SecretReference, SecretSource, Secrets, SourceFile, Stamp, Verify,
+    Located, Mirror, Origin, OutputSettings, Pack, PackageSources, Packages, Resolve, Run,
+    SecretFile, SecretReference, SecretSource, Secrets, SourceFile, Stamp, Verify,
 };
 
 impl Action {
@@ -84,12 +84,19 @@ fn resolve_fields(resolve: &Resolve, key: &mut KeyBuilder) {
     name_fields(names, key);
 }
 
-fn source_field(name: impl Into<String>, file: &SourceFile, key: &mut KeyBuilder) {
+fn source_field(name: &str, file: &SourceFile, origin: Option<&Origin>, key: &mut KeyBuilder) {
     // The path in the project is for people; the bytes and the executable bit count.
     let SourceFile { path: _, digest, size: _, executable } = file;
-    let name = name.into();
-    key.digest(name.clone(), digest);
-    key.field(format!("{name}, executable"), executable.to_string());
+    let fields = [
+        (name.to_owned(), digest.to_hex()),
+        (format!("{name}, executable"), executable.to_string()),
+    ];
+    for (name, value) in fields {
+        match origin {
+            Some(origin) => key.field_at(name, value, origin),
+            None => key.field(name, value),
+        };
+    }
 }
 
 fn base_fields(base: &Base, key: &mut KeyBuilder) {
@@ -107,12 +114,12 @@ fn base_fields(base: &Base, key: &mut KeyBuilder) {
         }
         Base::Archive { arch, source } => {
             key.field("architecture", arch);
-            source_field("archive", source, key);
+            source_field("archive", source, None, key);
         }
         Base::Tree { arch, directory: _, files } => {
             key.field("architecture", arch);
             for (path, file) in files {
-                source_field(format!("content of {path}"), file, key);
+                source_field(&format!("content of {path}"), file, None, key);
             }
         }
     }
@@ -137,17 +144,18 @@ fn change_fields(change: &Change, key: &mut KeyBuilder) {
             add(format!("group {name}"), format!("gid {} system {system}", number(*gid)));
         }
         ChangeKind::User { name, uid, group, groups, home, shell, comment, system } => {
-            let text = |value: &Option<String>| {
-                value.as_ref().map_or("any".to_owned(), |v| format!("{v:?}"))
-            };
-            let value = format!(
-                "uid {} group {} groups {groups:?} home {} shell {} comment {comment:?} system {system}",
-                number(*uid),
-                text(group),
-                text(home),
-                text(shell),
-            );
-            add(format!("user {name}"), value);
+            add(format!("user {name}"), format!("uid {} system {system}", number(*uid)));
+            let said = [("group", group), ("home", home), ("shell", shell)];
+            for (part, value) in said {
+                // What is not said is the image's own choice.
+                if let Some(value) = value {
+                    add(format!("user {name}, {part}"), value.clone());
+                }
+            }
+            for group in groups {
+                add(format!("user {name}, supplementary group"), group.clone());
+            }
+            add(format!("user {name}, comment"), comment.clone());
         }
         ChangeKind::Enable { unit } => add(format!("unit {unit}"), "enabled".to_owned()),
         ChangeKind::Disable { unit } => add(format!("unit {unit}"), "disabled".to_owned()),
@@ -162,12 +170,12 @@ fn number(value: Option<u32>) -> String {
 fn run_fields(run: &Run, key: &mut KeyBuilder) {
     let Run { name, script, inputs, environment, secrets, protected, origin } = run;
     key.field_at("step", name, origin);
-    source_field("script", script, key);
+    source_field("script", script, Some(origin), key);
     for (path, file) in inputs {
-        source_field(format!("input {path}"), file, key);
+        source_field(&format!("input {path}"), file, Some(origin), key);
     }
     for (name, value) in environment {
-        key.field(format!("environment {name}"), value);
+        key.field_at(format!("environment {name}"), value, origin);
     }
     for secret in secrets {
         secret_fields(secret, key);
@@ -201,23 +209,23 @@ fn secret_file_fields(file: &SecretFile, key: &mut KeyBuilder) {
     secret_fields(secret, key);
 }
 
-fn output_fields(output: &OutputSettings, key: &mut KeyBuilder) {
+fn output_fields(output: &OutputSettings, origin: &Origin, key: &mut KeyBuilder) {
     let OutputSettings { format, compression, level, allow_secrets } = output;
-    key.field("output", format);
-    key.field("compression", format!("{} level {level}", compression.name()));
-    key.field("secrets may be packed", allow_secrets.to_string());
+    key.field_at("output", format, origin);
+    key.field_at("compression", format!("{} level {level}", compression.name()), origin);
+    key.field_at("secrets may be packed", allow_secrets.to_string(), origin);
 }
 
 fn stamp_fields(stamp: &Stamp, key: &mut KeyBuilder) {
     let Stamp { image, cluster, image_type, cmdline, output, secrets, origin } = stamp;
     key.field_at("image", image, origin);
-    key.field("cluster", cluster);
-    key.field("type", image_type);
+    key.field_at("cluster", cluster, origin);
+    key.field_at("type", image_type, origin);
     if let Some(cmdline) = cmdline {
-        key.field("kernel command line", cmdline);
+        key.field_at("kernel command line", cmdline, origin);
     }
     if let Some(output) = output {
-        output_fields(output, key);
+        output_fields(output, origin, key);
     }
     for secret in secrets {
         secret_fields(secret, key);
@@ -241,11 +249,11 @@ fn verify_fields(verify: &Verify, key: &mut KeyBuilder) {
 fn pack_fields(pack: &Pack, key: &mut KeyBuilder) {
     let Pack { image, cluster, image_type, arch, output, holds_secrets, origin } = pack;
     key.field_at("image", image, origin);
-    key.field("cluster", cluster);
-    key.field("type", image_type);
+    key.field_at("cluster", cluster, origin);
+    key.field_at("type", image_type, origin);
     key.field("architecture", arch);
-    output_fields(output, key);
-    key.field("holds secrets", holds_secrets.to_string());
+    output_fields(output, origin, key);
+    key.field_at("holds secrets", holds_secrets.to_string(), origin);
 }
 
 impl Content {

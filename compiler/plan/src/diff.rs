@@ -5,7 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forge_model::{Action, Control, Image, KeyField, Node, NodeId, Origin, Plan};
+use forge_model::{
+    Action, Control, Image, KeyField, Node, NodeId, Origin, Plan, SecretFile, SecretReference,
+    SecretSource,
+};
+
+use crate::demands::in_words;
 
 /// What changes from one plan to another.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -112,57 +117,52 @@ fn steps<'a>(plan: &'a Plan, image: &Image) -> Vec<&'a Node> {
 }
 
 fn whole_image(plan: &Plan, image: &Image, kind: LayerChangeKind) -> ImageChange {
-    let layers = steps(plan, image)
-        .into_iter()
-        .map(|node| LayerChange {
-            label: node.label.clone(),
-            action: node.action.kind(),
-            kind,
-            fields: Vec::new(),
-            origin: node.origins.first().cloned(),
-        })
-        .collect();
+    let layers = steps(plan, image).into_iter().map(|node| whole_step(node, kind)).collect();
     let controls = controls(plan, image).into_keys().map(|id| (id.to_owned(), kind)).collect();
     let secrets = secrets(plan, image).into_keys().map(|name| (name, kind)).collect();
     let image = image.name.clone();
     ImageChange { image, kind, layers, controls, controls_judged_again: 0, secrets }
 }
 
+/// A step that is new or gone: it has no fields to compare.
+fn whole_step(node: &Node, kind: LayerChangeKind) -> LayerChange {
+    LayerChange {
+        label: node.label.clone(),
+        action: node.action.kind(),
+        kind,
+        fields: Vec::new(),
+        origin: node.origins.first().cloned(),
+    }
+}
+
 fn changed_image(old: (&Plan, &Image), new: (&Plan, &Image)) -> ImageChange {
+    let old_steps = steps(old.0, old.1);
     let before: BTreeMap<&str, &Node> =
-        steps(old.0, old.1).into_iter().map(|node| (node.label.as_str(), node)).collect();
+        old_steps.iter().map(|node| (node.label.as_str(), *node)).collect();
     let mut layers = Vec::new();
     let mut seen = BTreeSet::new();
+    let mut judged_again = 0;
     for node in steps(new.0, new.1) {
         seen.insert(node.label.as_str());
         let change = match before.get(node.label.as_str()) {
             Some(earlier) if earlier.key.digest == node.key.digest => continue,
             Some(earlier) => step_change(earlier, node),
-            None => LayerChange {
-                label: node.label.clone(),
-                action: node.action.kind(),
-                kind: LayerChangeKind::Added,
-                fields: Vec::new(),
-                origin: node.origins.first().cloned(),
-            },
+            None => whole_step(node, LayerChangeKind::Added),
         };
+        if let Action::Verify(verify) = &node.action {
+            judged_again += verify.controls.len();
+        }
         layers.push(change);
     }
-    let gone = before.iter().filter(|(label, _)| !seen.contains(*label));
-    layers.extend(gone.map(|(_, node)| LayerChange {
-        label: node.label.clone(),
-        action: node.action.kind(),
-        kind: LayerChangeKind::Removed,
-        fields: Vec::new(),
-        origin: node.origins.first().cloned(),
-    }));
-    let (old_controls, new_controls) = (controls(old.0, old.1), controls(new.0, new.1));
-    let judged = layers.iter().any(|layer| layer.action == "verify");
+    let gone = old_steps.iter().filter(|node| !seen.contains(node.label.as_str()));
+    layers.extend(gone.map(|node| whole_step(node, LayerChangeKind::Removed)));
     ImageChange {
         image: new.1.name.clone(),
         kind: LayerChangeKind::Changed,
-        controls: compare(&old_controls, &new_controls, |a, b| same_demands(a, b)),
-        controls_judged_again: if judged { new_controls.len() } else { 0 },
+        controls: compare(&controls(old.0, old.1), &controls(new.0, new.1), |a, b| {
+            same_demands(a, b)
+        }),
+        controls_judged_again: judged_again,
         secrets: compare(&secrets(old.0, old.1), &secrets(new.0, new.1), |a, b| a == b),
         layers,
     }
@@ -210,31 +210,55 @@ fn same_demands(a: &Control, b: &Control) -> bool {
     key(a) == key(b)
 }
 
-/// Secrets of an image: name to what identifies source and delivery.
-fn secrets(plan: &Plan, image: &Image) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
+/// Secrets of an image: name to what identifies source and delivery, never a value.
+fn secrets(plan: &Plan, image: &Image) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut add = |secret: &SecretReference, how: String| {
+        found.entry(secret.name.clone()).or_default().push(how);
+    };
     for id in &image.layers {
-        let node = plan.node(*id);
-        for field in &node.key.fields {
-            if let Some(name) = field.name.strip_prefix("secret ") {
-                let known: &mut String = found.entry(name.to_owned()).or_default();
-                known.push_str(&field.value);
-                known.push('\n');
+        match &plan.node(*id).action {
+            Action::Secrets(secrets) => {
+                for SecretFile { path, mode, owner, group, secret, origin: _ } in &secrets.files {
+                    let source = source_text(&secret.source);
+                    add(secret, format!("{source} in {path} {mode:04o} {owner}:{group}"));
+                }
             }
+            Action::Run(run) => {
+                for secret in &run.secrets {
+                    add(secret, format!("{} for step {}", source_text(&secret.source), run.name));
+                }
+            }
+            // The stamp names those of the secrets layer.
+            Action::Stamp(_)
+            | Action::Resolve(_)
+            | Action::Base(_)
+            | Action::Packages(_)
+            | Action::Changes(_)
+            | Action::Verify(_)
+            | Action::Pack(_) => {}
         }
     }
     found
 }
 
+fn source_text(source: &SecretSource) -> String {
+    match source {
+        SecretSource::Age(file) => format!("age {}", file.digest),
+        SecretSource::Environment { variable, version } => format!("env {variable} {version}"),
+        SecretSource::File { path, version } => format!("file {path} {version}"),
+    }
+}
+
 fn step_change(old: &Node, new: &Node) -> LayerChange {
-    let fields = field_changes(&old.key.fields, &new.key.fields);
-    let own = fields.iter().any(|field| !field.name.starts_with("input: "));
-    let kind = if own { LayerChangeKind::Changed } else { LayerChangeKind::Cascade };
-    let fields = if own {
-        fields.into_iter().filter(|field| !field.name.starts_with("input: ")).collect()
+    let own = |node: &Node| node.action.key_builder().finish();
+    let (before, after) = (own(old), own(new));
+    let kind = if before.digest == after.digest {
+        LayerChangeKind::Cascade
     } else {
-        Vec::new()
+        LayerChangeKind::Changed
     };
+    let fields = in_words(old, new, field_changes(&before.fields, &after.fields));
     let origin = new.origins.first().cloned();
     LayerChange { label: new.label.clone(), action: new.action.kind(), kind, fields, origin }
 }
@@ -266,5 +290,24 @@ pub fn field_changes(old: &[KeyField], new: &[KeyField]) -> Vec<FieldChange> {
             });
         }
     }
+    if changes.is_empty() {
+        changes.extend(order_change(old, new));
+    }
     changes
+}
+
+/// The first place at which the same fields stand in another order.
+fn order_change(old: &[KeyField], new: &[KeyField]) -> Option<FieldChange> {
+    let same = |a: &KeyField, b: &KeyField| a.name == b.name && a.value == b.value;
+    let at = (0..old.len().max(new.len())).find(|at| match (old.get(*at), new.get(*at)) {
+        (Some(a), Some(b)) => !same(a, b),
+        _ => true,
+    })?;
+    let shown = |field: Option<&KeyField>| field.map(|f| format!("{} {}", f.name, f.value));
+    Some(FieldChange {
+        name: "order".to_owned(),
+        old: shown(old.get(at)),
+        new: shown(new.get(at)),
+        origin: new.get(at).or(old.get(at)).and_then(|field| field.origin.clone()),
+    })
 }

@@ -155,11 +155,11 @@ fn mount_units(origin: &Origin, mount: &MountUnit<'_>) -> Vec<Change> {
     if is_remote(mount.filesystem) {
         text.push_str("Wants=network-online.target\nAfter=network-online.target\n");
     }
-    text.push_str(&format!(
+    text += &format!(
         "\n[Mount]\nWhat={}\nWhere={place}\nType={}\n",
         escape_specifiers(mount.what),
         mount.filesystem
-    ));
+    );
     if !mount.options.is_empty() {
         text.push_str(&format!("Options={}\n", escape_specifiers(mount.options)));
     }

@@ -8,6 +8,7 @@
 //! node, so images that begin with the same roles share those layers. Nothing here reads a file,
 //! a clock or a process: the same resolved spec gives the same plan, byte for byte, anywhere.
 
+mod demands;
 mod diff;
 mod graph;
 mod items;

@@ -1,0 +1,149 @@
+//! What stands on what.
+
+use std::collections::BTreeSet;
+
+use forge_model::{EdgeRole, NodeId, Plan};
+use forge_plan::Graph;
+
+use crate::site::{edited, image, node, plan, sources};
+
+fn labels(plan: &Plan, ids: &[NodeId]) -> Vec<String> {
+    ids.iter().map(|id| plan.node(*id).label.clone()).collect()
+}
+
+#[test]
+fn layers_stand_in_the_order_of_the_phases() {
+    let plan = plan(&sources());
+    let north = image(&plan, "north-compute");
+    let tree = [
+        "base bookworm",
+        "kernel",
+        "clock/packages",
+        "scheduler/early-accounts",
+        "scheduler/packages",
+        "scheduler/accounts",
+        "clock/files",
+        "scheduler/files",
+        "clock/units",
+        "scheduler/units",
+        "scheduler/run index",
+        "scheduler/remove",
+    ];
+    assert_eq!(labels(&plan, &north.tree), tree);
+    let above = [&tree[..], &["secrets", "stamp"]].concat();
+    assert_eq!(labels(&plan, &north.layers), above);
+    // Each layer stands on the one before it.
+    for pair in north.layers.windows(2) {
+        assert_eq!(plan.input(pair[1], EdgeRole::Lower), Some(pair[0]));
+    }
+    assert_eq!(plan.stack_below(north.stamp), north.layers[..north.layers.len() - 1]);
+}
+
+#[test]
+fn controls_are_judged_below_the_stamp_and_block_the_pack() {
+    let plan = plan(&sources());
+    let north = image(&plan, "north-compute");
+    assert_eq!(labels(&plan, &north.verdicts), ["controls, tree", "controls, booted"]);
+    for verdict in &north.verdicts {
+        assert_eq!(plan.input(*verdict, EdgeRole::Lower), north.secrets);
+    }
+    let pack = plan.node(north.pack.expect("an output is declared"));
+    let of_role = |role: EdgeRole| {
+        let edges = pack.inputs.iter().filter(move |edge| edge.role == role);
+        edges.map(|edge| edge.node).collect::<Vec<_>>()
+    };
+    assert_eq!(of_role(EdgeRole::Verdict), north.verdicts);
+    assert_eq!(of_role(EdgeRole::Lower), [north.stamp]);
+    assert_eq!(image(&plan, "north-login").pack, None, "no output is declared");
+}
+
+#[test]
+fn package_lists_stand_on_the_lists_before_them_alone() {
+    let plan = plan(&sources());
+    let lists = ["base bookworm", "kernel", "clock/packages", "scheduler/packages"];
+    let mut before = None;
+    for label in lists {
+        let list = node(&plan, "north-compute", &format!("{label}, package list"));
+        let inputs: Vec<_> = list.inputs.iter().map(|edge| (edge.node, edge.role)).collect();
+        let wanted: Vec<_> =
+            before.into_iter().map(|before| (before, EdgeRole::Installed)).collect();
+        assert_eq!(inputs, wanted, "{label}");
+        let layer = node(&plan, "north-compute", label);
+        assert_eq!(plan.input(layer.id, EdgeRole::List), Some(list.id));
+        before = Some(list.id);
+    }
+}
+
+#[test]
+fn images_share_the_layers_of_their_first_roles() {
+    let plan = plan(&sources());
+    let (north, login) = (image(&plan, "north-compute"), image(&plan, "north-login"));
+    let shared: Vec<_> =
+        north.layers.iter().copied().filter(|id| login.layers.contains(id)).collect();
+    assert_eq!(labels(&plan, &shared), ["base bookworm", "kernel", "clock/packages"]);
+    for id in &shared {
+        assert_eq!(plan.node(*id).images, ["north-compute", "north-login"]);
+    }
+    // A key is one node, whoever uses it.
+    let keys: BTreeSet<_> = plan.nodes.iter().map(|node| node.key.digest).collect();
+    assert_eq!(keys.len(), plan.nodes.len());
+}
+
+#[test]
+fn a_later_role_changes_nothing_below_an_earlier_roles_packages() {
+    let before = plan(&sources());
+    let after = plan(&edited("roles/scheduler.kdl", r#""munge" "slurmd""#, r#""munge""#));
+    for label in ["base bookworm", "kernel", "clock/packages", "scheduler/early-accounts"] {
+        let key = |plan| node(plan, "north-compute", label).key.digest;
+        assert_eq!(key(&before), key(&after), "{label}");
+    }
+}
+
+#[test]
+fn nodes_come_after_what_they_stand_on() {
+    let plan = plan(&sources());
+    for (index, node) in plan.nodes.iter().enumerate() {
+        assert_eq!(node.id.0 as usize, index);
+        assert!(node.inputs.iter().all(|edge| edge.node < node.id), "{}", node.label);
+    }
+}
+
+#[test]
+fn dependents_and_requirements_are_each_others_reverse() {
+    let plan = plan(&sources());
+    let clock = node(&plan, "north-login", "clock/packages");
+    let login = image(&plan, "north-login");
+    let requirements = labels(&plan, &Graph::requirements(&plan, clock.id));
+    let wanted = [
+        "base bookworm, package list",
+        "base bookworm",
+        "kernel, package list",
+        "kernel",
+        "clock/packages, package list",
+    ];
+    assert_eq!(requirements, wanted);
+    let dependents = Graph::dependents(&plan, clock.id);
+    assert!(dependents.contains(&login.stamp) && !dependents.contains(&clock.id));
+    for one in plan.nodes.iter().map(|node| node.id) {
+        for other in Graph::dependents(&plan, one) {
+            assert!(Graph::requirements(&plan, other).contains(&one));
+        }
+    }
+    assert_eq!(Graph::dependents(&plan, login.stamp), []);
+}
+
+#[test]
+fn a_base_without_sources_cannot_have_packages() {
+    let mut sources = sources();
+    sources.insert("roles/tree/etc/x", "x");
+    sources.insert(
+        "images.kdl",
+        "base \"tree\" { tree \"roles/tree\"; }\nimage \"a\" { base \"tree\"; role \"clock\"; }\n",
+    );
+    let spec = forge_spec::compile(&sources).spec.expect("the spec itself has no mistake");
+    let errors = forge_plan::lower(&spec, std::collections::BTreeMap::new()).unwrap_err();
+    let shown: Vec<_> = errors.iter().map(|e| format!("{}: {}", e.origin, e.message)).collect();
+    let wanted = "roles/clock.kdl:3: image `a` asks for packages, but its base `tree` has no \
+                  package sources";
+    assert_eq!(shown, [wanted]);
+}
