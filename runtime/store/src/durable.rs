@@ -45,10 +45,13 @@ impl Store {
             match result {
                 Ok(()) if durability == Durability::Now => return sync_parent(path),
                 Ok(()) => return Ok(()),
-                // Swept between its creation and its lock.
+                // Swept between its creation and its lock; with both directories there, the next
+                // try has another name.
                 Err(error)
                     if error.kind() == io::ErrorKind::NotFound
-                        && path.parent().is_some_and(Path::is_dir) => {}
+                        && [path, &temporary]
+                            .iter()
+                            .all(|file| file.parent().is_some_and(Path::is_dir)) => {}
                 Err(error) => {
                     fs::remove_file(&temporary).ok();
                     return Err(error);

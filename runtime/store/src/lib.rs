@@ -88,7 +88,8 @@ impl Store {
         durable::create_directories(directory, 0o755).map_err(at)?;
         let version = directory.join("version");
         match std::fs::read_to_string(&version) {
-            Ok(text) if text == VERSION => {}
+            // Somebody may have made room by hand.
+            Ok(text) if text == VERSION => Self::make_directories(directory)?,
             Ok(text) => {
                 let found = text.trim().to_owned();
                 return Err(StoreError::Format { directory: directory.to_owned(), found });

@@ -280,6 +280,20 @@ fn only_a_store_is_opened() {
 }
 
 #[test]
+fn directories_that_were_taken_away_by_hand_come_back() {
+    let (directory, store) = store();
+    std::fs::remove_dir_all(store.directory().join("tx")).unwrap();
+    let refused = store.put_ref("images", "node", &1);
+    assert!(refused.is_err(), "written without `tx`");
+    let path = store.directory().to_owned();
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    store.put_ref("images", "node", &2).unwrap();
+    assert_eq!(store.read_ref("images", "node"), Some(2));
+    drop(directory);
+}
+
+#[test]
 fn after_a_power_cut_what_is_damaged_is_a_miss() {
     let (_directory, store) = store();
     let mut records = Vec::new();
