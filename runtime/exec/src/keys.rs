@@ -150,3 +150,6 @@ fn secret_fields(action: &Action, facts: &dyn Facts, key: &mut KeyBuilder) -> Re
     }
     if unopened.is_empty() { Ok(()) } else { Err(Missing::Secrets(unopened)) }
 }
+
+#[cfg(test)]
+mod tests;
