@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::Builder;
 
 /// forge with a site, a store and an output folder of its own.
-pub struct Forge {
+pub(crate) struct Forge {
     binary: PathBuf,
     site: PathBuf,
     directory: PathBuf,
@@ -14,7 +14,7 @@ pub struct Forge {
 
 impl Forge {
     /// Copies the job's site into `directory`.
-    pub fn new(directory: &Path) -> Self {
+    pub(crate) fn new(directory: &Path) -> Self {
         let forge = Self::beside(directory, directory);
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/site");
         std::fs::create_dir_all(directory).unwrap_or_else(|error| panic!("{error}"));
@@ -24,7 +24,7 @@ impl Forge {
     }
 
     /// The site of one, the store of another.
-    pub fn beside(site: &Path, directory: &Path) -> Self {
+    pub(crate) fn beside(site: &Path, directory: &Path) -> Self {
         let beside =
             std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("forgec")));
         let binary = beside
@@ -41,7 +41,7 @@ impl Builder for Forge {
 
     fn clean(&self) {
         for part in ["store", "out"] {
-            let _ = std::fs::remove_dir_all(self.directory.join(part));
+            drop(std::fs::remove_dir_all(self.directory.join(part)));
         }
     }
 
@@ -69,7 +69,7 @@ impl Builder for Forge {
 }
 
 /// The packed image that `latest` names.
-pub fn artifact(out: &Path, image: &str) -> Vec<u8> {
+pub(crate) fn artifact(out: &Path, image: &str) -> Vec<u8> {
     let path = out.join(format!("{image}-latest.cpio.zst"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

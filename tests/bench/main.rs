@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// One way to do the job.
-pub trait Builder {
+pub(crate) trait Builder {
     /// For the table.
     fn name(&self) -> &'static str;
     /// Throws away everything that was kept.
@@ -30,7 +30,8 @@ pub trait Builder {
 }
 
 /// The four images.
-pub const IMAGES: [&str; 4] = ["summit-compute", "summit-gpu", "blanca-compute", "blanca-gpu"];
+pub(crate) const IMAGES: [&str; 4] =
+    ["summit-compute", "summit-gpu", "blanca-compute", "blanca-gpu"];
 
 struct Options {
     rounds: usize,
@@ -81,7 +82,7 @@ fn main() {
         four(&builders, &mut table);
         table.print(round + 1);
     }
-    let _ = std::fs::remove_dir_all(&options.directory);
+    drop(std::fs::remove_dir_all(&options.directory));
 }
 
 fn cold(builders: &[Box<dyn Builder>], table: &mut Table) {

@@ -9,7 +9,7 @@ const PACKAGES: &str = "openssh-server chrony slurm-client munge lua5.4 nfs-comm
                         python3-minimal linux-image-cloud-amd64";
 
 /// The rival of this name, in a directory of its own.
-pub fn by_name(name: &str, directory: &Path) -> Box<dyn Builder> {
+pub(crate) fn by_name(name: &str, directory: &Path) -> Box<dyn Builder> {
     let directory = directory.join(name);
     let files = directory.join("files");
     std::fs::create_dir_all(&files).unwrap_or_else(|error| panic!("{error}"));

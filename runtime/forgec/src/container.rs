@@ -24,7 +24,7 @@ impl Ground {
     ///
     /// The tree is mounted read-only and nspawn's `--volatile=overlay` takes the writes. Where
     /// the store itself lies on overlayfs, that would be one overlay too many for the kernel
-    /// (FILESYSTEM_MAX_STACK_DEPTH), and an upper on the tmpfs takes them.
+    /// (`FILESYSTEM_MAX_STACK_DEPTH`), and an upper on the tmpfs takes them.
     pub(crate) fn mount(stack: &Stack, work: &Path) -> Result<Self, CmdError> {
         let scratch = tempfile::Builder::new()
             .prefix("container-")

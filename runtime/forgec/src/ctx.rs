@@ -144,7 +144,9 @@ fn compile(ui: &Ui, sources: &dyn Sources) -> Option<Plan> {
 /// Each finding once, in the order of their places: images that share a role share its mistakes.
 fn once(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut sink = Sink::new();
-    findings.into_iter().for_each(|finding| sink.push(finding));
+    for finding in findings {
+        sink.push(finding);
+    }
     sink.into_sorted()
 }
 

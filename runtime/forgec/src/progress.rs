@@ -57,14 +57,6 @@ impl Progress {
         &self.counts
     }
 
-    fn name(&self, node: &Node) -> String {
-        match node.images.as_slice() {
-            [only] => format!("{only}: {}", node.label),
-            [] => node.label.clone(),
-            several => format!("{} ({} images)", node.label, several.len()),
-        }
-    }
-
     fn line(&self, text: &str) {
         match &self.live {
             Some(live) => live.all.suspend(|| self.ui.note(text)),
@@ -99,9 +91,18 @@ impl Progress {
     }
 }
 
+/// A step as lines name it.
+fn name_of(node: &Node) -> String {
+    match node.images.as_slice() {
+        [only] => format!("{only}: {}", node.label),
+        [] => node.label.clone(),
+        several => format!("{} ({} images)", node.label, several.len()),
+    }
+}
+
 impl EventSink for Progress {
     fn emit(&self, event: Event) {
-        let name = |id: NodeId| self.name(self.plan.node(id));
+        let name = |id: NodeId| name_of(self.plan.node(id));
         match event {
             Event::Hit { node } => {
                 self.counts.hits.fetch_add(1, Ordering::Relaxed);

@@ -13,7 +13,6 @@ use forge_artifact::{
 use forge_exec::{NodeRequest, NodeRunner, Stack, StepError};
 use forge_model::{
     Action, Compression, Digest, EdgeRole, ImagePath, Node, NodeId, Pack, PackageList, TreeEntry,
-    Verify,
 };
 use forge_store::Store;
 use serde::{Deserialize, Serialize};
@@ -63,7 +62,7 @@ impl PackBlob {
 impl NodeRunner for Runner {
     fn run(&self, request: &NodeRequest<'_>) -> Result<Vec<u8>, StepError> {
         match &request.node.action {
-            Action::Verify(verify) => self.verify(request, verify),
+            Action::Verify(verify) => Ok(verdicts::judge(request, verify)?.encode()),
             Action::Pack(pack) => self.pack(request, pack),
             other => Err(StepError::bug(format!("`{}` has no runner", other.kind()))),
         }
@@ -95,13 +94,9 @@ impl Runner {
         }
     }
 
-    fn verify(&self, request: &NodeRequest<'_>, verify: &Verify) -> Result<Vec<u8>, StepError> {
-        Ok(verdicts::judge(request, verify)?.encode())
-    }
-
     fn pack(&self, request: &NodeRequest<'_>, pack: &Pack) -> Result<Vec<u8>, StepError> {
         let store = request.context.store.as_ref();
-        let controls = self.gate(request)?;
+        let controls = gate(request)?;
         let digest = image_digest(request)?;
         let secret_layer = request
             .layers
@@ -150,26 +145,26 @@ impl Runner {
         };
         serde_json::to_vec(&blob).map_err(|error| StepError::bug(error.to_string()))
     }
+}
 
-    /// A failed control blocks packing.
-    fn gate(&self, request: &NodeRequest<'_>) -> Result<ControlCounts, StepError> {
-        let mut counts = ControlCounts::default();
-        let mut blocking = Vec::new();
-        for edge in request.node.inputs.iter().filter(|edge| edge.role == EdgeRole::Verdict) {
-            let Some(output) = request.inputs.get(&edge.node) else { continue };
-            let outcome = verdicts::read(&request.context.store, output)
-                .ok_or_else(|| StepError::bug("a verdict cannot be read"))?;
-            for verdict in &outcome.verdicts {
-                verdicts::count(verdict, &mut counts);
-            }
-            blocking.extend(verdicts::blocking(&outcome));
+/// A failed control blocks packing.
+fn gate(request: &NodeRequest<'_>) -> Result<ControlCounts, StepError> {
+    let mut counts = ControlCounts::default();
+    let mut blocking = Vec::new();
+    for edge in request.node.inputs.iter().filter(|edge| edge.role == EdgeRole::Verdict) {
+        let Some(output) = request.inputs.get(&edge.node) else { continue };
+        let outcome = verdicts::read(&request.context.store, output)
+            .ok_or_else(|| StepError::bug("a verdict cannot be read"))?;
+        for verdict in &outcome.verdicts {
+            verdicts::count(verdict, &mut counts);
         }
-        if blocking.is_empty() {
-            return Ok(counts);
-        }
-        let message = format!("not packed, since controls fail: {}", blocking.join(", "));
-        Err(StepError::user(message).help("mend the image or the control; the report says where"))
+        blocking.extend(verdicts::blocking(&outcome));
     }
+    if blocking.is_empty() {
+        return Ok(counts);
+    }
+    let message = format!("not packed, since controls fail: {}", blocking.join(", "));
+    Err(StepError::user(message).help("mend the image or the control; the report says where"))
 }
 
 /// The image's digest: the key that its stamp is kept under.

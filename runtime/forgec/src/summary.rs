@@ -89,7 +89,7 @@ fn boot_failures(image: &Image, outputs: &Outputs, store: &Store) -> Vec<String>
     failures.collect()
 }
 
-/// Writes all verdicts as JUnit XML.
+/// Writes all verdicts as `JUnit` XML.
 pub(crate) fn junit(
     file: &Path,
     compiled: &Compiled,

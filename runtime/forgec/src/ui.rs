@@ -6,6 +6,8 @@ use crate::cli::{Color, Format, Global};
 use crate::exit::CmdError;
 
 /// Standard output and error, with the user's wishes about them.
+///
+/// Everything that prints takes it, so that what a function can print is seen in its signature.
 #[derive(Debug)]
 pub(crate) struct Ui {
     color: bool,
@@ -14,6 +16,7 @@ pub(crate) struct Ui {
     format: Format,
 }
 
+#[expect(clippy::unused_self, reason = "who prints holds the right to, wish or not")]
 impl Ui {
     /// The wishes of the command line; `NO_COLOR` counts (no-color.org).
     pub(crate) fn new(global: &Global) -> Self {

@@ -50,12 +50,11 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         }
     }
     for path in &args.paths {
-        match one(&blamer, path)? {
-            Some(found) => text.push_str(&found),
-            None => {
-                ui.err(&format!("`{path}` is not in image `{}`", args.image));
-                exit = Exit::Findings;
-            }
+        if let Some(found) = one(&blamer, path)? {
+            text.push_str(&found);
+        } else {
+            ui.err(&format!("`{path}` is not in image `{}`", args.image));
+            exit = Exit::Findings;
         }
     }
     ui.out(&text);

@@ -17,7 +17,7 @@ use crate::ui::Ui;
 use crate::verdicts;
 
 /// Time for QEMU, which emulates the processor.
-const QEMU_TIMEOUT: Duration = Duration::from_secs(600);
+const QEMU_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Boot an image in a volatile container, and say how its units are.
 #[derive(Debug, clap::Args)]

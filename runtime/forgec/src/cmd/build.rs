@@ -7,7 +7,8 @@ use std::time::{Instant, SystemTime};
 use forge_artifact::{DEFAULT_KEEP, Revision};
 use forge_exec::freshness::{State, closure, freshness};
 use forge_exec::{
-    Context, Executor, NodeRunner as _, Outputs, StoreFacts, StoreLookup, Surroundings, Vault, scheduler,
+    Context, Executor, NodeRunner as _, Outputs, StoreFacts, StoreLookup, Surroundings, Vault,
+    scheduler,
 };
 use forge_model::{Event, EventSink, NodeId, Plan};
 use forge_secret::Opener;
