@@ -8,7 +8,7 @@ use forge_diag::render::{HumanOptions, human, json};
 use forge_diag::{Diagnostic, Severity, Sink, SourceMap};
 use forge_model::{Image, NodeId, Plan, Sources};
 use forge_store::Store;
-use forge_sys::sources::{DiskSources, GitSources};
+use forge_sys::sources::{DiskSources, GitSources, SourcesError};
 
 use crate::cli::Global;
 use crate::exit::{CmdError, Exit};
@@ -28,6 +28,8 @@ pub(crate) struct Project {
     pub(crate) sources: Arc<dyn Sources>,
     /// What is to be done; none when it has mistakes.
     pub(crate) plan: Option<Plan>,
+    /// What was found, as JSON.
+    pub(crate) findings: serde_json::Value,
 }
 
 impl std::fmt::Debug for Project {
@@ -87,13 +89,13 @@ impl Ctx {
         let sources: Arc<dyn Sources> = Arc::new(
             DiskSources::open(&root).map_err(|error| CmdError::environment(error.to_string()))?,
         );
-        let plan = compile(ui, sources.as_ref());
-        Ok(Project { root, sources, plan })
+        let (plan, findings) = compile(ui, sources.as_ref());
+        Ok(Project { root, sources, plan, findings })
     }
 
     /// Compiles the project on disk; mistakes end the command.
     pub(crate) fn compiled(&self, ui: &Ui) -> Result<Option<Compiled>, CmdError> {
-        let Project { root, sources, plan } = self.compile(ui)?;
+        let Project { root, sources, plan, findings: _ } = self.compile(ui)?;
         Ok(plan.map(|plan| Compiled { root, sources, plan }))
     }
 
@@ -104,9 +106,12 @@ impl Ctx {
         revision: &str,
     ) -> Result<Option<Plan>, CmdError> {
         let root = self.root()?;
-        let sources = GitSources::open(&root, revision)
-            .map_err(|error| CmdError::user(format!("revision `{revision}`: {error}")))?;
-        Ok(compile(ui, &sources))
+        let sources = GitSources::open(&root, revision).map_err(|error| match error {
+            SourcesError::Revision { .. } => CmdError::user(error.to_string())
+                .help("a shallow clone may lack it: `git fetch` gets it"),
+            other => CmdError::user(format!("revision `{revision}`: {other}")),
+        })?;
+        Ok(compile(ui, &sources).0)
     }
 
     /// The store, for questions; an absent one is an empty one.
@@ -116,8 +121,9 @@ impl Ctx {
     }
 }
 
-/// Compiles sources, printing every mistake and warning.
-fn compile(ui: &Ui, sources: &dyn Sources) -> Option<Plan> {
+/// Compiles sources, printing every mistake and warning; the plan, when there is no mistake, and
+/// what was found as JSON.
+fn compile(ui: &Ui, sources: &dyn Sources) -> (Option<Plan>, serde_json::Value) {
     let compiled = forge_spec::compile(sources);
     let (map, mut findings) = (compiled.source_map, compiled.diagnostics);
     let mut plan = None;
@@ -138,7 +144,7 @@ fn compile(ui: &Ui, sources: &dyn Sources) -> Option<Plan> {
     }
     print(ui, &findings, &map);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
-    if failed { None } else { plan }
+    (plan.filter(|_| !failed), json(&findings, &map))
 }
 
 /// Each finding once, in the order of their places: images that share a role share its mistakes.
@@ -154,12 +160,13 @@ fn print(ui: &Ui, findings: &[Diagnostic], map: &SourceMap) {
     if findings.is_empty() {
         return;
     }
-    if ui.json() {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    // Mistakes end a command, so they are its one result; beside a result, warnings are for people.
+    if ui.json() && errors > 0 {
         ui.out(&format!("{:#}", json(findings, map)));
         return;
     }
     ui.err(&human(findings, map, HumanOptions { color: ui.color(), ..HumanOptions::default() }));
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if errors > 0 {
         let plural = if errors == 1 { "mistake" } else { "mistakes" };
         ui.err(&format!("{errors} {plural}"));

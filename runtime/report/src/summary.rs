@@ -62,7 +62,8 @@ pub(crate) fn headline(diff: &PlanDiff) -> String {
     let (changed, all) = (diff.images.len(), diff.images.len() + diff.unchanged.len());
     match changed {
         0 => "no image changes".to_owned(),
-        _ if changed == all => format!("{} and all change", count(all, "image")),
+        1 if all == 1 => "the image changes".to_owned(),
+        _ if changed == all => format!("all {} change", count(all, "image")),
         1 => format!("1 of {} changes", count(all, "image")),
         _ => format!("{changed} of {} change", count(all, "image")),
     }
@@ -93,7 +94,10 @@ pub(crate) fn image_line(image: &ImageDiff) -> String {
     if image.controls_judged_again > 0 {
         line.push_str("; ");
         line.push_str(&count(image.controls_judged_again, "control"));
-        line.push_str(" judged again");
+        line.push_str(match image.change {
+            ChangeKind::Added => " judged",
+            ChangeKind::Changed | ChangeKind::Removed | ChangeKind::Cascade => " judged again",
+        });
     }
     line
 }

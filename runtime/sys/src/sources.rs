@@ -29,6 +29,12 @@ pub enum SourcesError {
         /// Why.
         source: std::io::Error,
     },
+    /// The revision is not in the repository.
+    #[error("there is no revision `{revision}`")]
+    Revision {
+        /// As the user named it.
+        revision: String,
+    },
     /// git could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -193,9 +199,8 @@ impl GitSources {
             git(directory, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]);
         let revision = match found {
             Ok(text) => String::from_utf8_lossy(&text).trim().to_owned(),
-            Err(SourcesError::Git { line, message }) if message.is_empty() => {
-                let message = format!("there is no revision `{revision}`");
-                return Err(SourcesError::Git { line, message });
+            Err(SourcesError::Git { line: _, message }) if message.is_empty() => {
+                return Err(SourcesError::Revision { revision: revision.to_owned() });
             }
             Err(other) => return Err(other),
         };

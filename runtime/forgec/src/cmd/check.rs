@@ -11,6 +11,10 @@ pub(crate) struct Args {}
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, _args: &Args) -> Result<Exit, CmdError> {
     let project = ctx.compile(ui)?;
     let Some(compiled) = project.plan else { return Ok(Exit::Findings) };
+    if ui.json() {
+        ui.out(&format!("{:#}", project.findings));
+        return Ok(Exit::Done);
+    }
     let images = compiled.images.len();
     let plural = if images == 1 { "image" } else { "images" };
     ui.note(&format!("{images} {plural}, {} steps, no mistakes", compiled.nodes.len()));

@@ -47,7 +47,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
                 ))
                 .help("compare with a revision that compiles"));
             };
-            against(&old, &compiled.plan, revision)
+            against(&old, &compiled.plan, revision, &args.images)?
         }
         None => next_build(ctx, &compiled, &args.images)?,
     };
@@ -57,8 +57,9 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
             ReportKind::Json => forge_report::plan_json(&diff),
             ReportKind::Terraform => forge_report::plan_terraform(&diff),
         };
-        std::fs::write(&file, text)
-            .map_err(|error| CmdError::environment(format!("`{}`: {error}", file.display())))?;
+        std::fs::write(&file, text).map_err(|error| {
+            CmdError::environment(format!("`{}` cannot be written: {error}", file.display()))
+        })?;
     }
     if ui.json() {
         ui.out(&forge_report::plan_json(&diff));
@@ -91,7 +92,8 @@ fn reports(wanted: &[String]) -> Result<Vec<(ReportKind, PathBuf)>, CmdError> {
                 }
             };
             if file.is_empty() {
-                return Err(CmdError::usage(format!("report `{text}` names no file")));
+                return Err(CmdError::usage(format!("report `{text}` names no file"))
+                    .help(format!("write `{text}=FILE`")));
             }
             Ok((kind, PathBuf::from(file)))
         })
@@ -108,13 +110,19 @@ fn kind(kind: LayerChangeKind) -> ChangeKind {
 }
 
 /// Two revisions, by their plan keys alone: no store, no privilege.
-fn against(old: &Plan, new: &Plan, revision: &str) -> PlanDiff {
-    let PlanChanges { images, unchanged } = forge_plan::diff(old, new);
-    PlanDiff {
-        basis: Basis::Revision(revision.to_owned()),
-        images: images.into_iter().map(image_diff).collect(),
-        unchanged,
+fn against(old: &Plan, new: &Plan, revision: &str, names: &[String]) -> Result<PlanDiff, CmdError> {
+    for name in names {
+        // An image that is gone can be asked for, too.
+        if old.image(name).is_none() {
+            select(new, std::slice::from_ref(name))?;
+        }
     }
+    let wanted = |name: &String| names.is_empty() || names.contains(name);
+    let PlanChanges { mut images, mut unchanged } = forge_plan::diff(old, new);
+    images.retain(|change| wanted(&change.image));
+    unchanged.retain(wanted);
+    let images = images.into_iter().map(image_diff).collect();
+    Ok(PlanDiff { basis: Basis::Revision(revision.to_owned()), images, unchanged })
 }
 
 fn image_diff(change: ImageChange) -> ImageDiff {

@@ -113,7 +113,8 @@ fn explain(
     };
     let above = Graph::dependents(plan, node.id).len();
     if above > 0 && !state.is_hit() {
-        let _ = writeln!(text, "  {above} steps stand on it");
+        let steps = if above == 1 { "step stands" } else { "steps stand" };
+        let _ = writeln!(text, "  {above} {steps} on it");
     }
     if let (false, Some(record)) = (state.is_hit(), before) {
         let comparable = |fields: &[KeyField]| -> Vec<KeyField> {
