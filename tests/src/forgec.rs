@@ -37,6 +37,7 @@ pub struct Run {
 impl Run {
     /// Asserts the exit code, showing the output otherwise.
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "an assertion")]
     pub fn expect(self, code: i32) -> Self {
         let Self { code: got, stdout, stderr } = &self;
         assert_eq!(*got, code, "exit code\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
@@ -58,14 +59,14 @@ impl Forgec {
     /// Another store.
     #[must_use]
     pub fn store(mut self, store: &Path) -> Self {
-        self.store = store.to_owned();
+        store.clone_into(&mut self.store);
         self
     }
 
     /// Another output folder.
     #[must_use]
     pub fn out(mut self, out: &Path) -> Self {
-        self.out = out.to_owned();
+        out.clone_into(&mut self.out);
         self
     }
 

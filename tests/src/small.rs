@@ -140,6 +140,7 @@ impl Built {
 
     /// Asserts what was done, by label.
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "an assertion")]
     pub fn expect(self, labels: &[&str]) -> Self {
         let wanted: BTreeSet<String> = labels.iter().map(|&label| label.to_owned()).collect();
         assert_eq!(self.done, wanted, "steps done\n{}", self.run.stderr);

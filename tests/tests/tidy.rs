@@ -1,5 +1,7 @@
 //! Rules of the house, checked from the sources and from `cargo metadata`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -90,6 +92,10 @@ fn rust_files() -> Vec<PathBuf> {
 fn files_stay_within_their_budget() {
     let mut over = Vec::new();
     for file in rust_files() {
+        let name = file.file_name().unwrap().to_string_lossy();
+        if name == "tests.rs" || name.ends_with("_tests.rs") {
+            continue;
+        }
         let text = fs::read_to_string(&file).unwrap();
         let code = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
         if code > 600 {

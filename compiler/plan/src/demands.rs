@@ -55,8 +55,11 @@ fn demands(control: &Control) -> Vec<KeyField> {
     let mut add = |value: String, origin: &Origin| {
         fields.push(KeyField { name: name.clone(), value, origin: Some(origin.clone()) });
     };
-    control.checks.iter().for_each(|check| words("", check, &mut add));
-    control.only_if.iter().for_each(|check| words("only if ", check, &mut add));
+    for (before, checks) in [("", &control.checks), ("only if ", &control.only_if)] {
+        for check in checks {
+            words(before, check, &mut add);
+        }
+    }
     fields
 }
 
@@ -70,7 +73,9 @@ fn words(before: &str, check: &Check, add: &mut dyn FnMut(String, &Origin)) {
         Check::AnyOf { checks, origin } => {
             let mut choices = Vec::new();
             let mut choose = |text: String, _: &Origin| choices.push(text);
-            checks.iter().for_each(|check| words("", check, &mut choose));
+            for check in checks {
+                words("", check, &mut choose);
+            }
             add(format!("{before}any of: {}", choices.join("; ")), origin);
         }
     }

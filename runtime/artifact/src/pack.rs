@@ -272,10 +272,7 @@ impl Job<'_> {
         let mut file = self.request.content.open(path, entry).map_err(unreadable)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(unreadable)?;
-        let sums = Sums {
-            size: bytes.len() as u64,
-            blake3: Digest::of(&bytes),
-        };
+        let sums = Sums { size: bytes.len() as u64, blake3: Digest::of(&bytes) };
         if !is_content(entry, &sums) && self.request.secret_layer != Some(entry.layer) {
             return Err(content(format!("its digest is {}", sums.blake3.short())));
         }

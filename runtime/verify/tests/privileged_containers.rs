@@ -41,13 +41,16 @@ fn main() {
     assert!(status.success(), "{status}");
 }
 
+/// A name and what is done in a site of its own.
+type Test = (&'static str, fn(&Site));
+
 fn play(directory: &Path) -> u8 {
     let work = directory.join("work");
     let options = Options { work, work_size: 256 << 20, keep: vec![directory.to_owned()] };
     match enter(&options).unwrap() {
         Entered::Outside(status) => status,
         Entered::Inside(inside) => {
-            let tests: [(&str, fn(&Site)); 4] = [
+            let tests: [Test; 4] = [
                 ("commands_are_judged", commands_are_judged),
                 ("a_container_that_cannot_start_is_an_error", cannot_start),
                 ("a_boot_is_judged", a_boot_is_judged),

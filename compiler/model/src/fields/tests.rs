@@ -294,7 +294,8 @@ fn parts(value: &Value, at: &Part, found: &mut Vec<Part>) {
 
 fn pointer(part: &Part) -> String {
     // RFC 6901: `~` and `/` within a name.
-    part.iter().map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1"))).collect()
+    let escaped = part.iter().map(|name| name.replace('~', "~0").replace('/', "~1"));
+    escaped.fold(String::new(), |pointer, name| pointer + "/" + &name)
 }
 
 /// Values that may stand in the place of another; those that do not fit are left out later.

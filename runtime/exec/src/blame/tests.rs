@@ -104,7 +104,6 @@ impl Stack {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "a table of layers")]
 fn stack() -> Stack {
     let mut stack = Stack { contents: BTreeMap::new(), layers: Vec::new() };
     stack.add(

@@ -33,7 +33,6 @@ fn image() -> Image {
 type Case<'a> = (&'a str, Vec<ChangeKind>, &'a [&'a str]);
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn paths_become_entries() {
     let cases: &[Case<'_>] = &[
         ("a file", vec![file("/etc/new", "x")], &["file 0644 0:0 /etc/new"]),

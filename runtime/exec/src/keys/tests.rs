@@ -74,7 +74,10 @@ fn resolve(base: bool) -> Action {
     Action::Resolve(Resolve { arch, sources: sources(), base, names, recommends: false })
 }
 
-fn actions() -> [(&'static str, Action, &'static [(NodeId, EdgeRole)]); 8] {
+/// Label, action and inputs.
+type Step = (&'static str, Action, &'static [(NodeId, EdgeRole)]);
+
+fn actions() -> [Step; 8] {
     use EdgeRole::{Installed, List, Lower};
     let text = str::to_owned;
     let base = Base::Debian { arch: text("amd64"), sources: sources(), exclude_paths: Vec::new() };

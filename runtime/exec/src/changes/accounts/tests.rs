@@ -186,7 +186,6 @@ fn homes_come_from_the_skeleton_and_owners_from_the_same_list() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn misfits_are_errors_with_a_mend() {
     let with_home = |home: &str| match user("bob", None, false) {
         ChangeKind::User { name, uid, group, groups, shell, comment, system, .. } => {
