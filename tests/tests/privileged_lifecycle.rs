@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use forge_test::{SmallSite, TOKEN, Turn};
+use forge_test::{SmallSite, Turn};
 
 const EVERYTHING: &[&str] = &[
     "base small",

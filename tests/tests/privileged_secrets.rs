@@ -14,12 +14,12 @@ const ROTATED: &str = "another-sesame-20250202";
 /// What a value may look like on a disk: as it is, in hex, and in base64 at its three alignments,
 /// each without the characters that its neighbors decide.
 fn forms(value: &str) -> Vec<Vec<u8>> {
-    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = value.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let mut forms = vec![value.into(), hex.to_uppercase().into(), hex.into()];
     for shift in 0..3 {
         let shifted = [vec![0; shift], value.as_bytes().to_vec()].concat();
         let whole = base64(&shifted);
-        let end = whole.len() - if shifted.len() % 3 == 0 { 0 } else { 1 };
+        let end = whole.len() - usize::from(shifted.len() % 3 != 0);
         forms.push(whole.as_bytes()[if shift == 0 { 0 } else { 4 }..end].to_vec());
     }
     forms
