@@ -70,7 +70,12 @@ pub(crate) fn container(
     let seconds = started.elapsed().as_secs_f64();
     if report.failures.is_empty() {
         let state = &report.state;
-        ui.note(&format!("{} booted in a container: {state} ({seconds:.1} s)", image.name));
+        let known = if report.expected.is_empty() {
+            String::new()
+        } else {
+            format!(", since {} fails as expected", report.expected.join(", "))
+        };
+        ui.note(&format!("{} booted in a container: {state}{known} ({seconds:.1} s)", image.name));
         return Ok(Exit::Done);
     }
     for failure in &report.failures {
