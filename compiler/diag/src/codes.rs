@@ -53,7 +53,6 @@ catalogue! {
     CONTROL_DUPLICATE = "forge::control::duplicate": "Two controls with one id";
     CONTROL_REGEX = "forge::control::regex": "A pattern that is no regular expression";
     CONTROL_VIOLATED = "forge::control::violated": "A control that the spec itself breaks";
-    CONTROL_UNREACHABLE = "forge::control::unreachable": "A control about something that nothing in the image makes";
     PLAN_GRAPH = "forge::plan::graph": "Steps that the phases of an image do not allow";
 }
 
