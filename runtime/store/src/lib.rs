@@ -26,8 +26,8 @@
 //! Killing any process at any moment, or a full disk, leaves a store that the next run uses
 //! without repair. What enters is written in a transaction's directory and renamed into place, and
 //! only then is its record renamed into place. A build does not wait for the disk: what was written
-//! shortly before a power cut is checked by the next run ([`settle`]). A layer or blob that is found
-//! without a record that vouches for it is hashed again before it counts.
+//! shortly before a power cut is checked by the next run. A layer or blob that is found without a
+//! record that vouches for it is hashed again before it counts.
 
 mod blobs;
 mod durable;
