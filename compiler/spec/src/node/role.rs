@@ -36,6 +36,8 @@ pub(crate) struct RoleDecl {
     pub(crate) name: Spanned<String>,
     pub(crate) head: Span,
     pub(crate) params: Vec<ParamDecl>,
+    /// No declaration of a parameter has a mistake: others would only follow from it.
+    pub(crate) params_are_whole: bool,
     pub(crate) body: Vec<Statement>,
     pub(crate) mentions: Mentions,
 }
@@ -71,12 +73,15 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<RoleDecl> {
         below.arg::<String>("text");
         below.finish(sink);
     }
-    let params = decode_params(cursor.children("param"), sink);
+    let declared = cursor.children("param");
+    let count = declared.len();
+    let params = decode_params(declared, sink);
+    let params_are_whole = params.len() == count;
     let rest = cursor.rest_children();
     cursor.finish(sink);
     let body = statements(rest.iter().copied(), "role", &["param", "doc"], sink);
     let mentions = Mentions::of(rest);
-    Some(RoleDecl { name: name?, head: node.head, params, body, mentions })
+    Some(RoleDecl { name: name?, head: node.head, params, params_are_whole, body, mentions })
 }
 
 /// Declared parameters, each name once.

@@ -23,7 +23,7 @@ pub(crate) fn role(
 ) -> Option<Scope> {
     let mut values: BTreeMap<String, ParamValue> =
         set.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect();
-    let mut good = true;
+    let mut good = role.params_are_whole;
     for param in &role.params {
         let name = &param.name.value;
         let given = used.given.iter().find(|given| given.name.value == *name);
@@ -42,8 +42,10 @@ pub(crate) fn role(
     }
     for given in &used.given {
         if role.params.iter().all(|param| param.name != given.name) {
+            if role.params_are_whole {
+                cx.report(unknown(role, given));
+            }
             good = false;
-            cx.report(unknown(role, given));
         }
     }
     good.then_some(Scope { values })
