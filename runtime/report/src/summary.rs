@@ -30,7 +30,12 @@ impl<'a> Summary<'a> {
                     move |layer: &&LayerDiff| (layer.change == ChangeKind::Cascade) == cascade;
                 image.layers.iter().filter(keep)
             };
-            gather(changed().flat_map(move |image| of(image).map(move |layer| (image, layer))))
+            // What follows is shown by its label alone.
+            let same = move |a: &LayerDiff, b: &LayerDiff| {
+                a == b || (cascade && a.label == b.label && a.outlook == b.outlook)
+            };
+            let all = changed().flat_map(move |image| of(image).map(move |layer| (image, layer)));
+            gather(all, same)
         };
         let controls = changed().flat_map(|image| image.controls.iter().map(move |it| (image, it)));
         let secrets =
@@ -38,18 +43,19 @@ impl<'a> Summary<'a> {
         Self {
             causes: layers(false),
             cascades: layers(true),
-            controls: gather(controls),
-            secrets: gather(secrets),
+            controls: gather(controls, NamedChange::eq),
+            secrets: gather(secrets, NamedChange::eq),
         }
     }
 }
 
-fn gather<'a, T: PartialEq>(
+fn gather<'a, T>(
     all: impl Iterator<Item = (&'a ImageDiff, &'a T)>,
+    same: impl Fn(&T, &T) -> bool,
 ) -> Vec<Shared<'a, T>> {
     let mut gathered: Vec<Shared<'a, T>> = Vec::new();
     for (image, what) in all {
-        match gathered.iter_mut().find(|shared| shared.what == what) {
+        match gathered.iter_mut().find(|shared| same(shared.what, what)) {
             Some(shared) => shared.images.push(&image.image),
             None => gathered.push(Shared { what, images: vec![&image.image] }),
         }
