@@ -291,6 +291,8 @@ impl Temporary {
     pub(crate) fn rename(mut self, to: &Path) -> Result<(), PackError> {
         fs::rename(&self.path, to).map_err(PackError::io("rename to", to))?;
         self.kept = true;
+        // Between two names of one file rename(2) does nothing; the lock keeps the name ours.
+        drop(fs::remove_file(&self.path));
         Ok(())
     }
 }

@@ -195,14 +195,16 @@ impl Job<'_> {
 
     fn run(&self) -> Result<PackReport, PackError> {
         let existing = self.existing()?;
-        let bytes = match existing.filter(|manifest| self.out.is_whole(manifest)) {
+        let same =
+            |it: &ImageManifest| it.archive.segments == self.identity && self.out.is_whole(it);
+        let bytes = match existing.filter(same) {
             Some(manifest) => Bytes::Known(Box::new(manifest)),
             None => Bytes::Written(Box::new(self.write()?)),
         };
         self.publish(bytes)
     }
 
-    /// The manifest under this image's name, when it has one that says the same of its bytes.
+    /// The manifest under this image's name, when it has one that does not speak of other bytes.
     fn existing(&self) -> Result<Option<ImageManifest>, PackError> {
         let name = self.names().manifest(&self.short);
         let Some(manifest) = ImageManifest::read(&self.out.join(&name))? else {
@@ -211,7 +213,10 @@ impl Job<'_> {
         if manifest.digest != self.request.digest {
             return Err(self.taken(&name, format!("for another image, {}", manifest.digest)));
         }
-        if manifest.archive.segments != self.identity {
+        // Keys of what holds a secret are each store's own: only the bytes tell whether another
+        // store's archive is the same.
+        let comparable = !(self.secret && manifest.holds_secrets);
+        if comparable && manifest.archive.segments != self.identity {
             let theirs = &manifest.archive.codec;
             return Err(self.taken(&name, format!("with other bytes, packed by {theirs}")));
         }
