@@ -194,4 +194,9 @@ fn what_is_collected_is_not_missed() {
     // With the output gone, packing is all that is left to do.
     fs::remove_dir_all(lab.forgec.out_dir()).unwrap();
     lab.build().expect(&["pack"]);
+    // With the archive alone gone, the kernel stays, and nothing else is left beside it.
+    let whole = lab.artifacts();
+    fs::remove_file(lab.forgec.out_dir().join(&archives(&lab)[0])).unwrap();
+    lab.build().expect(&["pack"]);
+    assert_eq!(lab.artifacts(), whole);
 }
