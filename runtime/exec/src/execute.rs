@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::StepError;
 use crate::freshness::{Lookup, freshness, own_fields};
 use crate::keys::{self, Facts, Missing, Outputs};
+use crate::sight::{Drafts, Sight};
 use crate::stack::Stack;
 use crate::steps;
 use crate::vault::source_digest;
@@ -141,10 +142,29 @@ pub fn find_record(store: &Store, kind: &str, key: &Digest) -> Option<Record> {
 /// The store as `plan` asks it.
 #[derive(Debug)]
 pub struct StoreLookup<'a> {
-    /// What steps share; for a preview without a run, one with scratch places that are not used.
-    pub context: &'a Context,
-    /// Facts that enter keys.
-    pub facts: &'a StoreFacts,
+    context: &'a Context,
+    facts: &'a StoreFacts,
+    drafts: Drafts,
+}
+
+impl<'a> StoreLookup<'a> {
+    /// Asks the store of `context`; for a preview without a run, one whose scratch places are not
+    /// used.
+    pub fn new(context: &'a Context, facts: &'a StoreFacts) -> Self {
+        Self { context, facts, drafts: Drafts::default() }
+    }
+
+    fn sight(&self, plan: &Plan, node: NodeId, outputs: &Outputs) -> Option<Sight> {
+        let digests = keys::stack_outputs(plan, node, outputs).ok()?;
+        Sight::of(self.context, &self.drafts, &digests)
+    }
+
+    /// The key that a node's result is, or would be, kept under; none while an input is missing.
+    pub fn key(&self, plan: &Plan, node: NodeId, outputs: &Outputs) -> Option<Key> {
+        let key = keys::action_key(plan, node, outputs, self.facts).ok()?;
+        let sight = self.sight(plan, node, outputs)?;
+        Some(steps::narrow_key_of(&plan.node(node).action, &sight, self.facts).unwrap_or(key))
+    }
 }
 
 impl Lookup for StoreLookup<'_> {
@@ -157,11 +177,22 @@ impl Lookup for StoreLookup<'_> {
     }
 
     fn narrow(&self, plan: &Plan, node: NodeId, outputs: &Outputs) -> Option<Digest> {
-        let node = plan.node(node);
-        let digests = keys::stack_outputs(plan, node.id, outputs).ok()?;
-        let stack = self.context.stack(&digests).ok()?;
-        let key = steps::narrow_key_of(&node.action, &stack, self.facts)?;
-        self.output(node.action.kind(), &key.digest)
+        let action = &plan.node(node).action;
+        if !steps::reads_part(action) {
+            return None;
+        }
+        let sight = self.sight(plan, node, outputs)?;
+        let key = steps::narrow_key_of(action, &sight, self.facts)?;
+        self.output(action.kind(), &key.digest)
+    }
+
+    fn predict(&self, plan: &Plan, node: NodeId, outputs: &Outputs) -> Option<Digest> {
+        let action = &plan.node(node).action;
+        if !steps::reads_part(action) {
+            return None;
+        }
+        let draft = steps::predicted(action, &self.sight(plan, node, outputs)?)?;
+        Some(self.drafts.keep(draft))
     }
 }
 
@@ -188,7 +219,7 @@ impl Executor {
     /// layer is searched for their values. One that cannot be opened is reported by the step
     /// that needs it.
     pub fn open_secrets_ahead(&self, wanted: &std::collections::BTreeSet<NodeId>) {
-        let lookup = StoreLookup { context: &self.context, facts: &self.facts };
+        let lookup = StoreLookup::new(&self.context, &self.facts);
         let states = freshness(&self.plan, wanted, &lookup, &self.facts);
         let makes = |id: &NodeId| self.plan.node(*id).action.makes_layer();
         if states.iter().all(|(id, state)| state.is_hit() || !makes(id)) {
@@ -286,6 +317,11 @@ impl Executor {
         if self.is_stale(node, &record) || !self.runner.is_current(node, &record.output) {
             return None;
         }
+        // Another plan key may have led here: collection and `why` go by plan keys.
+        let noted = self.context.store.note_action_key(&node.key.digest, &record.key.digest);
+        if let Err(error) = noted {
+            tracing::debug!("the plan key of {} is not noted: {error}", node.label);
+        }
         self.context.events.emit(Event::Hit { node: node.id });
         Some(record.output)
     }
@@ -350,24 +386,11 @@ impl Executor {
             };
             store.commit_record(&record)?;
         }
+        store.note_action_key(&step.node.key.digest, &key.digest)?;
         store.note_action_key(&own_fields(step.node), &key.digest)?;
         if key.digest != step.key.digest {
             store.commit_alias(kind, &step.key.digest, &key.digest)?;
         }
         Ok(())
     }
-}
-
-/// The key that a node's result is, or would be, kept under; none while an input is missing.
-pub fn current_key(
-    context: &Context,
-    facts: &StoreFacts,
-    plan: &Plan,
-    node: NodeId,
-    outputs: &Outputs,
-) -> Option<Key> {
-    let key = keys::action_key(plan, node, outputs, facts).ok()?;
-    let digests = keys::stack_outputs(plan, node, outputs).ok()?;
-    let stack = context.stack(&digests).ok()?;
-    Some(steps::narrow_key_of(&plan.node(node).action, &stack, facts).unwrap_or(key))
 }

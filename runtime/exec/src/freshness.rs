@@ -18,6 +18,13 @@ pub trait Lookup {
     /// The output of a node that reads only part of the layers below, when what it reads there
     /// has been seen before. Asked after [`Lookup::output`] found nothing.
     fn narrow(&self, plan: &Plan, node: NodeId, outputs: &Outputs) -> Option<Digest>;
+
+    /// The output that a node will have once it is done, where that can be known before: what
+    /// stands on it is then looked up as if it were there.
+    fn predict(&self, plan: &Plan, node: NodeId, outputs: &Outputs) -> Option<Digest> {
+        let _ = (plan, node, outputs);
+        None
+    }
 }
 
 /// What a build would do with a node.
@@ -65,9 +72,12 @@ pub fn freshness(
             Err(Missing::Inputs(_)) if !lookup.seen(&own_fields(node)) => State::Builds,
             Err(Missing::Inputs(inputs)) => State::Unless(rebuilt(&inputs, &states)),
         };
-        if let State::Hit(output) = &state {
-            outputs.insert(*id, *output);
-        }
+        let output = match &state {
+            State::Hit(output) => Some(*output),
+            State::Builds => lookup.predict(plan, *id, &outputs),
+            State::Unless(_) | State::Unopened(_) => None,
+        };
+        outputs.extend(output.map(|output| (*id, output)));
         states.insert(*id, state);
     }
     states

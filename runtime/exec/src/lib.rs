@@ -18,15 +18,14 @@ mod execute;
 pub mod freshness;
 pub mod keys;
 pub mod scheduler;
+mod sight;
 mod stack;
 mod steps;
 mod vault;
 
 pub use context::{Context, Surroundings};
 pub use error::{Fault, StepError};
-pub use execute::{
-    Executor, NodeRequest, NodeRunner, StoreFacts, StoreLookup, current_key, find_record,
-};
+pub use execute::{Executor, NodeRequest, NodeRunner, StoreFacts, StoreLookup, find_record};
 pub use keys::Outputs;
 pub use stack::Stack;
 pub use vault::{Vault, source_digest};

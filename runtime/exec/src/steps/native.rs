@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use forge_model::{
     Action, Change, ChangeKind, Changes, Content, DeclaredPath, Digest, EntryKind, ImagePath, Key,
-    Manifest, Secrets, Stamp,
+    Manifest, Secrets, Stamp, Tree,
 };
 use forge_store::{LayerContent, OutputKind};
 
@@ -171,8 +171,8 @@ pub(crate) fn secrets(step: &Step<'_>, secrets: &Secrets) -> Result<Made, StepEr
 
 /// The key that names an image: the stamp's own fields, and the tree below it without secrets.
 /// The first 8 digits of its digest are the SHORTSHA.
-pub(crate) fn image_key(action: &Action, stack: &Stack) -> Key {
-    let entries = stack.tree.iter().map(|(path, found)| (path.clone(), found.entry.clone()));
+pub(crate) fn image_key(action: &Action, tree: &Tree) -> Key {
+    let entries = tree.iter().map(|(path, found)| (path.clone(), found.entry.clone()));
     let manifest = Manifest { entries: entries.collect() };
     let mut key = action.key_builder();
     key.digest("tree", &manifest.digest());
@@ -183,7 +183,15 @@ pub(crate) fn image_key(action: &Action, stack: &Stack) -> Key {
 /// (Documentation/filesystems/ramfs-rootfs-initramfs.rst).
 pub(crate) fn stamp(step: &Step<'_>, stamp: &Stamp) -> Result<Made, StepError> {
     let stack = step.stack()?;
-    let key = image_key(&step.node.action, &stack);
+    let key = image_key(&step.node.action, &stack.tree);
+    let changes = stamp_changes(stamp, &key, &stack.tree);
+    let draft = draft(&changes, &stack).map_err(joined)?;
+    let contents = contents(step, &draft)?;
+    commit(step, draft, contents, key, OutputKind::Layer)
+}
+
+/// What a stamp writes over a tree.
+pub(crate) fn stamp_changes(stamp: &Stamp, key: &Key, tree: &Tree) -> Vec<Change> {
     let Stamp { image, cluster, image_type, cmdline: _, output, secrets: _, origin } = stamp;
     let text = format!(
         "NAME={image}\nCLUSTER={cluster}\nTYPE={image_type}\nRELEASE={}\nDIGEST={}\n",
@@ -200,15 +208,13 @@ pub(crate) fn stamp(step: &Step<'_>, stamp: &Stamp) -> Result<Made, StepError> {
             group: "root".to_owned(),
         },
     }];
-    let init = stack.tree.get(&fixed("init")).is_some();
+    let init = tree.get(&fixed("init")).is_some();
     if output.is_some() && !init {
         let target = "usr/lib/systemd/systemd".to_owned();
         let what = ChangeKind::Link { path: fixed("init"), target };
         changes.push(Change { origin: origin.clone(), what });
     }
-    let draft = draft(&changes, &stack).map_err(joined)?;
-    let contents = contents(step, &draft)?;
-    commit(step, draft, contents, key, OutputKind::Layer)
+    changes
 }
 
 fn fixed(path: &str) -> ImagePath {

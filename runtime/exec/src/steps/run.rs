@@ -135,6 +135,12 @@ pub(crate) fn nspawn_error(error: NspawnError) -> StepError {
             step.tail = tail;
             step
         }
+        // The image is as the specs made it.
+        error @ NspawnError::Unsafe { .. } => StepError::user(error.to_string()),
+        error @ NspawnError::Process(ProcessError::Start { .. }) => {
+            StepError::environment(error.to_string())
+                .help("run `forgec doctor`: it says what the host lacks")
+        }
         other => StepError::environment(other.to_string()),
     }
 }

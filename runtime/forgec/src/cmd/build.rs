@@ -174,7 +174,7 @@ impl Request<'_> {
         let facts = StoreFacts::new(store.clone());
         let plan = &self.compiled.plan;
         let wanted = closure(plan, self.wanted()?);
-        let lookup = StoreLookup { context: &context, facts: &facts };
+        let lookup = StoreLookup::new(&context, &facts);
         let states = freshness(plan, &wanted, &lookup, &facts);
         let runner = self.runner(&store);
         let mut outputs = Outputs::new();
@@ -191,6 +191,14 @@ impl Request<'_> {
         for image in select(plan, &self.args.images)? {
             let now = ImageState::of(image, plan, &outputs);
             if ImageState::read(&store, &image.name) != Some(now) {
+                return Ok(None);
+            }
+        }
+        // `boot`, `blame` and collection go by what was built last; after a return to an older
+        // state that must be said anew.
+        for image in select(plan, &self.args.images)? {
+            let known = ImageState::read(&store, &image.name);
+            if known.as_ref() != Some(&ImageState::of(image, plan, &outputs)) {
                 return Ok(None);
             }
         }

@@ -155,7 +155,7 @@ fn next_build(ctx: &Ctx, compiled: &Compiled, names: &[String]) -> Result<PlanDi
     let store = Arc::new(ctx.store_to_read()?);
     let context = super::build::reading_context(&store, compiled)?;
     let facts = StoreFacts::new(store.clone());
-    let lookup = StoreLookup { context: &context, facts: &facts };
+    let lookup = StoreLookup::new(&context, &facts);
     let images = select(plan, names)?;
     let wanted = closure(plan, images.iter().flat_map(|image| targets(image)));
     let states = freshness(plan, &wanted, &lookup, &facts);

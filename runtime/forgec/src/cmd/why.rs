@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use forge_exec::freshness::{State, closure, freshness};
-use forge_exec::{Outputs, StoreFacts, StoreLookup, current_key};
+use forge_exec::{Outputs, StoreFacts, StoreLookup};
 use forge_model::{KeyField, Node, Plan};
 use forge_plan::{FieldChange, Graph, field_changes};
 use forge_store::{Record, Store};
@@ -34,7 +34,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let context = super::build::reading_context(&store, &compiled)?;
     let facts = StoreFacts::new(store.clone());
     let wanted = closure(plan, targets(image));
-    let lookup = StoreLookup { context: &context, facts: &facts };
+    let lookup = StoreLookup::new(&context, &facts);
     let states = freshness(plan, &wanted, &lookup, &facts);
     let outputs: Outputs = states
         .iter()
@@ -53,7 +53,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
             continue;
         }
         let before = last.as_ref().and_then(|last| earlier(last, node, &store));
-        let key = current_key(&context, &facts, plan, *id, &outputs);
+        let key = lookup.key(plan, *id, &outputs);
         let fields = key.map_or_else(|| node.key.fields.clone(), |key| key.fields);
         text.push_str(&explain(plan, node, state, before.as_ref(), &fields));
     }
