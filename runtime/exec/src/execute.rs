@@ -4,17 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use forge_model::{Action, Digest, Event, Key, Node, NodeId, Plan, SecretReference};
-use forge_store::{OutputKind, Record, Store};
+use forge_model::{Action, Digest, Event, Key, Node, NodeId, Plan};
+use forge_store::{OutputKind, Record};
 
 use crate::context::Context;
 use crate::error::StepError;
-use crate::freshness::{Lookup, freshness, own_fields};
-use crate::keys::{self, Facts, Missing, Outputs};
-use crate::sight::{Drafts, Sight};
+use crate::freshness::{freshness, own_fields};
+use crate::keys::{self, Missing, Outputs};
+use crate::lookup::{StoreFacts, StoreLookup, find_record};
 use crate::stack::Stack;
+use crate::step::{Made, Step};
 use crate::steps;
-use crate::vault::source_digest;
 
 /// Does the nodes that this crate knows nothing about: verdicts and artifacts.
 pub trait NodeRunner: Send + Sync {
@@ -42,158 +42,6 @@ pub struct NodeRequest<'a> {
     pub context: &'a Context,
     /// Where its output goes.
     pub log: PathBuf,
-}
-
-/// What a step made.
-#[derive(Debug)]
-pub(crate) struct Made {
-    /// The output's digest.
-    pub output: Digest,
-    /// What it is.
-    pub kind: OutputKind,
-    /// Its size in bytes.
-    pub size: u64,
-    /// A narrower key that the output is kept under, when what it reads below is known.
-    pub narrow: Option<Key>,
-    /// The output was in the store under the narrower key.
-    pub reused: bool,
-    /// Warnings, a line each.
-    pub notes: Vec<String>,
-}
-
-impl Made {
-    pub(crate) fn new(output: Digest, kind: OutputKind, size: u64) -> Self {
-        Self { output, kind, size, narrow: None, reused: false, notes: Vec::new() }
-    }
-}
-
-/// A step under way.
-#[derive(Debug)]
-pub(crate) struct Step<'a> {
-    pub plan: &'a Plan,
-    pub node: &'a Node,
-    pub inputs: &'a Outputs,
-    pub context: &'a Context,
-    pub facts: &'a StoreFacts,
-    /// The action key that it is looked up by.
-    pub key: &'a Key,
-}
-
-impl Step<'_> {
-    /// The layers below, with their merged view.
-    pub(crate) fn stack(&self) -> Result<Stack, StepError> {
-        let digests = keys::stack_outputs(self.plan, self.node.id, self.inputs)
-            .map_err(|_| StepError::bug("a step began before the layers below it were there"))?;
-        self.context.stack(&digests)
-    }
-
-    pub(crate) fn log(&self) -> PathBuf {
-        self.context.store.log_path(self.node.action.kind(), &self.key.digest)
-    }
-
-    pub(crate) fn progress(&self, message: impl Into<String>) {
-        let event = Event::Progress { node: self.node.id, message: message.into() };
-        self.context.events.emit(event);
-    }
-}
-
-/// What enters keys from the host and the store.
-#[derive(Clone, Debug)]
-pub struct StoreFacts {
-    store: Arc<Store>,
-    bootstrap: String,
-}
-
-impl StoreFacts {
-    /// Facts of this host; mmdebstrap's version is read from the program itself, which costs less
-    /// than starting it.
-    pub fn new(store: Arc<Store>) -> Self {
-        let program = forge_sys::host::find_program("mmdebstrap");
-        let text = program.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let version = text
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("our $VERSION = '")?.split('\'').next());
-        let bootstrap = version.unwrap_or("not installed").to_owned();
-        Self { store, bootstrap }
-    }
-}
-
-impl Facts for StoreFacts {
-    fn bootstrap_version(&self) -> String {
-        self.bootstrap.clone()
-    }
-
-    fn mac(&self, secret: &SecretReference) -> Option<Digest> {
-        self.store.known_mac(&source_digest(secret))
-    }
-}
-
-/// The output of an action key whose result is really there.
-pub fn find_record(store: &Store, kind: &str, key: &Digest) -> Option<Record> {
-    let record = store.record(kind, key)?;
-    let present = match record.output_kind {
-        OutputKind::Layer | OutputKind::PrivateLayer => store.has_layer(&record.output),
-        OutputKind::Blob => store.has_blob(&record.output),
-    };
-    present.then_some(record)
-}
-
-/// The store as `plan` asks it.
-#[derive(Debug)]
-pub struct StoreLookup<'a> {
-    context: &'a Context,
-    facts: &'a StoreFacts,
-    drafts: Drafts,
-}
-
-impl<'a> StoreLookup<'a> {
-    /// Asks the store of `context`; for a preview without a run, one whose scratch places are not
-    /// used.
-    pub fn new(context: &'a Context, facts: &'a StoreFacts) -> Self {
-        Self { context, facts, drafts: Drafts::default() }
-    }
-
-    fn sight(&self, plan: &Plan, node: NodeId, outputs: &Outputs) -> Option<Sight> {
-        let digests = keys::stack_outputs(plan, node, outputs).ok()?;
-        Sight::of(self.context, &self.drafts, &digests)
-    }
-
-    /// The key that a node's result is, or would be, kept under; none while an input is missing.
-    pub fn key(&self, plan: &Plan, node: NodeId, outputs: &Outputs) -> Option<Key> {
-        let key = keys::action_key(plan, node, outputs, self.facts).ok()?;
-        let sight = self.sight(plan, node, outputs)?;
-        Some(steps::narrow_key_of(&plan.node(node).action, &sight, self.facts).unwrap_or(key))
-    }
-}
-
-impl Lookup for StoreLookup<'_> {
-    fn output(&self, kind: &str, key: &Digest) -> Option<Digest> {
-        find_record(&self.context.store, kind, key).map(|record| record.output)
-    }
-
-    fn seen(&self, own_fields: &Digest) -> bool {
-        !self.context.store.action_keys(own_fields).is_empty()
-    }
-
-    fn narrow(&self, plan: &Plan, node: NodeId, outputs: &Outputs) -> Option<Digest> {
-        let action = &plan.node(node).action;
-        if !steps::reads_part(action) {
-            return None;
-        }
-        let sight = self.sight(plan, node, outputs)?;
-        let key = steps::narrow_key_of(action, &sight, self.facts)?;
-        self.output(action.kind(), &key.digest)
-    }
-
-    fn predict(&self, plan: &Plan, node: NodeId, outputs: &Outputs) -> Option<Digest> {
-        let action = &plan.node(node).action;
-        if !steps::reads_part(action) {
-            return None;
-        }
-        let draft = steps::predicted(action, &self.sight(plan, node, outputs)?)?;
-        Some(self.drafts.keep(draft))
-    }
 }
 
 /// Does nodes of one plan.

@@ -11,7 +11,7 @@ use forge_sys::process::{Command, Isolation};
 
 use super::{debian, leak, native};
 use crate::StepError;
-use crate::execute::{Made, Step};
+use crate::step::{Made, Step};
 
 /// First bytes of a gzip member (RFC 1952) and of a zstd frame (RFC 8878).
 const GZIP: &[u8] = &[0x1f, 0x8b];

@@ -14,7 +14,7 @@ use forge_sys::tree::{Keep, ScanOptions, scan};
 
 use super::leak;
 use crate::debian::{self, BaseRequest, DebianError, ErrorKind, InstallRequest};
-use crate::execute::{Made, Step};
+use crate::step::{Made, Step};
 use crate::{Fault, StepError};
 
 impl From<DebianError> for StepError {

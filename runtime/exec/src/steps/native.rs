@@ -11,9 +11,10 @@ use forge_store::{LayerContent, OutputKind};
 use super::leak;
 use crate::binding;
 use crate::changes::{ChangeError, Draft, DraftContent, View, apply};
-use crate::execute::{Made, Step, find_record};
 use crate::keys::narrow_key;
+use crate::lookup::find_record;
 use crate::stack::Stack;
+use crate::step::{Made, Step};
 use crate::{Fault, StepError};
 
 /// What a list of changes makes over a stack.

@@ -10,7 +10,7 @@ use forge_sys::nspawn::{self, Bind, NspawnError, Payload, Sandbox};
 use forge_sys::process::{Command, ProcessError};
 
 use super::{debian, native};
-use crate::execute::{Made, Step};
+use crate::step::{Made, Step};
 use crate::{Fault, StepError};
 
 /// Where the container sees script, inputs and secrets, all read-only.
