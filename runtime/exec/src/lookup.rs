@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use forge_model::{Digest, Key, NodeId, Plan, SecretReference};
-use forge_store::{Record, Store};
+use forge_store::{OutputKind, Record, Store};
 
 use crate::context::Context;
 use crate::freshness::Lookup;
