@@ -107,7 +107,11 @@ fn a_killed_build_harms_no_later_one() {
     let moments: u64 = if full { 30 } else { 5 };
     let mut sample = Sample::new();
     for moment in 0..moments {
-        let victim = [Victim::Outer, Victim::Init, Victim::Inner][sample.below(3) as usize];
+        let victim = match sample.below(3) {
+            0 => Victim::Outer,
+            1 => Victim::Init,
+            _ => Victim::Inner,
+        };
         // One in each of equal parts of the build, so that all of it is tried.
         let part = took / moments;
         let after = Duration::from_micros(moment * part + sample.below(part.max(1)));

@@ -75,6 +75,7 @@ pub(crate) fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError
     {
         return Ok(exit);
     }
+    require_root()?;
     let inside = match enter(ctx, &compiled.root, &written(ctx, args)?)? {
         sandbox::Entered::Outside(code) => return Ok(Exit::Passed(code)),
         sandbox::Entered::Inside(inside) => inside,
@@ -103,10 +104,19 @@ fn written(ctx: &Ctx, args: &Args) -> Result<Vec<PathBuf>, CmdError> {
     }
     for directory in &directories {
         std::fs::create_dir_all(directory).map_err(|error| {
-            CmdError::environment(format!("`{}`: {error}", directory.display()))
+            CmdError::environment(format!("`{}` cannot be made: {error}", directory.display()))
         })?;
     }
     Ok(directories)
+}
+
+/// Said first: without root, the store or the output folder would be in the way, too.
+fn require_root() -> Result<(), CmdError> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let error = CmdError::environment(sandbox::SandboxError::NotRoot.to_string());
+    Err(error.help("run as root, on a machine or runner that may mount file systems"))
 }
 
 /// The private namespaces that every mount and container of a run lives in.
@@ -117,6 +127,7 @@ pub(crate) fn enter(
     root: &Path,
     written: &[PathBuf],
 ) -> Result<sandbox::Entered, CmdError> {
+    require_root()?;
     let store = std::path::absolute(ctx.store_dir())
         .map_err(|error| CmdError::environment(error.to_string()))?;
     // The store is made by the outer process's user: its work directory is the mount point.

@@ -28,10 +28,14 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let store = Store::open(ctx.store_dir()).map_err(failed)?;
     // Builds under way are waited for.
     let _lock = store.lock_exclusive().map_err(failed)?;
-    let kept: Vec<_> = ImageState::all(&store)
+    let (forgotten, kept): (Vec<_>, Vec<_>) = ImageState::all(&store)
         .into_iter()
-        .filter(|state| !args.forget.contains(&state.image))
-        .collect();
+        .partition(|state| args.forget.contains(&state.image));
+    for name in &args.forget {
+        if !forgotten.iter().any(|state| state.image == *name) {
+            return Err(unknown(name, &kept));
+        }
+    }
     let options = marks(&store, &kept, args.dry_run);
     let collected = store.collect(&options).map_err(failed)?;
     if !args.dry_run {
@@ -51,6 +55,15 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         kept.len()
     ));
     Ok(Exit::Done)
+}
+
+/// An image that is to be forgotten and was never built with this store.
+fn unknown(name: &str, built: &[ImageState]) -> CmdError {
+    let error = CmdError::user(format!("no image `{name}` was built with this store"));
+    match forge_syntax::closest(name, built.iter().map(|state| state.image.as_str())) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error,
+    }
 }
 
 /// Everything that the last builds of these images used.
