@@ -219,3 +219,24 @@ fn a_mirror_that_does_not_answer_is_named() {
         assert!(failed.stderr.contains(word), "`{word}` is not in\n{}", failed.stderr);
     }
 }
+
+/// Without a mirror, by the host's own apt configuration.
+const UNKNOWN: &str = r#"
+base "bookworm" { debian suite="bookworm"; }
+image "test-node" {
+    base "bookworm"
+    set cluster="test" type="node"
+    packages "less" "no-such-package-here"
+}
+"#;
+
+#[test]
+fn an_unknown_package_is_named() {
+    let _turn = Turn::take();
+    let lab = SmallSite::with(&[("site.kdl", UNKNOWN)]);
+    let failed = lab.forgec.run(&["build"]).expect(1);
+    for word in ["no package is named `no-such-package-here`", "site.kdl:6"] {
+        assert!(failed.stderr.contains(word), "`{word}` is not in\n{}", failed.stderr);
+    }
+    assert!(!failed.stderr.contains("named `less`"), "{}", failed.stderr);
+}
