@@ -28,9 +28,8 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let store = Store::open(ctx.store_dir()).map_err(failed)?;
     // Builds under way are waited for.
     let _lock = store.lock_exclusive().map_err(failed)?;
-    let (forgotten, kept): (Vec<_>, Vec<_>) = ImageState::all(&store)
-        .into_iter()
-        .partition(|state| args.forget.contains(&state.image));
+    let (forgotten, kept): (Vec<_>, Vec<_>) =
+        ImageState::all(&store).into_iter().partition(|state| args.forget.contains(&state.image));
     for name in &args.forget {
         if !forgotten.iter().any(|state| state.image == *name) {
             return Err(unknown(name, &kept));
