@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use forge_test::{SmallSite, Turn};
 
@@ -146,7 +148,7 @@ fn the_second_build_needs_no_privilege() {
     lab.build();
     fs::set_permissions(lab.site.scratch(), fs::Permissions::from_mode(0o755)).unwrap();
     let command = lab.forgec.command(&["build"]);
-    let mut nobody = std::process::Command::new("setpriv");
+    let mut nobody = Command::new("setpriv");
     nobody.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
     nobody.arg(command.get_program()).args(command.get_args());
     let output = nobody.output().unwrap();
@@ -199,4 +201,27 @@ fn what_is_collected_is_not_missed() {
     fs::remove_file(lab.forgec.out_dir().join(&archives(&lab)[0])).unwrap();
     lab.build().expect(&["pack"]);
     assert_eq!(lab.artifacts(), whole);
+}
+
+#[test]
+fn an_archive_is_the_same_whenever_it_is_unpacked() {
+    let _turn = Turn::take();
+    let lab = SmallSite::with(&[("site.kdl", FILES)]);
+    // Times of this very second, and of a clock that is ahead; `opt` is only implied.
+    let tree = tempfile::tempdir().unwrap();
+    fs::create_dir_all(tree.path().join("opt/fresh")).unwrap();
+    fs::write(tree.path().join("opt/fresh/now"), "").unwrap();
+    let ahead = fs::File::create(tree.path().join("opt/fresh/ahead")).unwrap();
+    ahead.set_modified(SystemTime::now() + Duration::from_secs(3)).unwrap();
+    let mut tar = Command::new("tar");
+    tar.arg("-C").arg(tree.path()).arg("-rf").arg(lab.site.project().join("bases/base.tar"));
+    assert!(tar.arg("opt/fresh").status().unwrap().success());
+    lab.build();
+    let first = lab.artifacts();
+    std::thread::sleep(Duration::from_secs(4));
+    for place in [lab.forgec.store_dir(), lab.forgec.out_dir()] {
+        fs::remove_dir_all(place).unwrap();
+    }
+    lab.build();
+    assert_eq!(lab.artifacts(), first);
 }

@@ -1,7 +1,10 @@
 //! Bases that the project brings itself: an archive, or a directory.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read as _;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use forge_model::{
     BUILD_EPOCH, Base, Digest, Entry, EntryKind, ImagePath, Manifest, SourceFile, Xattrs,
@@ -47,7 +50,6 @@ fn archive(step: &Step<'_>, source: &SourceFile) -> Result<Made, StepError> {
     let target = scratch.path().join("tree");
     std::fs::create_dir(&target)
         .map_err(|error| StepError::environment(format!("no scratch directory: {error}")))?;
-    let started = debian::seconds_now();
     // GNU tar refuses members that leave the directory, by `..` or through a link.
     let log = step.log();
     let command = Command::new("tar")
@@ -64,7 +66,23 @@ fn archive(step: &Step<'_>, source: &SourceFile) -> Result<Made, StepError> {
         (error.command, error.tail, error.log) = (Some(command.line()), output.tail, Some(log));
         return Err(error);
     }
-    debian::keep(step, &target, None, started, &crate::debian::scrub)
+    set_directory_times(&target).map_err(|error| StepError::environment(error.to_string()))?;
+    // No time in an archive counts as made by this build, not even one that is newer than it: the
+    // layer would differ from one build to the next.
+    debian::keep(step, &target, None, i64::MAX, &crate::debian::scrub)
+}
+
+/// Gives all directories the time that what a build makes has: tar makes those that the archive
+/// only implies, with the time of day.
+fn set_directory_times(directory: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            set_directory_times(&entry.path())?;
+        }
+    }
+    let epoch = UNIX_EPOCH + Duration::from_secs(BUILD_EPOCH.unsigned_abs());
+    File::open(directory)?.set_modified(epoch)
 }
 
 /// A directory of the project: all owned by root, modes by the executable bit.
