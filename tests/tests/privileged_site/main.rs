@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod kernel;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use forge_model::Digest;
-use forge_test::{Forgec, HostPicture, Run, Site};
+use forge_test::{Built, Forgec, Run, Site, Turn};
 use serde_json::Value;
 
 const IMAGES: [&str; 4] = ["blanca-bhpc", "blanca-compute", "summit-compute", "summit-gpu"];
@@ -83,12 +85,18 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn the_example_site() {
+    let _turn = Turn::take();
     let example = Example::new();
-    let before = HostPicture::take(&[example.site.scratch()]);
     example.build(&example.forgec, &[]);
     thread::scope(|scope| {
         // Emulation takes one processor for most of the time that all the rest needs.
-        let machine = scope.spawn(|| boots_in_a_machine(&example));
+        let machine = scope.spawn(|| {
+            boots_in_a_machine(&example);
+            kernel::builds_the_same(
+                &example.out("vmlinuz-summit-compute-latest"),
+                &example.out("summit-compute-latest.cpio.gz"),
+            );
+        });
         for image in IMAGES {
             let archive = is_packed_as_its_manifest_says(&example, image);
             every_path_has_a_maker(&example, image, &archive);
@@ -99,8 +107,6 @@ fn the_example_site() {
         machine.join().unwrap();
     });
     a_package_leaves_file_layers_alone(&example);
-    let after = HostPicture::take(&[example.site.scratch()]);
-    assert_eq!(before.differences(&after), Vec::<String>::new(), "the host is not as it was");
 }
 
 /// One entry of an archive, as `cpio -tv` shows it.
@@ -395,21 +401,10 @@ fn a_shell_leaves_no_trace(example: &Example) {
     assert!(before == pictured(), "the store's layers are not as they were");
 }
 
-/// Names of the steps that a build did, as it printed them: `0.02 s IMAGE: STEP`.
-fn done(run: &Run) -> BTreeSet<String> {
-    let steps = run.stderr.lines().filter_map(|line| {
-        let (seconds, name) = line.trim_start().split_once(" s ")?;
-        seconds.parse::<f64>().ok()?;
-        let name = name.split_once(": ").map_or(name, |(_, name)| name);
-        Some(name.trim_end_matches(", same as before").to_owned())
-    });
-    steps.collect()
-}
-
 /// No step but these; scripts see all files, and are asked again.
 #[track_caller]
-fn assert_done(run: &Run, layers: &[&str]) {
-    let done = done(run);
+fn assert_done(run: Run, layers: &[&str]) {
+    let done = Built::of(run).done;
     let after = ["ssh/run strong-moduli", "stamp", "pack"];
     for step in layers.iter().chain(&["stamp", "pack"]) {
         assert!(done.contains(*step), "`{step}` was not done: {done:?}");
@@ -427,7 +422,7 @@ fn a_line_of_a_file_costs_its_layer_and_equals_a_build_from_nothing(example: &Ex
     let image = "blanca-compute";
     example.edit("roles/node-base/limits.conf", "\n", "\n# Edited.\n");
     let run = example.build(&example.forgec, &[image]);
-    assert_done(&run, &["node-base/files"]);
+    assert_done(run, &["node-base/files"]);
 
     let second = tempfile::TempDir::with_prefix_in("second-", example.site.scratch()).unwrap();
     let fresh = Forgec::new(&example.site.project(), second.path());
@@ -453,7 +448,7 @@ fn a_package_leaves_file_layers_alone(example: &Example) {
     example.build(&example.forgec, &[image]);
     example.edit("roles/rdma/role.kdl", r#""ibverbs-utils""#, r#""ibverbs-utils" "hello""#);
     let run = example.build(&example.forgec, &[image]);
-    assert_done(&run, &["rdma/packages, package list", "rdma/packages"]);
+    assert_done(run, &["rdma/packages, package list", "rdma/packages"]);
     let text = example.forgec.run(&["blame", image, "/usr/bin/hello"]).expect(0).stdout;
     assert_eq!(text, "/usr/bin/hello: rdma/packages, package hello\n");
 }
