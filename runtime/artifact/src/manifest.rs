@@ -70,7 +70,8 @@ pub struct ArchiveFacts {
     pub blake3: Digest,
     /// Codec, level and library version.
     pub codec: String,
-    /// BLAKE3 over the keys of its segments: equal means equal bytes.
+    /// BLAKE3 over the keys of its segments: equal means equal bytes. Where a secret is in it the
+    /// keys hold the store's own MACs, so that two stores name the same bytes differently.
     pub segments: Digest,
 }
 
