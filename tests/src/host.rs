@@ -26,23 +26,30 @@ const WATCHED: &[&str] = &[
 /// paths count that a build's tools would make.
 const SHARED: &[&str] = &["/home", "/root", "/run", "/tmp", "/var/log", "/var/tmp"];
 
-/// Words in the names of what a build's tools leave behind when they are let.
+/// How the names of what a build's tools leave behind begin.
 const OURS: &[&str] =
     &["apt", "container", "dpkg", "forge", "journal", "mmdebstrap", "nspawn", "systemd"];
 
 /// Whether a difference at this path speaks against a build.
 fn counts(path: &Path) -> bool {
-    let text = path.to_string_lossy().to_lowercase();
     !SHARED.iter().any(|shared| path.starts_with(shared))
-        || OURS.iter().any(|word| text.contains(word))
+        || path.iter().any(|name| is_ours(&name.to_string_lossy()))
+}
+
+fn is_ours(name: &str) -> bool {
+    let name = name.trim_start_matches(['.', '#']).to_lowercase();
+    OURS.iter().any(|word| name.starts_with(word))
 }
 
 impl HostPicture {
     /// Takes the picture; `except` and what lies below is left out.
     pub fn take(except: &[&Path]) -> Self {
         let mut paths = BTreeMap::new();
+        // The checkout that the tests run from may lie anywhere, its build directory too.
+        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+        let except: Vec<_> = except.iter().copied().chain(checkout).collect();
         for root in WATCHED {
-            walk(Path::new(root), except, &mut paths);
+            walk(Path::new(root), &except, &mut paths);
         }
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let mut cgroups = Vec::new();
@@ -123,7 +130,7 @@ fn directories(path: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Processes whose command line speaks of a container or of forge.
+/// Processes of a build's programs.
 fn processes() -> BTreeMap<u32, String> {
     let mut found = BTreeMap::new();
     let Ok(entries) = fs::read_dir("/proc") else { return found };
@@ -135,10 +142,10 @@ fn processes() -> BTreeMap<u32, String> {
         };
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        if ["nspawn", "mmdebstrap", "forgec", "systemd", "apt", "dpkg"]
-            .iter()
-            .any(|word| line.contains(word))
-        {
+        // The program, or the script that an interpreter runs.
+        let words = line.split_whitespace().take(2);
+        let mut names = words.filter_map(|word| word.rsplit('/').next());
+        if names.any(is_ours) {
             found.insert(pid, line);
         }
     }
