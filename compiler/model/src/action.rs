@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Control, Digest, ImagePath, Level, Located, Origin, SourceFile};
+use crate::{
+    Change, Control, Digest, ImagePath, Level, Located, Origin, Pin, Preseed, Repository,
+    SourceFile,
+};
 
 /// What one node of a plan does. Closed: every `match` on it names every kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,10 +91,18 @@ pub struct Resolve {
     pub arch: String,
     /// Where packages come from.
     pub sources: PackageSources,
+    /// Further repositories: those of this part and of the parts before it.
+    pub repositories: Vec<Repository>,
+    /// Preferences of this part and of the parts before it.
+    pub pins: Vec<Pin>,
+    /// Packages that stay at the version which an earlier list has, once one has them.
+    pub holds: Vec<Located<String>>,
     /// True for the base: essential and required packages are asked for too.
     pub base: bool,
     /// Names asked for, with their places.
     pub names: Vec<Located<String>>,
+    /// Package files of the project that are asked for.
+    pub files: Vec<Located<SourceFile>>,
     /// Whether recommended packages come along.
     pub recommends: bool,
 }
@@ -135,6 +146,10 @@ pub struct Packages {
     pub arch: String,
     /// Names asked for, with their places.
     pub names: Vec<Located<String>>,
+    /// Answers to questions that packages ask when they are configured.
+    pub answers: Vec<Preseed>,
+    /// Packages that dpkg is told to hold afterwards.
+    pub holds: Vec<Located<String>>,
 }
 
 /// A file layer: a typed change list.

@@ -3,8 +3,9 @@
 
 use crate::{
     Action, Base, Change, ChangeKind, Changes, Content, DeclaredPath, ExpectFailed, KeyBuilder,
-    Located, Mirror, Origin, OutputSettings, Pack, PackageSources, Packages, Resolve, Run,
-    SecretFile, SecretReference, SecretSource, Secrets, SourceFile, Stamp, Verify,
+    Located, Mirror, Origin, OutputSettings, Pack, PackageSources, Packages, Pin, Preseed,
+    Repository, Resolve, Run, SecretFile, SecretReference, SecretSource, Secrets, SourceFile,
+    Stamp, Verify,
 };
 
 impl Action {
@@ -31,9 +32,14 @@ impl Action {
             Self::Resolve(resolve) => resolve_fields(resolve, &mut key),
             Self::Base(base) => base_fields(base, &mut key),
             Self::Packages(packages) => {
-                let Packages { arch, names } = packages;
+                let Packages { arch, names, answers, holds } = packages;
                 key.field("architecture", arch);
                 name_fields(names, &mut key);
+                for Preseed { owner, question, kind, value, origin } in answers {
+                    let name = format!("debconf answer {owner} {question}");
+                    key.field_at(name, format!("{kind} {value}"), origin);
+                }
+                hold_fields(holds, &mut key);
             }
             Self::Changes(Changes { changes, protected }) => {
                 for change in changes {
@@ -76,12 +82,44 @@ fn sources_fields(sources: &PackageSources, key: &mut KeyBuilder) {
 }
 
 fn resolve_fields(resolve: &Resolve, key: &mut KeyBuilder) {
-    let Resolve { arch, sources, base, names, recommends } = resolve;
+    let Resolve { arch, sources, repositories, pins, holds, base, names, files, recommends } =
+        resolve;
     key.field("architecture", arch);
     sources_fields(sources, key);
+    for repository in repositories {
+        repository_fields(repository, key);
+    }
+    for pin in pins {
+        let Pin { package, to: _, priority, origin } = pin;
+        let value = format!("{} priority {priority}", pin.to_apt());
+        key.field_at(format!("pin {package}"), value, origin);
+    }
+    hold_fields(holds, key);
     key.field("essential and required packages", base.to_string());
     key.field("recommended packages", recommends.to_string());
     name_fields(names, key);
+    for file in files {
+        // Name and version are what the file itself says.
+        let SourceFile { path: _, digest, size: _, executable: _ } = &file.value;
+        key.field_at("package file", digest.to_hex(), &file.origin);
+    }
+}
+
+fn hold_fields(holds: &[Located<String>], key: &mut KeyBuilder) {
+    for held in holds {
+        key.field_at("held package", &held.value, &held.origin);
+    }
+}
+
+fn repository_fields(repository: &Repository, key: &mut KeyBuilder) {
+    // Who fetches decides no byte: a new password resolves nothing anew.
+    let Repository { name, url, suites, components, key: signer, login: _, origin } = repository;
+    key.field_at(format!("repository {name}"), url, origin);
+    key.field_at(format!("repository {name}, suites"), suites.join(" "), origin);
+    key.field_at(format!("repository {name}, components"), components.join(" "), origin);
+    if let Some(SourceFile { path: _, digest, size: _, executable: _ }) = signer {
+        key.field_at(format!("repository {name}, key"), digest.to_hex(), origin);
+    }
 }
 
 fn source_field(name: &str, file: &SourceFile, origin: Option<&Origin>, key: &mut KeyBuilder) {

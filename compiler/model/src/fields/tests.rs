@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::{
     Action, Base, Change, ChangeKind, Changes, Check, Compression, Content, Control, DeclaredPath,
     Digest, ExpectFailed, Expectation, ImagePath, Level, Located, Mirror, Operator, Origin,
-    OutputSettings, Pack, PackageSources, Packages, Property, Resolve, Resource, Run, Scalar,
-    SecretFile, SecretReference, SecretSource, Secrets, SourceFile, Stamp, Verify,
+    OutputSettings, Pack, PackageSources, Packages, Pin, PinTo, Preseed, Property, Repository,
+    Resolve, Resource, Run, Scalar, SecretFile, SecretReference, SecretSource, Secrets, SourceFile,
+    Stamp, Verify,
 };
 
 fn origin() -> Origin {
@@ -39,6 +40,43 @@ fn sources() -> PackageSources {
         mirror: Some(mirror("debian")),
         security: Some(mirror("security")),
     }
+}
+
+fn repositories() -> Vec<Repository> {
+    let repository = |name: &str| Repository {
+        name: name.to_owned(),
+        url: format!("https://{name}.example.org"),
+        suites: vec!["bookworm".to_owned(), "bookworm-fixes".to_owned()],
+        components: vec!["main".to_owned(), "extra".to_owned()],
+        key: Some(source("site.asc")),
+        login: secrets().into_iter().nth(1),
+        origin: origin(),
+    };
+    vec![repository("site"), repository("more")]
+}
+
+fn pins() -> Vec<Pin> {
+    let pin = |package: &str, to, priority| Pin {
+        package: package.to_owned(),
+        to,
+        priority,
+        origin: origin(),
+    };
+    vec![
+        pin("slurmd", PinTo::Version("23.11.*".to_owned()), 1001),
+        pin("*", PinTo::Release("n=bookworm-backports".to_owned()), 100),
+    ]
+}
+
+fn answers() -> Vec<Preseed> {
+    let answer = |question: &str, value: &str| Preseed {
+        owner: "tzdata".to_owned(),
+        question: question.to_owned(),
+        kind: "select".to_owned(),
+        value: value.to_owned(),
+        origin: origin(),
+    };
+    vec![answer("tzdata/Areas", "Etc"), answer("tzdata/Zones/Etc", "UTC")]
 }
 
 fn protected() -> Vec<DeclaredPath> {
@@ -224,8 +262,12 @@ fn samples() -> Vec<Action> {
         Action::Resolve(Resolve {
             arch: arch.clone(),
             sources: sources(),
+            repositories: repositories(),
+            pins: pins(),
+            holds: names(),
             base: true,
             names: names(),
+            files: vec![Located { value: source("x_1_all.deb"), origin: origin() }],
             recommends: false,
         }),
         Action::Base(Base::Debian {
@@ -239,7 +281,12 @@ fn samples() -> Vec<Action> {
             directory: text("bases/tree"),
             files: vec![(path("/etc/hostname"), source("hostname"))],
         }),
-        Action::Packages(Packages { arch: arch.clone(), names: names() }),
+        Action::Packages(Packages {
+            arch: arch.clone(),
+            names: names(),
+            answers: answers(),
+            holds: names(),
+        }),
         Action::Changes(Changes { changes, protected: protected() }),
         Action::Run(run()),
         Action::Secrets(Secrets { files: secret_files() }),
@@ -323,7 +370,8 @@ fn others(value: &Value) -> Vec<Value> {
             found.push(Value::Array(items.iter().rev().cloned().collect()));
         }
         Value::Object(fields) => {
-            for name in fields.keys() {
+            // A login does not count, and may be absent: it is changed as a part of its own.
+            for name in fields.keys().filter(|name| *name != "login") {
                 let mut fewer = fields.clone();
                 let value = fewer.remove(name).unwrap_or_default();
                 found.push(Value::Object(fewer.clone()));
@@ -343,12 +391,18 @@ fn must_not_count(kind: &str, part: &Part) -> bool {
     let holds = |name: &str| part.iter().any(|part| part == name);
     // `[path, file]` of a tree's files and of a script's inputs.
     let listed = (kind == "base" || kind == "run") && (holds("files") || holds("inputs"));
+    // A package file, and the key of a repository.
+    let packaged = |part: &str| {
+        kind == "resolve" && (ends(&["value", part]) && holds("files") || ends(&["key", part]))
+    };
     let file = |part: &str| {
         ["script", "source", "Source", "Age"].iter().any(|name| ends(&[name, part]))
             || (listed && ends(&["1", part]))
+            || packaged(part)
     };
     // A declared file has its own mode; a ciphertext is not run.
-    let bit = ends(&["Source", "executable"]) || ends(&["Age", "executable"]);
+    let bit =
+        ends(&["Source", "executable"]) || ends(&["Age", "executable"]) || packaged("executable");
     if holds("tags") {
         return false;
     }
@@ -356,7 +410,8 @@ fn must_not_count(kind: &str, part: &Part) -> bool {
         || file("path")
         || file("size")
         || bit
-        || (kind == "resolve" && ends(&["url"]))
+        || (kind == "resolve" && ends(&["url"]) && holds("sources"))
+        || holds("login")
         || ends(&["Tree", "directory"])
         || ends(&["because"])
         || ends(&["code"])
@@ -448,7 +503,17 @@ fn what_is_not_said_differs_from_whatever_can_be_said() {
         let mirror = |name: &str| Mirror { name: name.to_owned(), url: "u".to_owned() };
         let sources = PackageSources { mirror: name.map(mirror), security: None, ..sources() };
         let (arch, names) = ("amd64".to_owned(), Vec::new());
-        Action::Resolve(Resolve { arch, sources, base: false, names, recommends: false })
+        Action::Resolve(Resolve {
+            arch,
+            sources,
+            repositories: Vec::new(),
+            pins: Vec::new(),
+            holds: Vec::new(),
+            base: false,
+            names,
+            files: Vec::new(),
+            recommends: false,
+        })
     };
     assert_ne!(key(&named(None)), key(&named(Some("host"))), "a mirror that is called `host`");
 }

@@ -1,0 +1,69 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Origin, SecretReference, SourceFile};
+
+/// A repository of packages beside the base's own sources.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repository {
+    /// Its name in the spec, which lists and reports carry.
+    pub name: String,
+    /// Its address.
+    pub url: String,
+    /// Suites; the only one is a path that ends in `/` where the repository is flat.
+    pub suites: Vec<String>,
+    /// Components; none where the repository is flat.
+    pub components: Vec<String>,
+    /// The public key that its lists are signed with; none where nobody signs them.
+    pub key: Option<SourceFile>,
+    /// `USER:PASSWORD`, for fetching alone: in no key, since it decides no byte.
+    pub login: Option<SecretReference>,
+    /// Where it is declared.
+    pub origin: Origin,
+}
+
+/// A preference among the versions of a package (`apt_preferences(5)`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// A package's name or pattern.
+    pub package: String,
+    /// Which of its versions.
+    pub to: PinTo,
+    /// Their priority.
+    pub priority: i32,
+    /// Where it is declared.
+    pub origin: Origin,
+}
+
+/// The versions that a [`Pin`] is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PinTo {
+    /// Versions of this pattern, `23.11.*`.
+    Version(String),
+    /// Versions of a release, `n=bookworm-backports`.
+    Release(String),
+}
+
+impl Pin {
+    /// The versions that it is about, as `apt_preferences(5)` spells it.
+    pub fn to_apt(&self) -> String {
+        match &self.to {
+            PinTo::Version(version) => format!("version {version}"),
+            PinTo::Release(release) => format!("release {release}"),
+        }
+    }
+}
+
+/// An answer to a question of debconf, given before packages are configured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preseed {
+    /// The package that asks.
+    pub owner: String,
+    /// The question, `tzdata/Areas`.
+    pub question: String,
+    /// Its type, `select`.
+    pub kind: String,
+    /// The answer.
+    pub value: String,
+    /// Where it is given.
+    pub origin: Origin,
+}
