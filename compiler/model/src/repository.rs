@@ -44,6 +44,12 @@ pub enum PinTo {
 }
 
 impl Pin {
+    /// The stanza that says so (`apt_preferences(5)`).
+    pub fn stanza(&self) -> String {
+        let Self { package, to: _, priority, origin: _ } = self;
+        format!("Package: {package}\nPin: {}\nPin-Priority: {priority}\n", self.to_apt())
+    }
+
     /// The versions that it is about, as `apt_preferences(5)` spells it.
     pub fn to_apt(&self) -> String {
         match &self.to {

@@ -3,9 +3,12 @@
 use forge_model::{Change, ChangeKind, Content, ImagePath, Origin};
 use forge_spec::{Item, ItemKind, Part};
 
+use crate::packaging;
+
 /// The changes of one part, by the phase that makes them.
 #[derive(Debug, Default)]
 pub(crate) struct PartChanges {
+    pub repositories: Vec<Change>,
     pub early_accounts: Vec<Change>,
     pub accounts: Vec<Change>,
     pub files: Vec<Change>,
@@ -47,8 +50,14 @@ impl PartChanges {
                 }
                 self.units.extend(unit_state(&item.origin, unit, *enabled, *masked));
             }
-            // Steps and secrets are nodes of their own.
-            ItemKind::Run { .. } | ItemKind::SecretFile { .. } => {}
+            ItemKind::Repository { .. } | ItemKind::Pin { .. } | ItemKind::ExcludePaths { .. } => {
+                self.repositories.extend(packaging::changes(item));
+            }
+            // Steps and secrets are nodes of their own; holds and answers go to the package step.
+            ItemKind::Run { .. }
+            | ItemKind::SecretFile { .. }
+            | ItemKind::Hold { .. }
+            | ItemKind::Preseed { .. } => {}
         }
     }
 
@@ -108,17 +117,17 @@ impl PartChanges {
     }
 }
 
-fn change(origin: &Origin, what: ChangeKind) -> Change {
+pub(crate) fn change(origin: &Origin, what: ChangeKind) -> Change {
     Change { origin: origin.clone(), what }
 }
 
-fn root_file(path: ImagePath, content: Content) -> ChangeKind {
+pub(crate) fn root_file(path: ImagePath, content: Content) -> ChangeKind {
     let (owner, group) = ("root".to_owned(), "root".to_owned());
     ChangeKind::File { path, content, mode: 0o644, owner, group }
 }
 
 /// A path made of parts that cannot leave the image.
-fn literal_path(text: &str) -> ImagePath {
+pub(crate) fn literal_path(text: &str) -> ImagePath {
     ImagePath::new(text).unwrap_or(ImagePath::ROOT)
 }
 

@@ -13,6 +13,7 @@ mod diff;
 mod graph;
 mod items;
 mod lower;
+mod packaging;
 mod spec_target;
 
 pub use diff::{

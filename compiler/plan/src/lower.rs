@@ -12,12 +12,13 @@ use forge_diag::{Diagnostic, SourceMap, codes};
 use forge_model::{
     Action, Base, Changes, DeclaredPath, EdgeRole, Image, ImagePath, Level, Located, NodeId,
     Origin, Pack, PackageSources, Packages, Plan, Resolve, Run, SecretFile, SecretReference,
-    Secrets, Stamp, Verdict, Verify,
+    Secrets, SourceFile, Stamp, Verdict, Verify,
 };
 use forge_spec::{BaseKind, ItemKind, Part, ResolvedImage, ResolvedSpec};
 
 use crate::graph::{Graph, Handle};
 use crate::items::PartChanges;
+use crate::packaging::{Packaging, Settings};
 
 /// What the phases cannot do, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,9 @@ pub struct LowerError {
 
 /// The paths that the files and units of all parts declare, each once.
 fn declared(changes: &[PartChanges]) -> Vec<DeclaredPath> {
-    let changes = changes.iter().flat_map(|part| part.files.iter().chain(&part.units));
+    let changes = changes
+        .iter()
+        .flat_map(|part| part.repositories.iter().chain(&part.files).chain(&part.units));
     let mut declared: Vec<_> = changes
         .filter_map(|change| {
             let (path, origin) = (change.what.path()?.clone(), change.origin.clone());
@@ -75,11 +78,23 @@ struct ImageLowering<'a> {
     layers: Vec<Handle>,
     /// The last resolved list: it stands on all before it.
     installed: Option<Handle>,
+    /// What the parts so far say of sources and versions.
+    packaging: Packaging,
+}
+
+/// What one package step asks for.
+struct Wanted<'a> {
+    names: Vec<Located<String>>,
+    files: Vec<Located<SourceFile>>,
+    recommends: bool,
+    settings: Settings,
+    origin: &'a Origin,
 }
 
 impl<'a> ImageLowering<'a> {
     fn new(graph: &'a mut Graph, image: &'a ResolvedImage) -> Self {
-        Self { graph, image, layers: Vec::new(), installed: None }
+        let packaging = Packaging::default();
+        Self { graph, image, layers: Vec::new(), installed: None, packaging }
     }
 
     fn lower(mut self, spec_verdicts: Vec<Verdict>) -> Result<Image, LowerError> {
@@ -87,6 +102,7 @@ impl<'a> ImageLowering<'a> {
         self.kernel()?;
         let changes: Vec<_> = self.image.parts.iter().map(PartChanges::of).collect();
         for (part, changes) in self.image.parts.iter().zip(&changes) {
+            self.changes(part, "repositories", &changes.repositories);
             self.changes(part, "early-accounts", &changes.early_accounts);
             self.packages(part)?;
         }
@@ -126,8 +142,12 @@ impl<'a> ImageLowering<'a> {
                 let resolve = Resolve {
                     arch: arch.clone(),
                     sources: sources.clone(),
+                    repositories: Vec::new(),
+                    pins: Vec::new(),
+                    holds: Vec::new(),
                     base: true,
                     names: include.clone(),
+                    files: Vec::new(),
                     recommends: false,
                 };
                 let list = self.resolve(label.clone(), resolve, origins.clone());
@@ -170,35 +190,76 @@ impl<'a> ImageLowering<'a> {
     fn kernel(&mut self) -> Result<(), LowerError> {
         let Some(kernel) = &self.image.kernel else { return Ok(()) };
         let origin = kernel.package.origin.clone();
-        self.install("kernel".to_owned(), vec![kernel.package.clone()], false, &origin)
+        let wanted = Wanted {
+            names: vec![kernel.package.clone()],
+            files: Vec::new(),
+            recommends: false,
+            settings: Settings::default(),
+            origin: &origin,
+        };
+        self.install("kernel".to_owned(), wanted)
     }
 
     fn packages(&mut self, part: &Part) -> Result<(), LowerError> {
+        let mut settings = self.packaging.add(part);
+        let mut steps = Vec::new();
         for recommends in [false, true] {
-            let wanted = part.packages.iter().filter(|node| node.recommends == recommends);
-            let names: Vec<_> = wanted.flat_map(|node| node.names.iter().cloned()).collect();
-            let Some(first) = names.first() else { continue };
-            let origin = first.origin.clone();
-            let suffix = if recommends { "packages, with recommended" } else { "packages" };
-            self.install(format!("{}/{suffix}", part.name), names, recommends, &origin)?;
+            let wanted = || part.packages.iter().filter(|node| node.recommends == recommends);
+            let names: Vec<_> = wanted().flat_map(|node| node.names.iter().cloned()).collect();
+            let files: Vec<_> = wanted().flat_map(|node| node.files.iter().cloned()).collect();
+            if !names.is_empty() || !files.is_empty() {
+                steps.push((names, files, recommends));
+            }
+        }
+        if steps.is_empty() && settings.origin().is_some() {
+            steps.push((Vec::new(), Vec::new(), false));
+        }
+        let last = steps.len().saturating_sub(1);
+        for (index, (names, files, recommends)) in steps.into_iter().enumerate() {
+            // Questions are answered before the first packages, holds set after the last.
+            let step = Settings {
+                answers: std::mem::take(&mut settings.answers),
+                holds: if index == last { std::mem::take(&mut settings.holds) } else { Vec::new() },
+            };
+            let places = names.iter().map(|name| &name.origin);
+            let places = places.chain(files.iter().map(|file| &file.origin)).chain(step.origin());
+            let origin = places.into_iter().next().unwrap_or(&part.origin).clone();
+            let suffix = match (names.is_empty() && files.is_empty(), recommends) {
+                (true, _) => "package settings",
+                (false, false) => "packages",
+                (false, true) => "packages, with recommended",
+            };
+            let wanted = Wanted { names, files, recommends, settings: step, origin: &origin };
+            self.install(format!("{}/{suffix}", part.name), wanted)?;
         }
         Ok(())
     }
 
-    fn install(
-        &mut self,
-        label: String,
-        names: Vec<Located<String>>,
-        recommends: bool,
-        origin: &Origin,
-    ) -> Result<(), LowerError> {
+    fn install(&mut self, label: String, wanted: Wanted<'_>) -> Result<(), LowerError> {
+        let Wanted { names, files, recommends, settings, origin } = wanted;
+        let Settings { answers, holds } = settings;
         let arch = self.image.base.arch.clone();
         let sources = self.sources(origin)?;
-        let origins: Vec<_> = names.iter().map(|name| name.origin.clone()).collect();
-        let resolve =
-            Resolve { arch: arch.clone(), sources, base: false, names: names.clone(), recommends };
+        let mut origins: Vec<_> = names.iter().map(|name| name.origin.clone()).collect();
+        origins.extend(files.iter().map(|file| file.origin.clone()));
+        if origins.is_empty() {
+            origins.push(origin.clone());
+        }
+        let Packaging { repositories, pins, holds: held } = self.packaging.clone();
+        let resolve = Resolve {
+            arch: arch.clone(),
+            sources,
+            repositories,
+            pins,
+            holds: held,
+            base: false,
+            names: names.clone(),
+            files,
+            recommends,
+        };
         let list = self.resolve(label.clone(), resolve, origins.clone());
-        self.push(label, Action::Packages(Packages { arch, names }), Some(list), origins);
+        let packages = Packages { arch, names, answers, holds };
+        self.push(label, Action::Packages(packages), Some(list), origins);
         Ok(())
     }
 

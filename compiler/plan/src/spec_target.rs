@@ -89,7 +89,8 @@ impl<'a> SpecTarget<'a> {
         target.add_packages(image);
         let parts: Vec<_> =
             image.parts.iter().map(|part| (part.name.as_str(), PartChanges::of(part))).collect();
-        let phases: [Phase; 5] = [
+        let phases: [Phase; 6] = [
+            ("repositories", |changes| &changes.repositories),
             ("early-accounts", |changes| &changes.early_accounts),
             ("accounts", |changes| &changes.accounts),
             ("files", |changes| &changes.files),
@@ -122,6 +123,7 @@ impl<'a> SpecTarget<'a> {
             add(&kernel.package.value, "kernel".to_owned(), &kernel.package.origin);
         }
         for part in &image.parts {
+            // What a package file is called, it says itself.
             for name in part.packages.iter().flat_map(|node| &node.names) {
                 add(&name.value, format!("{}/packages", part.name), &name.origin);
             }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use forge_model::{
-    Content, ExpectFailed, ImagePath, Located, Origin, OutputSettings, PackageSources, Profile,
-    SecretReference, SourceFile,
+    Content, ExpectFailed, ImagePath, Located, Origin, OutputSettings, PackageSources, PinTo,
+    Profile, SecretReference, SourceFile,
 };
 
 /// All images of a project, by name.
@@ -110,6 +110,8 @@ pub struct Part {
 pub struct PartPackages {
     /// The names.
     pub names: Vec<Located<String>>,
+    /// Package files of the project.
+    pub files: Vec<Located<SourceFile>>,
     /// `recommends=#true`.
     pub recommends: bool,
 }
@@ -128,6 +130,51 @@ pub struct Item {
 /// The kinds of items.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ItemKind {
+    /// `repository "name" url=…`.
+    Repository {
+        /// Its name.
+        name: String,
+        /// Its address.
+        url: String,
+        /// Suites, or the one path of a flat repository.
+        suites: Vec<String>,
+        /// Components; none in a flat repository.
+        components: Vec<String>,
+        /// The public key that it is signed with.
+        key: Option<SourceFile>,
+        /// Who may fetch.
+        login: Option<SecretReference>,
+    },
+    /// `pin "package" version=… priority=…`.
+    Pin {
+        /// A package's name or pattern.
+        package: String,
+        /// Which of its versions.
+        to: PinTo,
+        /// Their priority.
+        priority: i32,
+    },
+    /// `hold "package"`.
+    Hold {
+        /// The packages.
+        packages: Vec<String>,
+    },
+    /// `preseed "owner" "question" "type" "value"`.
+    Preseed {
+        /// The package that asks.
+        owner: String,
+        /// The question.
+        question: String,
+        /// Its type.
+        kind: String,
+        /// The answer.
+        value: String,
+    },
+    /// `exclude-paths "/pattern"`.
+    ExcludePaths {
+        /// dpkg's patterns.
+        patterns: Vec<String>,
+    },
     /// `file "/path" { content … }`, `source=`, `template=`.
     File {
         /// Where.

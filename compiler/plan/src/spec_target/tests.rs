@@ -117,7 +117,7 @@ fn image(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> ResolvedImage {
         name: "beegfs".to_owned(),
         origin: at(1),
         declared: at(1),
-        packages: vec![PartPackages { names, recommends: false }],
+        packages: vec![PartPackages { names, files: Vec::new(), recommends: false }],
         items,
     };
     ResolvedImage {

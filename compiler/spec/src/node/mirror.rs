@@ -43,7 +43,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<MirrorDecl> {
     Some(MirrorDecl { name, url: url.value.trim_end_matches('/').to_owned() })
 }
 
-fn is_url(text: &str) -> bool {
+pub(crate) fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
 }

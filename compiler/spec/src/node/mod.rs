@@ -5,6 +5,7 @@ pub(crate) mod base;
 pub(crate) mod content;
 pub(crate) mod controls;
 pub(crate) mod directory;
+pub(crate) mod exclude_paths;
 pub(crate) mod expect_failed;
 pub(crate) mod file;
 pub(crate) mod image;
@@ -14,7 +15,10 @@ pub(crate) mod mirror;
 pub(crate) mod mount;
 pub(crate) mod output;
 pub(crate) mod packages;
+pub(crate) mod pin;
+pub(crate) mod preseed;
 pub(crate) mod remove;
+pub(crate) mod repository;
 pub(crate) mod role;
 pub(crate) mod run;
 pub(crate) mod secret;
@@ -63,6 +67,11 @@ type Read = fn(&mut Cursor<'_>) -> Option<Box<dyn Declaration>>;
 
 /// Every kind of item with its reader.
 const ITEMS: &[(&NodeKind, Read)] = &[
+    (&repository::KIND, repository::read),
+    (&pin::KIND, pin::read),
+    (&pin::HOLD, pin::read_hold),
+    (&preseed::KIND, preseed::read),
+    (&exclude_paths::KIND, exclude_paths::read),
     (&file::KIND, file::read),
     (&directory::KIND, directory::read),
     (&link::KIND, link::read),
@@ -184,6 +193,11 @@ impl FromValue for Plain {
 /// Reports a value that its place does not allow.
 pub(crate) fn bad_value(span: Span, headline: impl Into<String>, label: &str) -> Diagnostic {
     Diagnostic::error(codes::SPEC_VALUE, headline).at(span, label)
+}
+
+/// The words of a text with commas between.
+pub(crate) fn comma_words(text: &str) -> Vec<String> {
+    text.split(',').map(|word| word.trim().to_owned()).collect()
 }
 
 /// One of some words.

@@ -1,4 +1,5 @@
-use forge_diag::Sink;
+use forge_diag::{Diagnostic, Sink, Span, codes};
+use forge_model::{Located, SourceFile};
 use forge_syntax::reference::{Field, NodeKind};
 use forge_syntax::{Cursor, Node};
 
@@ -8,18 +9,18 @@ use crate::context::Context;
 
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "packages",
-    doc: "Packages to install, with what they depend on.",
-    args: &[Field::required(
+    doc: "Packages to install, with what they depend on: by name from the base's sources and from \
+          repositories, or a package file of the project. Name, version and dependencies of a file \
+          are what the file itself says.",
+    args: &[Field::optional(
         "name",
         "package's name",
-        "one or more; `\"${list}\"` gives all of a list",
+        "one or more, unless `deb=` is given; `\"${list}\"` gives all of a list",
     )],
-    props: &[Field::default(
-        "recommends",
-        "truth value",
-        "#false",
-        "recommended packages come along",
-    )],
+    props: &[
+        Field::optional("deb", "path in the project", "a package file, `vendor/x_1.2_amd64.deb`"),
+        Field::default("recommends", "truth value", "#false", "recommended packages come along"),
+    ],
     children: &[],
     example: "packages \"slurmd\" \"slurm-client\"",
 };
@@ -28,15 +29,22 @@ pub(crate) const KIND: NodeKind = NodeKind {
 #[derive(Debug)]
 pub(crate) struct PackagesDecl {
     names: Vec<TextAt>,
+    deb: Option<TextAt>,
+    head: Span,
     recommends: bool,
 }
 
 pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<PackagesDecl> {
     let mut cursor = Cursor::of(node, &KIND);
-    let names = cursor.some_args("package's name");
+    let deb: Option<TextAt> = cursor.prop("deb");
+    let names = match deb {
+        Some(_) => cursor.args("package's name"),
+        None => cursor.some_args("package's name"),
+    };
     let recommends = cursor.prop::<bool>("recommends").is_some_and(|value| value.value);
     cursor.finish(sink);
-    (!names.is_empty()).then_some(PackagesDecl { names, recommends })
+    let head = node.head;
+    (!names.is_empty() || deb.is_some()).then_some(PackagesDecl { names, deb, head, recommends })
 }
 
 impl PackagesDecl {
@@ -53,8 +61,41 @@ impl PackagesDecl {
                 );
             }
         }
-        PartPackages { names, recommends: self.recommends }
+        let files: Vec<Located<SourceFile>> = match &self.deb {
+            Some(text) => deb(cx, text)
+                .map(|file| Located::new(file, cx.origin(self.head)))
+                .into_iter()
+                .collect(),
+            None => Vec::new(),
+        };
+        PartPackages { names, files, recommends: self.recommends }
     }
+}
+
+/// No package file is as small as this; what stands in for a large file is (git-lfs, git-annex).
+const SMALLEST: u64 = 512;
+
+/// A package file of the project. What it holds is read when packages are resolved.
+fn deb(cx: &mut Context<'_>, text: &TextAt) -> Option<SourceFile> {
+    let file = cx.source(text)?;
+    if file.size >= SMALLEST {
+        return Some(file);
+    }
+    let pointer = cx
+        .sources
+        .read(&file.path)
+        .is_ok_and(|bytes| bytes.starts_with(b"version https://git-lfs"));
+    let help = if pointer {
+        "a pointer of git-lfs stands in its place: run `git lfs pull`"
+    } else {
+        "a package file is made by dpkg-deb(1)"
+    };
+    cx.report(
+        Diagnostic::error(codes::SPEC_SOURCE, format!("`{}` is no Debian package", file.path))
+            .at(text.span, format!("it has {} bytes", file.size))
+            .help(help),
+    );
+    None
 }
 
 /// Debian Policy 5.6.1, with `:ARCH` behind it as apt takes it.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, Span, codes};
-use forge_model::{Content, ImagePath};
+use forge_model::{Content, ImagePath, PinTo};
 
 use super::glob::takes_away;
 use super::part::Built;
@@ -21,6 +21,9 @@ enum Subject {
     Unit(String),
     Sysctl(String),
     Step(String),
+    Repository(String),
+    Pin(String, String),
+    Question(String),
 }
 
 impl std::fmt::Display for Subject {
@@ -33,6 +36,9 @@ impl std::fmt::Display for Subject {
             Self::Unit(name) => write!(f, "the unit `{name}`"),
             Self::Sysctl(name) => write!(f, "the kernel parameter `{name}`"),
             Self::Step(name) => write!(f, "the step `{name}`"),
+            Self::Repository(name) => write!(f, "the repository `{name}`"),
+            Self::Pin(package, to) => write!(f, "the pin of `{package}` to `{to}`"),
+            Self::Question(question) => write!(f, "the answer to `{question}`"),
         }
     }
 }
@@ -61,6 +67,7 @@ pub(crate) fn check(cx: &mut Context<'_>, image: &str, parts: &[Built]) {
             }
         }
     }
+    check_addresses(cx, &known);
     check_parents(cx, &known);
     check_removed(cx, parts, &known);
 }
@@ -82,7 +89,14 @@ fn subjects(kind: &ItemKind) -> Vec<Subject> {
         }
         ItemKind::Sysctl { name, .. } => vec![Subject::Sysctl(name.clone())],
         ItemKind::Run { name, .. } => vec![Subject::Step(name.clone())],
-        ItemKind::Remove { .. } => Vec::new(),
+        ItemKind::Repository { name, .. } => vec![Subject::Repository(name.clone())],
+        ItemKind::Pin { package, to: PinTo::Version(to) | PinTo::Release(to), .. } => {
+            vec![Subject::Pin(package.clone(), to.clone())]
+        }
+        ItemKind::Preseed { question, .. } => vec![Subject::Question(question.clone())],
+        ItemKind::Hold { .. } | ItemKind::ExcludePaths { .. } | ItemKind::Remove { .. } => {
+            Vec::new()
+        }
     }
 }
 
@@ -122,6 +136,30 @@ fn conflict(
         .and(first.span, format!("and before that in `{}`", first.part))
         .help("take one of them away, or write `override=#true` on the later one")
         .note(format!("both are in the image `{image}`"))
+}
+
+/// One suite of one repository under two names: apt takes it twice, and complains.
+fn check_addresses(cx: &mut Context<'_>, known: &BTreeMap<Subject, Declared<'_>>) {
+    let mut places: BTreeMap<(&str, &str), (&str, Span)> = BTreeMap::new();
+    for declared in known.values() {
+        let ItemKind::Repository { name, url, suites, .. } = &declared.item.kind else {
+            continue;
+        };
+        for suite in suites {
+            let Some((first, span)) = places.insert((url, suite), (name, declared.span)) else {
+                continue;
+            };
+            cx.report(
+                Diagnostic::error(
+                    codes::SPEC_CONFLICT,
+                    format!("`{first}` and `{name}` are the same repository"),
+                )
+                .at(declared.span, format!("`{suite}` of {url}"))
+                .and(span, "and here")
+                .help("keep one of them, with all its suites and components"),
+            );
+        }
+    }
 }
 
 /// A file cannot hold files.
