@@ -1,6 +1,7 @@
 //! Support for the tests of the workspace: projects in a temporary directory, the `forgec` binary,
 //! a small base of its own, and a picture of the host to compare with.
 
+mod archive;
 mod forgec;
 mod host;
 mod memory;
@@ -8,6 +9,7 @@ mod site;
 mod small;
 mod turn;
 
+pub use archive::{Archive, Deb, Served};
 pub use forgec::{Forgec, Run, built_binary};
 pub use host::HostPicture;
 pub use memory::read_site;

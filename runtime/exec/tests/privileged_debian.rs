@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use forge_exec::debian::{
-    BaseRequest, Context, DebianError, ErrorKind, InstallRequest, build_base, fetch, install,
-    resolve, scrub,
+    BaseRequest, Context, DebianError, ErrorKind, InstallRequest, ResolveRequest, Supply,
+    build_base, fetch, install, scrub,
 };
 use forge_model::{
     EntryKind, ImagePath, Located, Manifest, Mirror, Origin, PackageList, PackageRecord,
@@ -64,6 +64,7 @@ impl Place {
             host_apt: PathBuf::from("/etc/apt"),
             lists_not_before: None,
             progress: None,
+            masker: None,
             cancel: Cancel::new().unwrap(),
             outer: std::process::id(),
         }
@@ -92,10 +93,30 @@ fn wanted(base: bool, asked: &[&str]) -> Resolve {
     Resolve {
         arch: "amd64".to_owned(),
         sources: sources(),
+        repositories: Vec::new(),
+        pins: Vec::new(),
+        holds: Vec::new(),
         base,
         names: names(asked),
+        files: Vec::new(),
         recommends: false,
     }
+}
+
+fn resolve(
+    context: &Context,
+    action: &Resolve,
+    installed: &[PackageList],
+) -> Result<PackageList, DebianError> {
+    let request = ResolveRequest {
+        action,
+        supply: &Supply::debian(&action.arch, &action.sources),
+        files: &[],
+        installed,
+        new_pins: &[],
+        new_holds: &[],
+    };
+    forge_exec::debian::resolve(context, &request)
 }
 
 fn now() -> i64 {
@@ -144,6 +165,8 @@ fn layer(
     let request = InstallRequest {
         names: &names(asked),
         packages: &list.packages,
+        answers: &[],
+        holds: &[],
         lowers: &[below.0.to_owned()],
         upper: &upper,
     };
@@ -184,7 +207,7 @@ fn two_builds_are_equal_and_leave_no_identity() {
         assert!(has(&second, "chrony") && has(&second, "libwrap0") && !has(&second, "bash"));
         for list in [&first, &second] {
             assert!(list.packages.is_sorted());
-            let fetched = || fetch(&context, &sources(), "amd64", &list.packages);
+            let fetched = || fetch(&context, &Supply::debian("amd64", &sources()), &list.packages);
             let bytes = timed("fetch", fetched).unwrap();
             assert_eq!(bytes, list.packages.iter().map(|one| one.size).sum::<u64>());
             assert_eq!(timed("fetch again", fetched).unwrap(), 0);
@@ -283,6 +306,8 @@ fn scripts_run_offline_and_their_failure_is_shown(place: &Place, base: &Path) {
     let request = InstallRequest {
         names: &names(&["broken"]),
         packages: &[record],
+        answers: &[],
+        holds: &[],
         lowers: &[base.to_owned()],
         upper: &upper,
     };
@@ -332,10 +357,13 @@ fn a_file_that_was_changed_in_the_store_is_not_installed() {
         let context = place.context("log");
         let list = resolve(&context, &wanted(false, &["lua5.4"]), &[]).unwrap();
         let record = list.packages.iter().find(|one| one.name == "lua5.4").unwrap();
-        fetch(&context, &sources(), "amd64", std::slice::from_ref(record)).unwrap();
+        fetch(&context, &Supply::debian("amd64", &sources()), std::slice::from_ref(record))
+            .unwrap();
         let path = context.debs.join(format!("{}.deb", record.sha256));
         std::fs::write(&path, "cut short").unwrap();
-        let fetched = fetch(&context, &sources(), "amd64", std::slice::from_ref(record)).unwrap();
+        let fetched =
+            fetch(&context, &Supply::debian("amd64", &sources()), std::slice::from_ref(record))
+                .unwrap();
         assert_eq!(fetched, record.size);
         assert_eq!(std::fs::metadata(&path).unwrap().len(), record.size);
     });
@@ -346,7 +374,7 @@ fn a_base_is_stopped_with_the_run() {
     privately(|place| {
         let context = place.context("log");
         let list = resolve(&context, &wanted(true, &[]), &[]).unwrap();
-        fetch(&context, &sources(), "amd64", &list.packages).unwrap();
+        fetch(&context, &Supply::debian("amd64", &sources()), &list.packages).unwrap();
         let lines = Arc::new(Mutex::new(0));
         let (counted, cancel) = (Arc::clone(&lines), context.cancel.clone());
         let context = Context {

@@ -21,7 +21,12 @@ fn debian() -> Action {
 }
 
 fn packages() -> Action {
-    Action::Packages(Packages { arch: "amd64".to_owned(), names: Vec::new() })
+    Action::Packages(Packages {
+        arch: "amd64".to_owned(),
+        names: Vec::new(),
+        answers: Vec::new(),
+        holds: Vec::new(),
+    })
 }
 
 fn source(at: &str) -> SourceFile {

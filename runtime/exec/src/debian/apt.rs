@@ -5,9 +5,12 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use forge_model::PackageRecord;
 use forge_sys::process::Command;
 
+use super::repository::Repository;
 use super::sources::Sources;
+use super::supply::Supply;
 use super::{Context, DebianError, io_error, make_directory, write_file};
 
 /// The host's settings that decide how bytes are fetched, never which: proxies, certificates,
@@ -38,27 +41,105 @@ const PROXY_VARIABLES: [(&str, &str); 4] = [
 /// 0.1 s each time.
 const NAMES: &str = "names";
 
-/// An apt directory, held against an update by another process.
+/// An apt directory whose lists do not change while it is used.
 #[derive(Debug)]
 pub(crate) struct Apt<'a> {
+    context: &'a Context,
+    directory: PathBuf,
+    sources: Sources,
+    names: BTreeSet<String>,
+    /// The directories that the lists are kept in, locked while they are read.
+    _units: Vec<Unit<'a>>,
+    /// The directory itself, when it is made for this use alone.
+    _own: Option<tempfile::TempDir>,
+}
+
+impl<'a> Apt<'a> {
+    /// A directory with the lists of all of `supply`, recent enough, and with those of `files`.
+    ///
+    /// The lists of each repository are kept in a directory of their own, whatever they are used
+    /// together with: a role that adds a repository sees the same state of Debian as the base.
+    pub(crate) fn open(
+        context: &'a Context,
+        supply: &Supply<'_>,
+        files: &[PackageRecord],
+    ) -> Result<Self, DebianError> {
+        let arch = supply.arch;
+        let mut units = supply.units(context)?;
+        if supply.repositories.is_empty() && files.is_empty() {
+            let sources = units.remove(0);
+            let unit = Unit::open(context, &sources, arch, None)?;
+            let (directory, names) = (unit.directory.clone(), unit.names()?);
+            return Ok(Self { context, directory, sources, names, _units: vec![unit], _own: None });
+        }
+        make_directory(&context.work)?;
+        let own = tempfile::Builder::new()
+            .prefix("apt-")
+            .tempdir_in(&context.work)
+            .map_err(|source| io_error(&context.work, source))?;
+        let directory = own.path().to_owned();
+        make_parts(&directory)?;
+        let logins = directory.join("logins");
+        let logins = supply.write_logins(&context.host_apt, &logins)?.then_some(logins);
+        configure(context, &directory, logins.as_deref(), arch)?;
+        let (mut names, mut opened) = (BTreeSet::new(), Vec::new());
+        if !files.is_empty() {
+            let repository = directory.join("files");
+            Repository::write_index(&repository, files, "files")?;
+            let sources = Sources::of_files(&repository);
+            write_sources(&directory, &sources)?;
+            update(context, &directory, &sources)?;
+            names.extend(files.iter().map(|record| record.name.clone()));
+            units.push(sources);
+        }
+        let kept = units.len() - usize::from(!files.is_empty());
+        for sources in &units[..kept] {
+            let unit = Unit::open(context, sources, arch, logins.as_deref())?;
+            unit.share_lists(&directory.join("lists"))?;
+            names.append(&mut unit.names()?);
+            opened.push(unit);
+        }
+        let sources = Sources::together(&units);
+        write_sources(&directory, &sources)?;
+        Ok(Self { context, directory, sources, names, _units: opened, _own: Some(own) })
+    }
+
+    /// One of apt's programs, on this directory.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        apt_command(self.context, &self.directory, program)
+    }
+
+    /// All names of packages in the lists.
+    pub(crate) fn package_names(&self) -> &BTreeSet<String> {
+        &self.names
+    }
+
+    /// The sources of the lists.
+    pub(crate) fn sources(&self) -> &Sources {
+        &self.sources
+    }
+}
+
+/// A directory that lists are kept in, held against an update by another process.
+#[derive(Debug)]
+struct Unit<'a> {
     context: &'a Context,
     directory: PathBuf,
     /// Held while the lists are read; released when dropped.
     lock: File,
 }
 
-impl<'a> Apt<'a> {
+impl<'a> Unit<'a> {
     /// The directory of these sources, with lists that are recent enough.
-    pub(crate) fn open(
+    fn open(
         context: &'a Context,
         sources: &Sources,
         arch: &str,
+        logins: Option<&Path>,
     ) -> Result<Self, DebianError> {
         let digest = sources.digest(arch).to_string();
         let directory = context.apt.join(&digest[..16]);
-        for part in ["sources.d", "lists/partial", "cache/archives/partial", "state", "empty"] {
-            make_directory(&directory.join(part))?;
-        }
+        make_parts(&directory)?;
         let path = directory.join("lock");
         let options = File::options().create(true).truncate(false).write(true).open(&path);
         let lock = options.map_err(|source| io_error(&path, source))?;
@@ -67,70 +148,119 @@ impl<'a> Apt<'a> {
         if !is_current(&directory, context) {
             locked(lock.unlock())?;
             locked(lock.lock())?;
-            let apt = Self { context, directory, lock };
+            let unit = Self { context, directory, lock };
             // Another process may have been quicker.
-            if !is_current(&apt.directory, context) {
-                apt.configure(sources, arch)?;
-                apt.update(sources)?;
+            if !is_current(&unit.directory, context) {
+                unit.refresh(sources, arch, logins)?;
             }
             // From an exclusive lock to a shared one; lists stay when another update slips in.
-            locked(apt.lock.lock_shared())?;
-            return Ok(apt);
+            locked(unit.lock.lock_shared())?;
+            return Ok(unit);
         }
         Ok(Self { context, directory, lock })
     }
 
-    /// One of apt's programs, on this directory.
-    pub(crate) fn command(&self, program: &str) -> Command {
-        let command = self
-            .context
-            .command(program)
-            .env("APT_CONFIG", self.directory.join("apt.conf"))
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .current_dir(&self.directory);
-        PROXY_VARIABLES.iter().fold(command, |command, (name, capitals)| {
-            match std::env::var_os(name).or_else(|| std::env::var_os(capitals)) {
-                Some(value) => command.env(name, value),
-                None => command,
-            }
-        })
-    }
-
-    fn configure(&self, sources: &Sources, arch: &str) -> Result<(), DebianError> {
-        write_file(&self.directory.join("sources.d/forge.sources"), sources.text())?;
-        write_file(&self.directory.join("state/status"), "")?;
-        let host = self.context.command("apt-config").args(["dump", "Acquire"]).run()?;
-        let settings = configuration(&self.directory, &self.context.host_apt, arch)
-            + &host_settings(&host.text());
-        let path = self.directory.join("apt.conf");
-        // A proxy's address may hold a password.
-        let mut options = File::options();
-        options.create(true).truncate(true).write(true).mode(0o600);
-        let mut file = options.open(&path).map_err(|source| io_error(&path, source))?;
-        std::io::Write::write_all(&mut file, settings.as_bytes())
-            .map_err(|source| io_error(&path, source))
-    }
-
-    fn update(&self, sources: &Sources) -> Result<(), DebianError> {
-        let update = self.command("apt-get").args(["update", "-q", "--error-on=any"]);
-        let output = self.context.logged(update).run()?;
-        if !output.success() {
-            let what = format!("package lists of {}", sources.hosts());
-            return Err(DebianError::Unreachable { what, tail: complaints(&output.tail) });
-        }
-        let names = self.command("apt-cache").arg("pkgnames").run()?;
+    fn refresh(
+        &self,
+        sources: &Sources,
+        arch: &str,
+        logins: Option<&Path>,
+    ) -> Result<(), DebianError> {
+        let (context, directory) = (self.context, &self.directory);
+        write_sources(directory, sources)?;
+        // Logins are of this run alone: the directory stays.
+        configure(context, directory, logins, arch)?;
+        let updated = update(context, directory, sources);
+        configure(context, directory, None, arch)?;
+        updated?;
+        let names = apt_command(context, directory, "apt-cache").arg("pkgnames").run()?;
         // Last of all, and in one move: what is there says that the lists are.
-        let (new, path) = (self.directory.join("names.new"), self.directory.join(NAMES));
+        let (new, path) = (directory.join("names.new"), directory.join(NAMES));
         write_file(&new, names.stdout)?;
         std::fs::rename(&new, &path).map_err(|source| io_error(&path, source))
     }
 
     /// All names of packages in the lists.
-    pub(crate) fn package_names(&self) -> Result<BTreeSet<String>, DebianError> {
+    fn names(&self) -> Result<BTreeSet<String>, DebianError> {
         let path = self.directory.join(NAMES);
         let text = std::fs::read_to_string(&path).map_err(|source| io_error(&path, source))?;
         Ok(text.lines().map(str::to_owned).collect())
     }
+
+    /// Lets another directory of lists have these: apt finds a list by its name.
+    fn share_lists(&self, target: &Path) -> Result<(), DebianError> {
+        let lists = self.directory.join("lists");
+        let failed = |source| io_error(&lists, source);
+        for entry in std::fs::read_dir(&lists).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_name() == "lock" || entry.file_type().map_err(failed)?.is_dir() {
+                continue;
+            }
+            let link = target.join(entry.file_name());
+            match std::os::unix::fs::symlink(entry.path(), &link) {
+                Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(io_error(&link, source));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn make_parts(directory: &Path) -> Result<(), DebianError> {
+    for part in ["sources.d", "lists/partial", "cache/archives/partial", "state", "empty"] {
+        make_directory(&directory.join(part))?;
+    }
+    Ok(())
+}
+
+fn write_sources(directory: &Path, sources: &Sources) -> Result<(), DebianError> {
+    write_file(&directory.join("sources.d/forge.sources"), sources.text())
+}
+
+fn configure(
+    context: &Context,
+    directory: &Path,
+    logins: Option<&Path>,
+    arch: &str,
+) -> Result<(), DebianError> {
+    write_file(&directory.join("state/status"), "")?;
+    let host = context.command("apt-config").args(["dump", "Acquire"]).run()?;
+    let settings =
+        configuration(directory, &context.host_apt, logins, arch) + &host_settings(&host.text());
+    let path = directory.join("apt.conf");
+    // A proxy's address may hold a password.
+    let mut options = File::options();
+    options.create(true).truncate(true).write(true).mode(0o600);
+    let mut file = options.open(&path).map_err(|source| io_error(&path, source))?;
+    std::io::Write::write_all(&mut file, settings.as_bytes())
+        .map_err(|source| io_error(&path, source))
+}
+
+fn update(context: &Context, directory: &Path, sources: &Sources) -> Result<(), DebianError> {
+    let update =
+        apt_command(context, directory, "apt-get").args(["update", "-q", "--error-on=any"]);
+    let output = context.logged(update).run()?;
+    if output.success() {
+        return Ok(());
+    }
+    let what = format!("package lists of {}", sources.hosts());
+    Err(DebianError::Unreachable { what, tail: complaints(&output.tail) })
+}
+
+fn apt_command(context: &Context, directory: &Path, program: &str) -> Command {
+    let command = context
+        .command(program)
+        .env("APT_CONFIG", directory.join("apt.conf"))
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .current_dir(directory);
+    PROXY_VARIABLES.iter().fold(command, |command, (name, capitals)| {
+        match std::env::var_os(name).or_else(|| std::env::var_os(capitals)) {
+            Some(value) => command.env(name, value),
+            None => command,
+        }
+    })
 }
 
 /// True when lists are there and not too old.
@@ -147,9 +277,12 @@ pub(crate) fn complaints(tail: &[String]) -> Vec<String> {
 }
 
 /// Everything that apt would take from the host otherwise, pointed elsewhere (apt.conf(5)).
-fn configuration(directory: &Path, host_apt: &Path, arch: &str) -> String {
+fn configuration(directory: &Path, host_apt: &Path, logins: Option<&Path>, arch: &str) -> String {
     let dir = directory.display();
     let host = host_apt.display();
+    // A directory of logins holds links to those of the host.
+    let of_host = host_apt.join("auth.conf.d");
+    let logins = logins.unwrap_or(&of_host).display();
     format!(
         "Dir \"{dir}/\";\n\
          Dir::Etc \"{dir}/empty/\";\n\
@@ -160,7 +293,7 @@ fn configuration(directory: &Path, host_apt: &Path, arch: &str) -> String {
          Dir::Etc::preferences \"none\";\n\
          Dir::Etc::preferencesparts \"{dir}/empty/\";\n\
          Dir::Etc::netrc \"{host}/auth.conf\";\n\
-         Dir::Etc::netrcparts \"{host}/auth.conf.d/\";\n\
+         Dir::Etc::netrcparts \"{logins}/\";\n\
          Dir::Etc::trusted \"{host}/trusted.gpg\";\n\
          Dir::Etc::trustedparts \"{host}/trusted.gpg.d/\";\n\
          Dir::State \"{dir}/state/\";\n\

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use forge_model::{Located, Origin};
+use forge_model::{Located, Origin, Pin, Repository};
 use forge_sys::process::ProcessError;
 
 /// Who has to act on an error.
@@ -26,12 +26,43 @@ pub struct UnknownPackage {
     pub providers: Vec<String>,
 }
 
+/// A pin that no version in the lists meets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UselessPin {
+    /// The pin.
+    pub pin: Pin,
+    /// What there is: versions of the package, or names of releases.
+    pub known: Vec<String>,
+}
+
 /// Why packages could not be resolved, fetched or installed.
 #[derive(Debug, thiserror::Error)]
 pub enum DebianError {
     /// Names that are no packages.
     #[error("{}", describe_unknown(.0))]
     UnknownPackages(Vec<UnknownPackage>),
+    /// Pins that say nothing.
+    #[error("{}", describe_pins(.0))]
+    UselessPins(Vec<UselessPin>),
+    /// Packages to hold that are not installed by then.
+    #[error("{}", describe_held(.0))]
+    NotInstalled(Vec<UnknownPackage>),
+    /// A package file of the project that cannot be used.
+    #[error("`{}`: {why}", file.value)]
+    PackageFile {
+        /// The file, and where it was asked for.
+        file: Located<String>,
+        /// Why.
+        why: String,
+    },
+    /// A secret that is no login.
+    #[error(
+        "the login of the repository `{}` is not `USER:PASSWORD` on one line", repository.name
+    )]
+    Login {
+        /// The repository.
+        repository: Repository,
+    },
     /// The packages exist, but not together.
     #[error("the packages cannot be installed together{}", describe_tail(tail))]
     Unsatisfiable {
@@ -99,9 +130,13 @@ impl DebianError {
     /// Who has to act on it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownPackages(_) | Self::Unsatisfiable { .. } | Self::Failed { .. } => {
-                ErrorKind::User
-            }
+            Self::UnknownPackages(_)
+            | Self::UselessPins(_)
+            | Self::NotInstalled(_)
+            | Self::PackageFile { .. }
+            | Self::Login { .. }
+            | Self::Unsatisfiable { .. }
+            | Self::Failed { .. } => ErrorKind::User,
             Self::Process(ProcessError::Cancelled { .. }) => ErrorKind::Interrupted,
             Self::NoSources { .. }
             | Self::Unreachable { .. }
@@ -114,7 +149,10 @@ impl DebianError {
     /// Places of the spec that it is about.
     pub fn origins(&self) -> Vec<Origin> {
         match self {
-            Self::UnknownPackages(unknown) => {
+            Self::UselessPins(pins) => pins.iter().map(|one| one.pin.origin.clone()).collect(),
+            Self::PackageFile { file, .. } => vec![file.origin.clone()],
+            Self::Login { repository } => vec![repository.origin.clone()],
+            Self::UnknownPackages(unknown) | Self::NotInstalled(unknown) => {
                 unknown.iter().map(|one| one.name.origin.clone()).collect()
             }
             Self::Unsatisfiable { origins, .. } => origins.clone(),
@@ -155,6 +193,26 @@ fn describe_unknown(unknown: &[UnknownPackage]) -> String {
         };
     }
     out
+}
+
+fn describe_pins(pins: &[UselessPin]) -> String {
+    let lines = pins.iter().map(|UselessPin { pin, known }| {
+        let what = format!("{}: no `{}` has {}", pin.origin, pin.package, pin.to_apt());
+        match known.as_slice() {
+            [] => format!("{}: no package is named `{}`", pin.origin, pin.package),
+            known => format!("{what}; there is {}", list(known)),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn describe_held(held: &[UnknownPackage]) -> String {
+    let lines = held.iter().map(|UnknownPackage { name, near, providers: _ }| {
+        let what =
+            format!("{}: `{}` is to be held, and nothing installs it", name.origin, name.value);
+        if near.is_empty() { what } else { format!("{what}; did you mean {}?", list(near)) }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn list(names: &[String]) -> String {

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use forge_model::{PackageRecord, PackageSources};
+use forge_model::PackageRecord;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::apt::{Apt, complaints};
-use super::sources::Sources;
+use super::supply::Supply;
 use super::{Context, DebianError, io_error, make_directory};
 
 /// Files that one call of apt's helper fetches.
@@ -25,8 +25,7 @@ pub(crate) fn deb_path(debs: &Path, record: &PackageRecord) -> PathBuf {
 /// SHA-256 before it gets its name there. Returns the number of bytes fetched.
 pub fn fetch(
     context: &Context,
-    sources: &PackageSources,
-    arch: &str,
+    supply: &Supply<'_>,
     packages: &[PackageRecord],
 ) -> Result<u64, DebianError> {
     let mut missing: BTreeMap<&str, &PackageRecord> = packages
@@ -37,8 +36,8 @@ pub fn fetch(
     if missing.is_empty() {
         return Ok(0);
     }
-    let sources = Sources::new(sources, arch, &context.host_apt)?;
-    let apt = Apt::open(context, &sources, arch)?;
+    let apt = Apt::open(context, supply, &[])?;
+    let sources = apt.sources();
     make_directory(&context.debs)?;
     let partial = tempfile::Builder::new()
         .prefix(".fetch-")

@@ -11,24 +11,30 @@ mod control;
 mod error;
 mod fetch;
 mod packages;
+mod preferences;
 mod repository;
 mod resolve;
 mod scrub;
 mod sources;
+mod supply;
+mod vendor;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use forge_secret::Masker;
 use forge_sys::process::{Cancel, Command};
 
 pub use base::{BaseRequest, build_base};
-pub use error::{DebianError, ErrorKind, UnknownPackage};
+pub use error::{DebianError, ErrorKind, UnknownPackage, UselessPin};
 pub use fetch::fetch;
 pub use packages::{InstallRequest, install};
-pub use resolve::{LIST_VERSION, resolve};
+pub use resolve::{LIST_VERSION, ResolveRequest, resolve};
 pub use scrub::{RULES, Rule, Treatment, rule, scrub};
 pub use sources::{HOST_MIRROR, Sources};
+pub use supply::{Supplied, Supply};
+pub use vendor::{PROJECT, missing_files, package_file};
 
 pub(crate) use error::io_error;
 
@@ -53,6 +59,8 @@ pub struct Context {
     pub lists_not_before: Option<SystemTime>,
     /// Sees the output as it comes.
     pub progress: Option<Progress>,
+    /// Takes the values of secrets out of all output.
+    pub masker: Option<Arc<Masker>>,
     /// Stops all programs.
     pub cancel: Cancel,
     /// Process id of the outer process on the host, for the names of control groups.
@@ -79,17 +87,14 @@ impl Context {
 
     /// The same, with its output in the log and shown as it comes.
     fn logged(&self, command: Command) -> Command {
-        let command = command.log(&self.log);
-        match &self.progress {
-            None => command,
-            Some(progress) => {
-                let progress = Arc::clone(progress);
-                command.filter(Arc::new(move |line| {
-                    progress(&String::from_utf8_lossy(line));
-                    line.to_vec()
-                }))
+        let (progress, masker) = (self.progress.clone(), self.masker.clone());
+        command.log(&self.log).filter(Arc::new(move |line| {
+            let shown = masker.as_ref().map_or_else(|| line.to_vec(), |masker| masker.mask(line));
+            if let Some(progress) = &progress {
+                progress(&String::from_utf8_lossy(&shown));
             }
-        }
+            shown
+        }))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use forge_model::{BUILD_EPOCH, ImagePath, Located, PackageRecord};
+use forge_model::{BUILD_EPOCH, ImagePath, Located, PackageRecord, Preseed};
 use forge_sys::nspawn::{self, Bind, NspawnError, Payload, Sandbox};
 use forge_sys::overlay::{Overlay, OverlayError, Upper};
 use forge_sys::root::Root;
@@ -20,6 +20,10 @@ pub struct InstallRequest<'a> {
     pub names: &'a [Located<String>],
     /// The step's own slice of the list, fetched before.
     pub packages: &'a [PackageRecord],
+    /// Answers to debconf's questions, given first.
+    pub answers: &'a [Preseed],
+    /// Packages that dpkg is told to hold, last.
+    pub holds: &'a [Located<String>],
     /// The layers below, from the bottom up.
     pub lowers: &'a [PathBuf],
     /// Takes the new layer.
@@ -37,7 +41,7 @@ Dir::Cache::srcpkgcache "";
 Dir::Log "/run/apt/log/";
 Dir::Etc::sourcelist "/run/forge/sources.list";
 Dir::Etc::sourceparts "/run/apt/none/";
-Dir::Etc::preferences "none";
+Dir::Etc::preferences "/run/forge/preferences";
 Dir::Etc::preferencesparts "/run/apt/none/";
 APT::Sandbox::User "root";
 APT::Install-Recommends "true";
@@ -47,20 +51,29 @@ DPkg::Use-Pty "false";
 DPkg::Options { "--force-confdef"; "--force-confold"; "--force-unsafe-io"; "--log=/run/apt/dpkg.log"; };
 "#;
 
+/// The list decides, even where it has an older version than a layer below.
+const PREFERENCES: &str = "Package: *\nPin: origin \"\"\nPin-Priority: 1001\n";
+
 /// The repository holds the slice alone, so whatever apt could take in is in the list.
 const SCRIPT: &str = "set -e\n\
+    if [ -e /run/forge/answers ]; then debconf-set-selections /run/forge/answers; fi\n\
+    if [ -e /run/forge/sources.list ]; then\n\
     mkdir -p /run/apt/lists/partial /run/apt/cache/archives/partial /run/apt/log /run/apt/none\n\
     apt-get update -qq\n\
-    exec apt-get install -y -q --no-remove -- \"$@\"\n";
+    apt-get install -y -q --no-remove --allow-downgrades --allow-change-held-packages -- \"$@\"\n\
+    fi\n\
+    if [ -e /run/forge/holds ]; then dpkg --set-selections </run/forge/holds; fi\n";
 
 /// Keeps maintainer scripts from starting services (invoke-rc.d(8)): 101 is "forbidden".
 const POLICY: &str = "#!/bin/sh\nexit 101\n";
 
 /// Installs packages over `lowers`; what changes is in the upper directory afterwards.
 ///
-/// The caller scans that with [`scrub`](super::scrub()). Without packages nothing is done.
+/// The caller scans that with [`scrub`](super::scrub()). Where there is nothing to install and
+/// nothing to say, nothing is done.
 pub fn install(context: &Context, request: &InstallRequest<'_>) -> Result<(), DebianError> {
-    if request.packages.is_empty() {
+    let InstallRequest { names: _, packages, answers, holds, lowers: _, upper: _ } = request;
+    if packages.is_empty() && answers.is_empty() && holds.is_empty() {
         return Ok(());
     }
     make_directory(&context.work)?;
@@ -69,10 +82,7 @@ pub fn install(context: &Context, request: &InstallRequest<'_>) -> Result<(), De
         .tempdir_in(&context.work)
         .map_err(|source| io_error(&context.work, source))?;
     let inside = scratch.path().join("inside");
-    Repository::write(&inside.join("repository"), &context.debs, request.packages, "forge")?;
-    write_file(&inside.join("apt.conf"), APT_CONFIGURATION)?;
-    let source = format!("deb [trusted=yes] file:{INSIDE}/repository ./\n");
-    write_file(&inside.join("sources.list"), source)?;
+    write_inside(context, request, &inside)?;
 
     let mut lowers = vec![policy_layer(scratch.path())?];
     lowers.extend_from_slice(request.lowers);
@@ -96,6 +106,36 @@ pub fn install(context: &Context, request: &InstallRequest<'_>) -> Result<(), De
     };
     mounted.unmount().map_err(|error| overlay_error(&overlay.target, error))?;
     checked
+}
+
+/// Writes what the container sees of the step.
+fn write_inside(
+    context: &Context,
+    request: &InstallRequest<'_>,
+    inside: &Path,
+) -> Result<(), DebianError> {
+    make_directory(inside)?;
+    write_file(&inside.join("apt.conf"), APT_CONFIGURATION)?;
+    write_file(&inside.join("preferences"), PREFERENCES)?;
+    if !request.packages.is_empty() {
+        Repository::write(&inside.join("repository"), &context.debs, request.packages, "forge")?;
+        let source = format!("deb [trusted=yes] file:{INSIDE}/repository ./\n");
+        write_file(&inside.join("sources.list"), source)?;
+    }
+    if !request.answers.is_empty() {
+        let line = |answer: &Preseed| {
+            let Preseed { owner, question, kind, value, origin: _ } = answer;
+            format!("{owner} {question} {kind} {value}\n")
+        };
+        let lines: String = request.answers.iter().map(line).collect();
+        write_file(&inside.join("answers"), lines)?;
+    }
+    if !request.holds.is_empty() {
+        let lines: String =
+            request.holds.iter().map(|held| format!("{} hold\n", held.value)).collect();
+        write_file(&inside.join("holds"), lines)?;
+    }
+    Ok(())
 }
 
 /// The lowest layer of all: what must be in sight of the scripts, and in no image.
@@ -153,7 +193,8 @@ fn check_installed(root: &Path, packages: &[PackageRecord]) -> Result<(), Debian
 
 fn not_installed(status: &str, packages: &[PackageRecord]) -> Vec<String> {
     let installed: BTreeMap<(String, String), String> = paragraphs(status)
-        .filter(|paragraph| paragraph.field("Status").as_deref() == Some("install ok installed"))
+        // `install` or `hold` is what is wanted of it.
+        .filter(|one| one.field("Status").is_some_and(|status| status.ends_with(" ok installed")))
         .filter_map(|paragraph| {
             let field = |name| paragraph.field(name).map(std::borrow::Cow::into_owned);
             Some(((field("Package")?, field("Architecture")?), field("Version")?))

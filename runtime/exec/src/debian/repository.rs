@@ -26,7 +26,7 @@ impl Repository {
         packages: &[PackageRecord],
         suite: &str,
     ) -> Result<Self, DebianError> {
-        make_directory(directory)?;
+        Self::write_index(directory, packages, suite)?;
         let mut names = BTreeSet::new();
         for record in packages {
             let name = file_name(record);
@@ -36,10 +36,19 @@ impl Repository {
                 std::fs::copy(&from, &to).map_err(|source| io_error(&from, source))?;
             }
         }
+        Ok(Self { directory: directory.to_owned() })
+    }
+
+    /// Writes what the repository says, without the files: enough to resolve.
+    pub(crate) fn write_index(
+        directory: &Path,
+        packages: &[PackageRecord],
+        suite: &str,
+    ) -> Result<(), DebianError> {
+        make_directory(directory)?;
         let index = index(packages);
         write_file(&directory.join("Release"), release(suite, &index))?;
-        write_file(&directory.join("Packages"), index)?;
-        Ok(Self { directory: directory.to_owned() })
+        write_file(&directory.join("Packages"), index)
     }
 
     /// Where it is.

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
-use forge_model::{Located, PackageList, PackageRecord, Resolve};
+use forge_model::{Located, PackageList, PackageRecord, Pin, Resolve};
 use forge_sys::process::Output;
 
 use super::apt::{Apt, complaints};
 use super::control::{Paragraph, paragraphs};
+use super::preferences::{check_holds, check_pins, preferences};
 use super::sources::Sources;
+use super::supply::Supply;
 use super::{Context, DebianError, UnknownPackage, io_error, make_directory};
 
 /// Format version of the lists that [`resolve`] makes.
@@ -24,52 +26,133 @@ const MERGED_USR: &str = "usr-is-merged";
 /// Most names that are offered in place of an unknown one.
 const OFFERS: usize = 3;
 
-/// The packages that `action` brings on top of those of `installed`, in the order of the parts.
+/// What is resolved, and from what.
+#[derive(Clone, Copy, Debug)]
+pub struct ResolveRequest<'a> {
+    /// What is asked for.
+    pub action: &'a Resolve,
+    /// Where packages come from.
+    pub supply: &'a Supply<'a>,
+    /// The package files that are asked for, as records.
+    pub files: &'a [PackageRecord],
+    /// The lists before this one, in the order of the parts.
+    pub installed: &'a [PackageList],
+    /// Those of the action's pins that no earlier list was resolved with.
+    pub new_pins: &'a [&'a Pin],
+    /// Those of the action's holds that no earlier list was resolved with.
+    pub new_holds: &'a [&'a Located<String>],
+}
+
+/// The packages that the action brings on top of those of the earlier lists.
 ///
-/// Nothing but the sources, the names and the lists below decides: neither what the host has
-/// installed, nor its preferences.
+/// Nothing but the sources, the names, the files, the pins and the lists below decides: neither
+/// what the host has installed, nor its preferences.
 pub fn resolve(
     context: &Context,
-    action: &Resolve,
-    installed: &[PackageList],
+    request: &ResolveRequest<'_>,
 ) -> Result<PackageList, DebianError> {
-    let Resolve { arch, sources, base, names, recommends } = action;
-    if !base && names.iter().all(|name| is_installed(&name.value, installed)) {
-        return Ok(PackageList { version: LIST_VERSION, packages: Vec::new() });
+    let ResolveRequest { action, supply, files, installed, new_pins, new_holds } = *request;
+    let base = action.base;
+    let mut list = PackageList { version: LIST_VERSION, packages: Vec::new() };
+    let there = action.names.iter().all(|name| is_installed(&name.value, installed))
+        && files.iter().all(|file| is_file_installed(file, installed));
+    if base || !there || !new_pins.is_empty() {
+        let apt = Apt::open(context, supply, files)?;
+        check_names(&apt, &action.names)?;
+        check_pins(&apt, new_pins)?;
+        if base || !there {
+            let chosen = choose(context, &apt, request)?;
+            list = records(&apt, &chosen)?;
+            restore_files(&mut list, files);
+        }
     }
-    let sources = Sources::new(sources, arch, &context.host_apt)?;
-    let apt = Apt::open(context, &sources, arch)?;
-    let known = apt.package_names()?;
-    check_names(&apt, names, &known)?;
+    check_files(action, files, installed, &list)?;
+    check_holds(new_holds, installed, &list)?;
+    Ok(list)
+}
 
+/// Asks apt.
+fn choose(
+    context: &Context,
+    apt: &Apt<'_>,
+    request: &ResolveRequest<'_>,
+) -> Result<Vec<Chosen>, DebianError> {
+    let Resolve { names, pins, holds, base, recommends, .. } = request.action;
     make_directory(&context.work)?;
-    let status = tempfile::NamedTempFile::new_in(&context.work)
-        .and_then(|mut file| {
-            file.write_all(status_of(installed).as_bytes())?;
-            Ok(file)
-        })
-        .map_err(|source| io_error(&context.work, source))?;
-    let wanted = names.iter().map(|name| name.value.as_str());
+    let status = status_of(request.installed, holds);
+    let (status, preferences) = (written(context, &status)?, written(context, &preferences(pins))?);
+    let known = apt.package_names();
     let patterns =
         BASE_PATTERNS.into_iter().chain(known.contains(MERGED_USR).then_some(MERGED_USR));
-    let patterns = patterns.filter(|_| *base);
-    let mut state = std::ffi::OsString::from("Dir::State::status=");
-    state.push(status.path());
-    let recommends = format!("APT::Install-Recommends={recommends}");
+    let patterns = patterns.filter(|_| *base).map(str::to_owned);
+    let wanted = names.iter().map(|name| name.value.clone());
+    let exact = request.files.iter().map(|file| format!("{}={}", file.name, file.version));
+    let option = |name: &str, file: &tempfile::NamedTempFile| {
+        let mut option = std::ffi::OsString::from(name);
+        option.push("=");
+        option.push(file.path());
+        option
+    };
     let command = apt
         .command("apt-get")
-        .args(["install", "-q", "-y", "--print-uris", "--no-remove", "-o"])
-        .arg(state)
-        .args(["-o", &recommends, "--"])
-        .args(patterns.chain(wanted));
+        .args(["install", "-q", "-y", "--print-uris", "--no-remove", "--allow-downgrades", "-o"])
+        .arg(option("Dir::State::status", &status))
+        .arg("-o")
+        .arg(option("Dir::Etc::preferences", &preferences))
+        .args(["-o", &format!("APT::Install-Recommends={recommends}"), "--"])
+        .args(patterns.chain(wanted).chain(exact));
     let output = command.log(&context.log).run()?;
     if !output.success() {
-        let origins = names.iter().map(|name| name.origin.clone()).collect();
+        let files = request.action.files.iter().map(|file| file.origin.clone());
+        let origins = names.iter().map(|name| name.origin.clone()).chain(files).collect();
         return Err(DebianError::Unsatisfiable { origins, tail: explanation(&output) });
     }
-    let chosen: Vec<Chosen> =
-        output_lines(&output).filter_map(|line| Chosen::parse(&line)).collect();
-    records(&apt, &sources, &chosen)
+    Ok(output_lines(&output).filter_map(|line| Chosen::parse(&line)).collect())
+}
+
+fn written(context: &Context, text: &str) -> Result<tempfile::NamedTempFile, DebianError> {
+    tempfile::NamedTempFile::new_in(&context.work)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            Ok(file)
+        })
+        .map_err(|source| io_error(&context.work, source))
+}
+
+/// Records of files name the file of the project, not its place in the repository that apt saw.
+fn restore_files(list: &mut PackageList, files: &[PackageRecord]) {
+    for record in &mut list.packages {
+        if let Some(file) = files.iter().find(|file| file.sha256 == record.sha256) {
+            record.clone_from(file);
+        }
+    }
+    list.packages.sort();
+}
+
+/// Every file that was asked for is in: a repository may have another package of the same name and
+/// version.
+fn check_files(
+    action: &Resolve,
+    files: &[PackageRecord],
+    installed: &[PackageList],
+    list: &PackageList,
+) -> Result<(), DebianError> {
+    let lists = std::slice::from_ref(list);
+    for (file, asked) in files.iter().zip(&action.files) {
+        if !is_file_installed(file, installed) && !is_file_installed(file, lists) {
+            let why = format!(
+                "another `{}` of version {} takes its place: give the file a version of its own",
+                file.name, file.version
+            );
+            let file = Located::new(asked.value.path.clone(), asked.origin.clone());
+            return Err(DebianError::PackageFile { file, why });
+        }
+    }
+    Ok(())
+}
+
+fn is_file_installed(file: &PackageRecord, installed: &[PackageList]) -> bool {
+    installed.iter().flat_map(|list| &list.packages).any(|one| one.sha256 == file.sha256)
 }
 
 fn is_installed(name: &str, installed: &[PackageList]) -> bool {
@@ -115,11 +198,8 @@ fn explanation(output: &Output) -> Vec<String> {
 }
 
 /// Looks every chosen package up in the lists.
-fn records(
-    apt: &Apt<'_>,
-    sources: &Sources,
-    chosen: &[Chosen],
-) -> Result<PackageList, DebianError> {
+fn records(apt: &Apt<'_>, chosen: &[Chosen]) -> Result<PackageList, DebianError> {
+    let sources = apt.sources();
     let mut list = PackageList { version: LIST_VERSION, packages: Vec::new() };
     if chosen.is_empty() {
         return Ok(list);
@@ -162,14 +242,17 @@ fn record(sources: &Sources, one: &Chosen, stanza: Paragraph<'_>) -> Option<Pack
     })
 }
 
-/// A dpkg status file in which all of the lists is installed; a later list replaces.
-pub(crate) fn status_of(installed: &[PackageList]) -> String {
+/// A dpkg status file in which all of the lists is installed; a later list replaces. Held packages
+/// are held.
+pub(crate) fn status_of(installed: &[PackageList], holds: &[Located<String>]) -> String {
     let packages = installed.iter().flat_map(|list| &list.packages);
     let latest: BTreeMap<(&str, &str), &PackageRecord> =
         packages.map(|one| ((one.name.as_str(), one.arch.as_str()), one)).collect();
     let mut out = String::new();
     for record in latest.into_values() {
-        out.push_str("Status: install ok installed\n");
+        let held = holds.iter().any(|held| held.value == record.name);
+        let wanted = if held { "hold" } else { "install" };
+        out.push_str(&format!("Status: {wanted} ok installed\n"));
         out.push_str(record.stanza.trim_end());
         out.push_str("\n\n");
     }
@@ -178,11 +261,8 @@ pub(crate) fn status_of(installed: &[PackageList]) -> String {
 
 /// All names are packages. Asked before apt is, which takes `x-`, `x+`, `x/y` and regular
 /// expressions as orders.
-fn check_names(
-    apt: &Apt<'_>,
-    names: &[Located<String>],
-    known: &BTreeSet<String>,
-) -> Result<(), DebianError> {
+fn check_names(apt: &Apt<'_>, names: &[Located<String>]) -> Result<(), DebianError> {
+    let known = apt.package_names();
     let mut unknown = Vec::new();
     for name in names.iter().filter(|name| !known.contains(&name.value)) {
         let near = near_names(&name.value, known);
@@ -193,7 +273,7 @@ fn check_names(
 }
 
 /// Names at most a third of their length away, the nearest first.
-fn near_names(name: &str, known: &BTreeSet<String>) -> Vec<String> {
+pub(crate) fn near_names(name: &str, known: &BTreeSet<String>) -> Vec<String> {
     let limit = (name.chars().count() / 3).clamp(1, 3);
     let mut near: Vec<(usize, &String)> = known
         .iter()
@@ -247,11 +327,13 @@ mod tests {
             stanza: format!("Package: {name}\nVersion: {version}\n"),
         };
         let list = |packages| PackageList { version: LIST_VERSION, packages };
+        let held = ["b", "c"]
+            .map(|name| Located::new(name.to_owned(), forge_model::Origin::new("x.kdl", 1, 1)));
         let lists = [list(vec![record("a", "1"), record("b", "1")]), list(vec![record("a", "2")])];
         assert_eq!(
-            status_of(&lists),
+            status_of(&lists, &held),
             "Status: install ok installed\nPackage: a\nVersion: 2\n\n\
-             Status: install ok installed\nPackage: b\nVersion: 1\n\n"
+             Status: hold ok installed\nPackage: b\nVersion: 1\n\n"
         );
     }
 

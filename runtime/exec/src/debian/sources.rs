@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use forge_model::{Digest, PackageSources};
+use forge_model::{Digest, PackageSources, Repository};
 
 use super::control::{Paragraph, paragraphs};
+use super::vendor::PROJECT;
 use super::{DebianError, io_error};
 
 /// The keyring that Debian's archives are checked against, from `debian-archive-keyring`.
@@ -54,6 +55,39 @@ impl Sources {
         }
     }
 
+    /// A repository of the spec; `key` is the file of the key that it is signed with.
+    pub(crate) fn of_repository(repository: &Repository, key: Option<&Path>) -> Self {
+        let option = match key {
+            Some(path) => ("Signed-By".to_owned(), path.display().to_string()),
+            None => ("Trusted".to_owned(), "yes".to_owned()),
+        };
+        let entry = Entry {
+            mirror: repository.name.clone(),
+            uris: vec![repository.url.clone()],
+            suites: repository.suites.clone(),
+            components: repository.components.clone(),
+            options: vec![option],
+        };
+        Self { entries: vec![entry] }
+    }
+
+    /// A flat repository in a directory, of files of the project.
+    pub(crate) fn of_files(directory: &Path) -> Self {
+        let entry = Entry {
+            mirror: PROJECT.to_owned(),
+            uris: vec![format!("copy:{}", directory.display())],
+            suites: vec!["./".to_owned()],
+            components: Vec::new(),
+            options: vec![("Trusted".to_owned(), "yes".to_owned())],
+        };
+        Self { entries: vec![entry] }
+    }
+
+    /// All of several sources, in their order.
+    pub(crate) fn together<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self { entries: all.into_iter().flat_map(|one| one.entries.iter().cloned()).collect() }
+    }
+
     /// The sources as a `.sources` file (sources.list(5)).
     pub(crate) fn text(&self) -> String {
         let mut out = String::new();
@@ -61,11 +95,14 @@ impl Sources {
             // Writing to a String cannot fail.
             let _ = write!(
                 out,
-                "Types: deb\nURIs: {}\nSuites: {}\nComponents: {}\n",
+                "Types: deb\nURIs: {}\nSuites: {}\n",
                 entry.uris.join(" "),
                 entry.suites.join(" "),
-                entry.components.join(" "),
             );
+            // A flat repository has none.
+            if !entry.components.is_empty() {
+                let _ = writeln!(out, "Components: {}", entry.components.join(" "));
+            }
             for (name, value) in &entry.options {
                 let _ = writeln!(out, "{name}: {}", value.replace('\n', "\n "));
             }

@@ -69,9 +69,24 @@ const SECRETS: NodeId = NodeId(5);
 const STAMP: NodeId = NodeId(6);
 const PACK: NodeId = NodeId(7);
 
+fn packages(arch: &str) -> Packages {
+    let arch = arch.to_owned();
+    Packages { arch, names: Vec::new(), answers: Vec::new(), holds: Vec::new() }
+}
+
 fn resolve(base: bool) -> Action {
     let (arch, names) = ("amd64".to_owned(), Vec::new());
-    Action::Resolve(Resolve { arch, sources: sources(), base, names, recommends: false })
+    Action::Resolve(Resolve {
+        arch,
+        sources: sources(),
+        repositories: Vec::new(),
+        pins: Vec::new(),
+        holds: Vec::new(),
+        base,
+        names,
+        files: Vec::new(),
+        recommends: false,
+    })
 }
 
 /// Label, action and inputs.
@@ -109,7 +124,7 @@ fn actions() -> [Step; 8] {
         holds_secrets: true,
         origin: origin(),
     };
-    let packages = Packages { arch: text("amd64"), names: Vec::new() };
+    let packages = packages("amd64");
     [
         ("base, package list", resolve(true), &[]),
         ("base", Action::Base(base), &[(LIST, List)]),
@@ -313,7 +328,7 @@ fn a_changed_step_is_done_and_what_stands_on_it_unless_it_comes_out_the_same() {
     let before = plan();
     let known = built(&before);
     let mut after = plan();
-    let more = Packages { arch: "arm64".to_owned(), names: Vec::new() };
+    let more = packages("arm64");
     after.nodes[PACKAGES.0 as usize].action = Action::Packages(more);
     let states = states(&after, &known, &host("m"));
     for node in [LIST, BASE, MORE] {
@@ -330,7 +345,7 @@ fn a_new_step_above_a_changed_one_is_done_in_any_case() {
     let before = plan();
     let known = built(&before);
     let mut after = plan();
-    let more = Packages { arch: "arm64".to_owned(), names: Vec::new() };
+    let more = packages("arm64");
     after.nodes[PACKAGES.0 as usize].action = Action::Packages(more);
     let what = ChangeKind::Mask { unit: "ssh.service".to_owned() };
     let changes = vec![Change { origin: origin(), what }];

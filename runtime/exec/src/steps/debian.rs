@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use forge_model::{
-    Action, Base, EdgeRole, Event, NodeId, PackageList, PackageSources, Packages, Resolve, Tree,
+    Action, Base, EdgeRole, Event, Located, NodeId, PackageList, PackageRecord, Packages, Resolve,
+    Tree,
 };
 use forge_store::{LayerContent, OutputKind};
 use forge_sys::overlay::Upper;
 use forge_sys::tree::{Keep, ScanOptions, scan};
 
-use super::leak;
-use crate::debian::{self, BaseRequest, DebianError, ErrorKind, InstallRequest};
+use super::{leak, native};
+use crate::debian::{
+    self, BaseRequest, DebianError, ErrorKind, InstallRequest, ResolveRequest, Supplied, Supply,
+};
 use crate::step::{Made, Step};
 use crate::{Fault, StepError};
 
@@ -34,7 +37,7 @@ impl From<DebianError> for StepError {
     }
 }
 
-fn context(step: &Step<'_>) -> debian::Context {
+fn context(step: &Step<'_>) -> Result<debian::Context, StepError> {
     let (events, node) = (step.context.events.clone(), step.node.id);
     let progress = move |line: &str| {
         let message = line.trim().to_owned();
@@ -42,7 +45,7 @@ fn context(step: &Step<'_>) -> debian::Context {
             events.emit(Event::Progress { node, message });
         }
     };
-    debian::Context {
+    Ok(debian::Context {
         apt: step.context.store.apt_directory(),
         debs: step.context.store.debs_directory(),
         work: step.context.work.clone(),
@@ -50,16 +53,34 @@ fn context(step: &Step<'_>) -> debian::Context {
         host_apt: Path::new("/etc/apt").to_owned(),
         lists_not_before: step.context.refresh,
         progress: Some(Arc::new(progress)),
+        masker: Some(Arc::new(step.context.vault.masker()?)),
         cancel: step.context.cancel.clone(),
         outer: step.context.outer,
+    })
+}
+
+/// Where a list's packages come from; logins are opened.
+fn supply<'a>(step: &Step<'_>, resolve: &'a Resolve) -> Result<Supply<'a>, StepError> {
+    let mut supply = Supply::debian(&resolve.arch, &resolve.sources);
+    for repository in &resolve.repositories {
+        let key = repository.key.as_ref().map(|key| native::read_source(step, key)).transpose()?;
+        let open = |login| {
+            step.context.vault.open(login, step.context.sources.as_ref(), &step.context.store)
+        };
+        let login = repository.login.as_ref().map(open).transpose()?;
+        supply.repositories.push(Supplied { repository, key, login });
     }
+    Ok(supply)
 }
 
 /// The lists that came before a list, the first one first.
 fn earlier_lists(step: &Step<'_>) -> Result<Vec<PackageList>, StepError> {
+    earlier_lists_of(step, step.node.id)
+}
+
+fn earlier_lists_of(step: &Step<'_>, id: NodeId) -> Result<Vec<PackageList>, StepError> {
     let installed = |id: NodeId| step.plan.input(id, EdgeRole::Installed);
-    let chain: Vec<_> =
-        std::iter::successors(installed(step.node.id), |id| installed(*id)).collect();
+    let chain: Vec<_> = std::iter::successors(installed(id), |id| installed(*id)).collect();
     chain.into_iter().rev().map(|id| read_list(step, id)).collect()
 }
 
@@ -73,7 +94,38 @@ fn read_list(step: &Step<'_>, id: NodeId) -> Result<PackageList, StepError> {
 
 /// Names to an exact list, kept as a blob.
 pub(crate) fn resolve(step: &Step<'_>, resolve: &Resolve) -> Result<Made, StepError> {
-    let list = debian::resolve(&context(step), resolve, &earlier_lists(step)?)?;
+    let supply = supply(step, resolve)?;
+    let context = context(step)?;
+    let mut files = Vec::new();
+    for file in &resolve.files {
+        let bytes = native::read_source(step, &file.value)?;
+        files.push(debian::package_file(&context, &resolve.arch, file, &bytes)?);
+    }
+    // What an earlier list was resolved with was looked at then.
+    let earlier = step.plan.input(step.node.id, EdgeRole::Installed);
+    let earlier = earlier.and_then(|id| match &step.plan.node(id).action {
+        Action::Resolve(earlier) => Some(earlier),
+        _ => None,
+    });
+    let new_pins: Vec<_> = resolve
+        .pins
+        .iter()
+        .filter(|pin| !earlier.is_some_and(|earlier| earlier.pins.contains(pin)))
+        .collect();
+    let new_holds: Vec<_> = resolve
+        .holds
+        .iter()
+        .filter(|held| !earlier.is_some_and(|earlier| earlier.holds.contains(held)))
+        .collect();
+    let request = ResolveRequest {
+        action: resolve,
+        supply: &supply,
+        files: &files,
+        installed: &earlier_lists(step)?,
+        new_pins: &new_pins,
+        new_holds: &new_holds,
+    };
+    let list = debian::resolve(&context, &request)?;
     let bytes = serde_json::to_vec(&list)
         .map_err(|error| StepError::bug(format!("a package list cannot be written: {error}")))?;
     let output = step.context.store.put_blob(&bytes)?;
@@ -88,10 +140,29 @@ fn fetched(step: &Step<'_>) -> Result<PackageList, StepError> {
     let Action::Resolve(resolve) = &step.plan.node(id).action else {
         return Err(StepError::bug("a package list that was not resolved"));
     };
-    let (sources, arch): (&PackageSources, _) = (&resolve.sources, &resolve.arch);
+    let supply = supply(step, resolve)?;
+    let context = context(step)?;
+    restore_files(step, &context, resolve, &list.packages)?;
     step.progress(format!("fetching {} packages", list.packages.len()));
-    debian::fetch(&context(step), sources, arch, &list.packages)?;
+    debian::fetch(&context, &supply, &list.packages)?;
     Ok(list)
+}
+
+/// Brings files of the project into the store again, from which they may have been collected.
+fn restore_files(
+    step: &Step<'_>,
+    context: &debian::Context,
+    resolve: &Resolve,
+    packages: &[PackageRecord],
+) -> Result<(), StepError> {
+    if debian::missing_files(context, packages).is_empty() {
+        return Ok(());
+    }
+    for file in &resolve.files {
+        let bytes = native::read_source(step, &file.value)?;
+        debian::package_file(context, &resolve.arch, file, &bytes)?;
+    }
+    Ok(())
 }
 
 fn scratch(step: &Step<'_>) -> Result<tempfile::TempDir, StepError> {
@@ -117,7 +188,7 @@ pub(crate) fn base(step: &Step<'_>, base: &Base) -> Result<Made, StepError> {
     let target = scratch.path().join("base");
     let started = seconds_now();
     let request = BaseRequest { arch, sources, exclude_paths, packages: &list.packages };
-    debian::build_base(&context(step), &request, &target)?;
+    debian::build_base(&context(step)?, &request, &target)?;
     let mut made = keep(step, &target, None, started, &debian::scrub)?;
     if sources.mirror.is_none() {
         made.notes.push(
@@ -137,14 +208,48 @@ pub(crate) fn packages(step: &Step<'_>, packages: &Packages) -> Result<Made, Ste
     let upper = upper(scratch.path())?;
     let started = seconds_now();
     let lowers = stack.lowers(&scratch.path().join("lowers"))?;
+    // Files were asked for too, by the names that they turned out to have.
+    let files = list.packages.iter().filter(|record| record.mirror == debian::PROJECT);
+    let origin = step.node.origins.first();
+    let files = files.filter_map(|file| Some(Located::new(file.name.clone(), origin?.clone())));
+    let names: Vec<_> = packages.names.iter().cloned().chain(files).collect();
     let request = InstallRequest {
-        names: &packages.names,
+        names: &names,
         packages: &list.packages,
+        answers: &packages.answers,
+        holds: &packages.holds,
         lowers: &lowers,
         upper: &upper,
     };
-    debian::install(&context(step), &request)?;
-    keep(step, &upper.upper, Some(&stack.tree), started, &debian::scrub)
+    debian::install(&context(step)?, &request)?;
+    let mut made = keep(step, &upper.upper, Some(&stack.tree), started, &debian::scrub)?;
+    made.notes.extend(late_answers(step, packages, &list)?);
+    Ok(made)
+}
+
+/// Answers to packages that were configured before they were given.
+fn late_answers(
+    step: &Step<'_>,
+    packages: &Packages,
+    list: &PackageList,
+) -> Result<Vec<String>, StepError> {
+    if packages.answers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let id = step.plan.input(step.node.id, EdgeRole::List);
+    let id = id.ok_or_else(|| StepError::bug("a package step without a list"))?;
+    let has = |list: &PackageList, name: &str| list.packages.iter().any(|one| one.name == name);
+    let earlier = earlier_lists_of(step, id)?;
+    let late = packages.answers.iter().filter(|answer| {
+        !has(list, &answer.owner) && earlier.iter().any(|list| has(list, &answer.owner))
+    });
+    let note = |answer: &forge_model::Preseed| {
+        format!(
+            "{}: the answer to `{}` comes late: an earlier layer has configured `{}`",
+            answer.origin, answer.question, answer.owner
+        )
+    };
+    Ok(late.map(note).collect())
 }
 
 /// Upper and work directory of an overlay.
