@@ -147,3 +147,75 @@ fn a_base_without_sources_cannot_have_packages() {
                   package sources";
     assert_eq!(shown, [wanted]);
 }
+
+/// What a role says of packages counts for its own list and for later ones, and for no earlier one.
+#[test]
+fn repositories_and_pins_count_from_their_part_on() {
+    let role = r#"role "site" {
+    repository "site" url="https://mirror.example.org/site" suites="x" components="main" unsigned=#true
+    pin "less" version="1*" priority=1001
+    hold "chrony"
+    preseed "less" "less/a" "string" "b"
+    exclude-paths "/usr/share/man/*"
+}
+"#;
+    let mut sources =
+        edited("images.kdl", "    packages \"less\"", "    role \"site\"\n    packages \"less\"");
+    sources.insert("roles/site.kdl", role);
+    let plan = plan(&sources);
+    let login = image(&plan, "north-login");
+    let want = [
+        "base bookworm",
+        "kernel",
+        "clock/packages",
+        "site/repositories",
+        "site/package settings",
+        "north-login/packages",
+        "clock/files",
+        "north-login/files",
+        "clock/units",
+    ];
+    assert_eq!(labels(&plan, &login.tree), want);
+    let lists: Vec<_> = login
+        .tree
+        .iter()
+        .filter_map(|id| plan.input(*id, EdgeRole::List))
+        .map(|id| match &plan.node(id).action {
+            forge_model::Action::Resolve(list) => {
+                (list.repositories.len(), list.pins.len(), list.holds.len())
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(lists, [(0, 0, 0), (0, 0, 0), (0, 0, 0), (1, 1, 1), (1, 1, 1)]);
+    let texts: Vec<_> = plan
+        .nodes
+        .iter()
+        .filter(|node| node.label == "site/repositories")
+        .flat_map(|node| match &node.action {
+            forge_model::Action::Changes(changes) => changes.changes.clone(),
+            _ => Vec::new(),
+        })
+        .map(|change| match change.what {
+            forge_model::ChangeKind::File {
+                path,
+                content: forge_model::Content::Text(text),
+                ..
+            } => {
+                format!("{path}\n{text}")
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let want = [
+        "/etc/apt/sources.list.d/site.sources\nTypes: deb\nURIs: https://mirror.example.org/site\n\
+         Suites: x\nComponents: main\nTrusted: yes\n",
+        "/etc/apt/preferences.d/less-1_.pref\nPackage: less\nPin: version 1*\nPin-Priority: 1001\n",
+        "/etc/dpkg/dpkg.cfg.d/forge-path-exclude-",
+    ];
+    assert_eq!(texts.len(), want.len());
+    for (text, want) in texts.iter().zip(want) {
+        assert!(text.starts_with(want), "{text}");
+    }
+    assert!(texts[2].ends_with("\npath-exclude=/usr/share/man/*\n"), "{}", texts[2]);
+}

@@ -1,7 +1,7 @@
 use forge_diag::{Diagnostic, Sink, Span, codes};
 use forge_model::{Located, SourceFile};
 use forge_syntax::reference::{Field, NodeKind};
-use forge_syntax::{Cursor, Node};
+use forge_syntax::{Cursor, Entry, Node};
 
 use super::{TextAt, bad_value};
 use crate::PartPackages;
@@ -37,9 +37,11 @@ pub(crate) struct PackagesDecl {
 pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<PackagesDecl> {
     let mut cursor = Cursor::of(node, &KIND);
     let deb: Option<TextAt> = cursor.prop("deb");
-    let names = match deb {
-        Some(_) => cursor.args("package's name"),
-        None => cursor.some_args("package's name"),
+    let is_deb = |entry: &Entry| entry.name.as_ref().is_some_and(|name| name.value == "deb");
+    let names = if node.entries.iter().any(is_deb) {
+        cursor.args("package's name")
+    } else {
+        cursor.some_args("package's name")
     };
     let recommends = cursor.prop::<bool>("recommends").is_some_and(|value| value.value);
     cursor.finish(sink);
@@ -73,7 +75,7 @@ impl PackagesDecl {
 }
 
 /// No package file is as small as this; what stands in for a large file is (git-lfs, git-annex).
-const SMALLEST: u64 = 512;
+const SMALLEST: u64 = 256;
 
 /// A package file of the project. What it holds is read when packages are resolved.
 fn deb(cx: &mut Context<'_>, text: &TextAt) -> Option<SourceFile> {

@@ -56,8 +56,10 @@ struct PinDecl {
 
 pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let package = cursor.arg("package");
+    let mistakes = cursor.mistakes();
     let version: Option<TextAt> = cursor.prop("version");
     let release: Option<TextAt> = cursor.prop("release");
+    let read = cursor.mistakes() == mistakes;
     let priority: Option<Spanned<i32>> = cursor.required_prop("priority");
     match (&version, &release) {
         (Some(version), Some(release)) => cursor.report(
@@ -65,7 +67,7 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
                 .at(release.span, "and a release here")
                 .and(version.span, "versions here"),
         ),
-        (None, None) => {
+        (None, None) if read => {
             let head = cursor.head();
             cursor.report(
                 Diagnostic::error(codes::SYNTAX_MISSING, "`pin` does not say which versions")
@@ -75,16 +77,15 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
         }
         _ => {}
     }
-    if let Some(priority) = &priority {
-        // apt keeps a priority in 16 bits and takes none of 0.
-        if priority.value == 0 || i16::try_from(priority.value).is_err() {
-            cursor.report(
-                bad_value(priority.span, "apt has no such priority", "here")
-                    .help("from 1 to 32767, or below 0: -1 keeps a package out"),
-            );
-        }
-    }
     let (package, priority) = (package?, priority?);
+    // apt keeps a priority in 16 bits and takes none of 0.
+    if priority.value == 0 || i16::try_from(priority.value).is_err() {
+        cursor.report(
+            bad_value(priority.span, "apt has no such priority", "here")
+                .help("from 1 to 32767, or below 0: -1 keeps a package out"),
+        );
+        return None;
+    }
     Some(Box::new(PinDecl { package, version, release, priority }))
 }
 

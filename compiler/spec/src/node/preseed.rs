@@ -10,7 +10,7 @@ use crate::context::Context;
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "preseed",
     doc: "Answers a question of debconf before the packages of its role are configured. The \
-          answer stays in the image's debconf database.",
+          answer stays in the image's debconf database, for all to read: it cannot be a secret.",
     args: &[
         Field::required("owner", "package's name", "the package that asks"),
         Field::required("question", "text", "the question's name, `tzdata/Areas`"),
@@ -39,12 +39,6 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let question = cursor.arg("question");
     let kind: Option<Spanned<String>> = cursor.arg("type");
     let value = cursor.arg("value");
-    if let Some(secret) = cursor.prop_entry("secret") {
-        let found = Diagnostic::error(codes::SPEC_SECRET, "an answer cannot be a secret")
-            .at(secret.span, "debconf would keep it in a layer")
-            .help("deliver it as a file: `file \"/path\" secret=\"NAME\"`");
-        cursor.report(found);
-    }
     let kind = kind?;
     if !TYPES.contains(&kind.value.as_str()) {
         let headline = format!("`{}` is no type of a question", kind.value);
