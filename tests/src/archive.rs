@@ -80,7 +80,7 @@ impl Archive {
         let pool = format!("pool/{component}");
         let mut index = String::new();
         for deb in debs {
-            archive.describe(&pool, &deb.make(&archive.path().join(&pool)), &mut index);
+            describe(&pool, &deb.make(&archive.path().join(&pool)), &mut index);
         }
         fs::create_dir_all(archive.path().join(&lists)).expect("a directory for lists");
         fs::write(archive.path().join(&lists).join("Packages"), &index).expect("a list");
@@ -103,19 +103,6 @@ impl Archive {
 
     fn release(&self, suite: &str) -> PathBuf {
         self.path().join(format!("dists/{suite}/Release"))
-    }
-
-    fn describe(&self, pool: &str, deb: &Path, index: &mut String) {
-        let control = run(Command::new("dpkg-deb").arg("--field").arg(deb));
-        let name = deb.file_name().expect("a name").to_string_lossy();
-        let size = fs::metadata(deb).expect("the package").len();
-        writeln!(
-            index,
-            "{}\nFilename: {pool}/{name}\nSize: {size}\nSHA256: {}\n",
-            control.trim_end(),
-            sha256(deb)
-        )
-        .expect("text");
     }
 
     /// Signs a suite with a new key; gives the public one as text.
@@ -143,6 +130,20 @@ impl Archive {
     pub fn serve(&self, authorization: Option<&str>) -> Served {
         Served::start(self.path().to_owned(), authorization.map(str::to_owned))
     }
+}
+
+/// Adds a package's stanza to an index.
+fn describe(pool: &str, deb: &Path, index: &mut String) {
+    let control = run(Command::new("dpkg-deb").arg("--field").arg(deb));
+    let name = deb.file_name().expect("a name").to_string_lossy();
+    let size = fs::metadata(deb).expect("the package").len();
+    writeln!(
+        index,
+        "{}\nFilename: {pool}/{name}\nSize: {size}\nSHA256: {}\n",
+        control.trim_end(),
+        sha256(deb)
+    )
+    .expect("text");
 }
 
 /// A directory served by HTTP on this machine.

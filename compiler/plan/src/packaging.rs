@@ -74,7 +74,8 @@ impl Packaging {
 pub(crate) fn changes(item: &Item) -> Vec<Change> {
     let files = match &item.kind {
         ItemKind::Repository { name, url, suites, components, key, login: _ } => {
-            repository(name, &source_text(name, url, suites, components, key.as_ref()), key)
+            let key = key.as_ref();
+            repository(name, &source_text(name, url, suites, components, key), key)
         }
         ItemKind::Pin { package, to, priority } => {
             let (package, to, origin) = (package.clone(), to.clone(), item.origin.clone());
@@ -86,7 +87,7 @@ pub(crate) fn changes(item: &Item) -> Vec<Change> {
     files.into_iter().map(|what| change(&item.origin, what)).collect()
 }
 
-fn repository(name: &str, text: &str, key: &Option<SourceFile>) -> Vec<ChangeKind> {
+fn repository(name: &str, text: &str, key: Option<&SourceFile>) -> Vec<ChangeKind> {
     let mut files = Vec::new();
     if let Some(key) = key {
         let path = literal_path(&key_path(name, key));

@@ -79,7 +79,7 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
             bad_value(unsigned.span, "a repository with a key is signed", "unsigned here")
                 .and(key.span, "its key"),
         ),
-        (None, None) | (None, Some(Spanned { value: false, .. })) => {
+        (None, None | Some(Spanned { value: false, .. })) => {
             let head = cursor.head();
             cursor.report(
                 Diagnostic::error(codes::SYNTAX_MISSING, "`repository` lacks `key=`")
@@ -194,7 +194,7 @@ fn words(cx: &mut Context<'_>, text: &TextAt, what: &str) -> Option<Vec<String>>
     Some(words)
 }
 
-/// A public key of OpenPGP, in a file whose name says how it is written: apt goes by the name.
+/// A public key of `OpenPGP`, in a file whose name says how it is written: apt goes by the name.
 fn key(cx: &mut Context<'_>, text: &TextAt) -> Option<SourceFile> {
     let file = cx.source(text)?;
     let bytes = match cx.sources.read(&file.path) {

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use forge_model::{Located, Origin, Pin, Repository};
+use forge_model::{Located, Origin, Pin};
 use forge_sys::process::ProcessError;
 
 /// Who has to act on an error.
@@ -57,11 +57,11 @@ pub enum DebianError {
     },
     /// A secret that is no login.
     #[error(
-        "the login of the repository `{}` is not `USER:PASSWORD` on one line", repository.name
+        "the login of the repository `{}` is not `USER:PASSWORD` on one line", repository.value
     )]
     Login {
-        /// The repository.
-        repository: Repository,
+        /// The repository's name, and where it is declared.
+        repository: Located<String>,
     },
     /// The packages exist, but not together.
     #[error("the packages cannot be installed together{}", describe_tail(tail))]

@@ -123,16 +123,17 @@ fn write_inside(
         write_file(&inside.join("sources.list"), source)?;
     }
     if !request.answers.is_empty() {
-        let line = |answer: &Preseed| {
-            let Preseed { owner, question, kind, value, origin: _ } = answer;
-            format!("{owner} {question} {kind} {value}\n")
-        };
-        let lines: String = request.answers.iter().map(line).collect();
+        let mut lines = String::new();
+        for Preseed { owner, question, kind, value, origin: _ } in request.answers {
+            lines.push_str(&format!("{owner} {question} {kind} {value}\n"));
+        }
         write_file(&inside.join("answers"), lines)?;
     }
     if !request.holds.is_empty() {
-        let lines: String =
-            request.holds.iter().map(|held| format!("{} hold\n", held.value)).collect();
+        let mut lines = String::new();
+        for held in request.holds {
+            lines.push_str(&format!("{} hold\n", held.value));
+        }
         write_file(&inside.join("holds"), lines)?;
     }
     Ok(())

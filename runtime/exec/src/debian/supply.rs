@@ -4,7 +4,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use forge_model::{Digest, PackageSources, Repository};
+use forge_model::{Digest, Located, PackageSources, Repository};
 use forge_secret::SecretValue;
 
 use super::sources::Sources;
@@ -51,14 +51,16 @@ impl<'a> Supply<'a> {
         Ok(units)
     }
 
-    /// Writes the logins as apt reads them (apt_auth.conf(5)), beside those of the host. False
+    /// Writes the logins as apt reads them (`apt_auth.conf(5)`), beside those of the host. False
     /// when there are none.
     pub(crate) fn write_logins(&self, host: &Path, directory: &Path) -> Result<bool, DebianError> {
         let mut text = String::new();
         for Supplied { repository, login, .. } in &self.repositories {
             let Some(login) = login else { continue };
-            let (user, password) = split_login(login.expose())
-                .ok_or_else(|| DebianError::Login { repository: (*repository).clone() })?;
+            let (user, password) = split_login(login.expose()).ok_or_else(|| {
+                let (name, origin) = (repository.name.clone(), repository.origin.clone());
+                DebianError::Login { repository: Located::new(name, origin) }
+            })?;
             text.push_str(&format!(
                 "machine {}/ login {user} password {password}\n",
                 repository.url
