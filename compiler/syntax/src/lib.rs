@@ -1,4 +1,4 @@
-//! KDL text to located nodes: guard, parser, cursor, suggestions.
+//! KDL text to located nodes: guard, parser, cursor, formatter, suggestions.
 //!
 //! ```text
 //! bytes --guard--> text that is safe to parse --kdl--> Node --Cursor--> whatever a caller decodes
@@ -7,6 +7,7 @@
 //! Nobody else knows the `kdl` crate. What a node means is the caller's business.
 
 mod cursor;
+mod fmt;
 mod from_value;
 mod guard;
 mod interpolate;
@@ -16,8 +17,9 @@ pub mod reference;
 mod suggest;
 
 pub use cursor::Cursor;
+pub use fmt::format;
 pub use from_value::{FromValue, Mistake};
-pub use guard::load;
+pub use guard::{MAX_SIZE, load};
 pub use interpolate::{BadPiece, Piece, interpolate, pieces};
 pub use node::{Entry, Node, Text, Value};
 pub use parse::parse;

@@ -83,6 +83,8 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Compile the specs and report every mistake
     Check(cmd::check::Args),
+    /// Write spec files in the one style
+    Fmt(cmd::fmt::Args),
     /// Say what the next build does, or what a change does against another revision
     Plan(cmd::plan::Args),
     /// Show what an image, role part or step resolves to

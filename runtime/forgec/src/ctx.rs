@@ -156,7 +156,8 @@ fn once(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     sink.into_sorted()
 }
 
-fn print(ui: &Ui, findings: &[Diagnostic], map: &SourceMap) {
+/// Prints what was found, for people or as JSON.
+pub(crate) fn print(ui: &Ui, findings: &[Diagnostic], map: &SourceMap) {
     if findings.is_empty() {
         return;
     }

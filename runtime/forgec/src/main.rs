@@ -41,6 +41,7 @@ fn run(ui: &Arc<Ui>, cli: Cli) -> Result<Exit, CmdError> {
     let ctx = Ctx::new(cli.global);
     match cli.command {
         Command::Check(args) => cmd::check::run(ui, &ctx, &args),
+        Command::Fmt(args) => cmd::fmt::run(ui, &ctx, &args),
         Command::Plan(args) => cmd::plan::run(ui, &ctx, &args),
         Command::Show(args) => cmd::show::run(ui, &ctx, &args),
         Command::List(args) => cmd::list::run(ui, &ctx, &args),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use forge_model::{Digest, ImagePath, SourceEntry, SourceError, SourceStat, Sources};
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::process::{Command, ProcessError};
@@ -84,6 +84,35 @@ impl DiskSources {
             }
         })?;
         Ok(std::fs::File::from(opened))
+    }
+
+    /// Replaces a file of the project at once: a reader sees the old content or the new one, and
+    /// so does who looks after a crash. Mode and, where it may be, owner stay as they were. Links
+    /// are not followed.
+    pub fn replace(&self, path: &str, content: &[u8]) -> std::io::Result<()> {
+        let invalid = || std::io::Error::from(std::io::ErrorKind::InvalidInput);
+        let inside = ImagePath::new(path).filter(|_| !path.starts_with('/')).ok_or_else(invalid)?;
+        let directory = inside.parent().ok_or_else(invalid)?;
+        let old = rustix::fs::fstat(self.root.open_exact(&inside, OFlags::PATH)?)?;
+        let directory = self.root.open_exact(&directory, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let name = String::from_utf8_lossy(inside.file_name()).into_owned();
+        let new = format!(".{name}.{}.new", std::process::id());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = std::fs::File::from(rustix::fs::openat(&directory, &new, flags, mode)?);
+        let written = (|| {
+            std::io::Write::write_all(&mut &file, content)?;
+            // A user who may write a file of somebody else makes it their own.
+            let _kept = std::os::unix::fs::fchown(&file, Some(old.st_uid), Some(old.st_gid));
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(old.st_mode & 0o7777))?;
+            file.sync_all()?;
+            rustix::fs::renameat(&directory, &new, &directory, name.as_str())?;
+            std::io::Result::Ok(rustix::fs::fsync(&directory)?)
+        })();
+        if written.is_err() {
+            let _gone = rustix::fs::unlinkat(&directory, &new, rustix::fs::AtFlags::empty());
+        }
+        written
     }
 
     fn open_file(&self, path: &str) -> Result<(std::fs::File, std::fs::Metadata), SourceError> {
@@ -432,6 +461,20 @@ mod tests {
             assert_eq!(sources.read(path).unwrap_err(), SourceError::Outside, "{path}");
         }
         assert_eq!(&*sources.read("in").unwrap(), b"a");
+    }
+
+    #[test]
+    fn a_file_is_replaced_at_once_and_keeps_its_mode() {
+        let directory = project();
+        let sources = DiskSources::open(directory.path()).unwrap();
+        sources.replace("files/run.sh", b"new").unwrap();
+        let at = directory.path().join("files/run.sh");
+        assert_eq!(std::fs::read(&at).unwrap(), b"new");
+        assert_eq!(std::fs::metadata(&at).unwrap().permissions().mode() & 0o777, 0o755);
+        for path in ["in", "out/passwd", "../x", "/etc/passwd", "nothing"] {
+            assert!(sources.replace(path, b"x").is_err(), "{path}");
+        }
+        assert_eq!(sources.list("files").unwrap().len(), 2, "nothing is left beside it");
     }
 
     #[test]

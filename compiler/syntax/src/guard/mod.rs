@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use forge_diag::{Diagnostic, FileId, Sink, SourceMap, Span, codes};
 
 /// Bytes of a spec file: far more than any site writes.
-const MAX_SIZE: usize = 4 << 20;
+pub const MAX_SIZE: usize = 4 << 20;
 
 /// A text that is safe to parse.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ pub(crate) mod boot;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod doctor;
+pub(crate) mod fmt;
 pub(crate) mod gc;
 pub(crate) mod list;
 pub(crate) mod plan;
