@@ -30,6 +30,17 @@ pub struct Label {
     pub primary: bool,
 }
 
+/// A change of the text that mends a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What is replaced.
+    pub span: Span,
+    /// By what.
+    pub text: String,
+    /// Nothing else can be meant. Editors offer every fix; `check --fix` applies these alone.
+    pub sure: bool,
+}
+
 /// One finding: what is wrong, where, and what to do.
 ///
 /// Headlines say what is wrong with literals in backticks and no full stop; `help` says what to
@@ -46,6 +57,8 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do.
     pub help: Option<String>,
+    /// Changes that do what `help` says, each alone; the likeliest first.
+    pub fixes: Vec<Fix>,
     /// More facts, a line each.
     pub notes: Vec<String>,
 }
@@ -59,6 +72,7 @@ impl Diagnostic {
             headline: headline.into(),
             labels: Vec::new(),
             help: None,
+            fixes: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -95,6 +109,20 @@ impl Diagnostic {
         if let Some(text) = text {
             self.help = Some(text.into());
         }
+        self
+    }
+
+    /// With the change that mends it.
+    #[must_use]
+    pub fn mend(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.fixes.push(Fix { span, text: text.into(), sure: true });
+        self
+    }
+
+    /// With a change that may be what is meant.
+    #[must_use]
+    pub fn offer(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.fixes.push(Fix { span, text: text.into(), sure: false });
         self
     }
 

@@ -6,11 +6,13 @@
 
 pub mod codes;
 mod diagnostic;
+mod fix;
 mod place;
 pub mod render;
 mod sink;
 
 pub use codes::Code;
-pub use diagnostic::{Diagnostic, Label, Severity};
+pub use diagnostic::{Diagnostic, Fix, Label, Severity};
+pub use fix::{apply_fixes, sure_fixes};
 pub use place::{FileId, Place, SourceMap, Span, Spanned};
 pub use sink::Sink;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, FileId, Sink, SourceMap, Span, Spanned, codes};
 use forge_model::{ImagePath, Located, Origin, SecretReference, SourceError, SourceFile, Sources};
-use forge_syntax::{Piece, Text, did_you_mean, pieces};
+use forge_syntax::{Piece, Text, closest, did_you_mean, pieces, quote};
 
 use crate::paths;
 use crate::project::Project;
@@ -70,8 +70,12 @@ impl Context<'_> {
         let written = format!("${{{name}}}");
         let span = self.find(span, &written, index);
         let Some(value) = self.scope.get(name) else {
+            let near = closest(name, self.scope.names()).map(|near| format!("${{{near}}}"));
             let found = self.undefined_name(name).at(span, "not known here");
-            self.report(found);
+            self.report(match near {
+                Some(near) if self.map.slice(span) == written => found.offer(span, near),
+                _ => found,
+            });
             return None;
         };
         let text = value.text();
@@ -177,8 +181,11 @@ impl Context<'_> {
                 .at(text.span, label)
         };
         if !value.starts_with('/') {
-            let help = format!("write \"/{value}\"");
-            self.report(found("it does not begin with `/`").help(help));
+            let mended = quote(&format!("/{value}"));
+            let found = found("it does not begin with `/`").help(format!("write {mended}"));
+            // What is put in may bring the slash.
+            let plain = text.value.value == value;
+            self.report(if plain { found.mend(text.span, mended) } else { found });
             return None;
         }
         match ImagePath::new(&value) {

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
 use forge_model::ImagePath;
 use forge_syntax::reference::{Child, Field, NodeKind};
-use forge_syntax::{Cursor, Entry, Mistake, Node, Value};
+use forge_syntax::{Cursor, Entry, Mistake, Node, Value, Written, quote, suggest};
 
 use crate::value::ParamValue;
 
@@ -122,11 +122,9 @@ fn param_type(
             ParamType::List(Box::new(element))
         }
         unknown => {
-            cursor.report(
-                Diagnostic::error(codes::SPEC_VALUE, format!("`{unknown}` is no type"))
-                    .at(ty.span, "unknown type")
-                    .maybe_help(forge_syntax::did_you_mean(unknown, TYPES)),
-            );
+            let found = Diagnostic::error(codes::SPEC_VALUE, format!("`{unknown}` is no type"))
+                .at(ty.span, "unknown type");
+            cursor.report(suggest(found, ty, Written::Quoted, TYPES));
             return None;
         }
     })
@@ -161,9 +159,10 @@ fn check(ty: &ParamType, entry: &Entry, what: &str, cursor: &mut Cursor<'_>) -> 
 
 /// The mistake that a value is not of a parameter's type.
 pub(crate) fn bad_value(what: &str, ty: &ParamType, entry: &Entry, mistake: Mistake) -> Diagnostic {
-    Diagnostic::error(codes::SPEC_PARAM_VALUE, format!("{what} must be {}", ty.expected()))
-        .at(entry.span, format!("this is {}", entry.value.what()))
-        .maybe_help(mistake.help)
+    let found =
+        Diagnostic::error(codes::SPEC_PARAM_VALUE, format!("{what} must be {}", ty.expected()))
+            .at(entry.span, format!("this is {}", entry.value.what()));
+    mistake.explain(found, entry.span)
 }
 
 fn check_list(ty: &ParamType, list: &Node, cursor: &mut Cursor<'_>) -> Option<ParamValue> {
@@ -243,7 +242,7 @@ impl ParamType {
                 }
                 let near = forge_syntax::closest(text, values.iter().map(String::as_str));
                 return Err(near.map_or_else(Mistake::default, |near| {
-                    Mistake::help(format!("did you mean \"{near}\"?"))
+                    Mistake::help(format!("did you mean \"{near}\"?")).offered(quote(near))
                 }));
             }
             (Self::Ip, ParamValue::Text(text)) => text.parse::<IpAddr>().is_ok(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use forge_control::ProfileTemplate;
 use forge_diag::{Code, Diagnostic, Sink, SourceMap, Span, Spanned, codes};
 use forge_syntax::reference::{Field, NodeKind};
-use forge_syntax::{Cursor, Node, did_you_mean};
+use forge_syntax::{Cursor, Node, Written, suggest};
 
 use crate::node::base::BaseDecl;
 use crate::node::image::ImageDecl;
@@ -77,14 +77,12 @@ impl Project {
                 let decl = image::decode(node, sink).map(|decl| (decl.name.clone(), decl));
                 insert(&mut self.images, &mut self.places, "image", decl, sink);
             }
-            name => sink.push(
-                Diagnostic::error(
-                    codes::SYNTAX_UNKNOWN,
-                    format!("`{name}` declares nothing that forge knows"),
-                )
-                .at(node.name.span, "unknown node")
-                .maybe_help(did_you_mean(name, TOP_LEVEL)),
-            ),
+            name => {
+                let headline = format!("`{name}` declares nothing that forge knows");
+                let found = Diagnostic::error(codes::SYNTAX_UNKNOWN, headline)
+                    .at(node.name.span, "unknown node");
+                sink.push(suggest(found, &node.name, Written::Bare, TOP_LEVEL));
+            }
         }
     }
 
@@ -166,14 +164,9 @@ fn find<'a, T>(
 ) -> Option<&'a T> {
     let found = known.get(&name.value);
     if found.is_none() {
-        sink.push(
-            Diagnostic::error(
-                codes::SPEC_UNDEFINED,
-                format!("there is no {kind} `{}`", name.value),
-            )
-            .at(name.span, "named here")
-            .maybe_help(did_you_mean(&name.value, known.keys().map(String::as_str))),
-        );
+        let headline = format!("there is no {kind} `{}`", name.value);
+        let found = Diagnostic::error(codes::SPEC_UNDEFINED, headline).at(name.span, "named here");
+        sink.push(suggest(found, name, Written::Quoted, known.keys().map(String::as_str)));
     }
     found
 }

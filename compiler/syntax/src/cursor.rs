@@ -1,7 +1,7 @@
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
 
 use crate::reference::NodeKind;
-use crate::{Entry, FromValue, Node, did_you_mean};
+use crate::{Entry, FromValue, Node, Written, suggest};
 
 /// Reads one node: each thing asked for is taken, and [`Cursor::finish`] names what nobody took.
 ///
@@ -139,11 +139,9 @@ impl<'a> Cursor<'a> {
             }
             Err(mistake) => {
                 let code = mistake.code.unwrap_or(codes::SYNTAX_TYPE);
-                self.report(
-                    Diagnostic::error(code, format!("{name} must be {}", T::EXPECTED))
-                        .at(entry.span, format!("this is {}", entry.value.what()))
-                        .maybe_help(mistake.help),
-                );
+                let found = Diagnostic::error(code, format!("{name} must be {}", T::EXPECTED))
+                    .at(entry.span, format!("this is {}", entry.value.what()));
+                self.report(mistake.explain(found, entry.span));
                 None
             }
         }
@@ -369,7 +367,7 @@ fn unknown_prop(
     if children.contains(&name.value.as_str()) {
         return found.help(format!("`{0}` is a child node: write `{{ {0} … }}`", name.value));
     }
-    found.maybe_help(did_you_mean(&name.value, props.iter().copied()))
+    suggest(found, name, Written::Bare, props.iter().copied())
 }
 
 fn unknown_child(
@@ -390,7 +388,7 @@ fn unknown_child(
             node.name.value
         ));
     }
-    found.maybe_help(did_you_mean(name, children.iter().copied()))
+    suggest(found, &child.name, Written::Bare, children.iter().copied())
 }
 
 fn duplicate(name: &str, first: Span, again: Span) -> Diagnostic {

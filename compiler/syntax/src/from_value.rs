@@ -1,6 +1,6 @@
-use forge_diag::Code;
+use forge_diag::{Code, Diagnostic, Span};
 
-use crate::{Entry, Text, Value};
+use crate::{Entry, Text, Value, quote};
 
 /// Why a value does not fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,12 +9,39 @@ pub struct Mistake {
     pub help: Option<String>,
     /// A code of its own; `forge::syntax::type` without.
     pub code: Option<Code>,
+    /// The value as it is meant, and whether that is certain.
+    pub mended: Option<(String, bool)>,
 }
 
 impl Mistake {
     /// With what to write instead.
     pub fn help(text: impl Into<String>) -> Self {
-        Self { help: Some(text.into()), code: None }
+        Self { help: Some(text.into()), ..Self::default() }
+    }
+
+    /// With the value as it is meant; the help says the same.
+    #[must_use]
+    pub fn mended(mut self, text: impl Into<String>) -> Self {
+        self.mended = Some((text.into(), true));
+        self
+    }
+
+    /// With a value that may be meant; the help says the same.
+    #[must_use]
+    pub fn offered(mut self, text: impl Into<String>) -> Self {
+        self.mended = Some((text.into(), false));
+        self
+    }
+
+    /// The finding with this mistake's help and mend.
+    #[must_use]
+    pub fn explain(self, found: Diagnostic, span: Span) -> Diagnostic {
+        let found = found.maybe_help(self.help);
+        match self.mended {
+            Some((text, true)) => found.mend(span, text),
+            Some((text, false)) => found.offer(span, text),
+            None => found,
+        }
     }
 
     /// With a code of its own.
@@ -38,15 +65,18 @@ impl FromValue for Text {
     const EXPECTED: &'static str = "text in quotes";
 
     fn from_value(entry: &Entry) -> Result<Self, Mistake> {
-        let help = match &entry.value {
+        Err(match &entry.value {
             Value::Text(text) => return Ok(text.clone()),
             Value::Integer { written, .. } | Value::Float { written, .. } => {
-                format!("numbers are not text: write \"{written}\"")
+                Mistake::help(format!("numbers are not text: write \"{written}\""))
+                    .mended(quote(written))
             }
-            Value::Bool(value) => format!("truth values are not text: write \"{value}\""),
-            Value::Null => "leave it out".to_owned(),
-        };
-        Err(Mistake::help(help))
+            Value::Bool(value) => {
+                Mistake::help(format!("truth values are not text: write \"{value}\""))
+                    .mended(quote(&value.to_string()))
+            }
+            Value::Null => Mistake::help("leave it out"),
+        })
     }
 }
 
@@ -68,10 +98,11 @@ impl FromValue for bool {
                 let value = truth(&text.value);
                 match (value, entry.reported) {
                     (Some(value), true) => Ok(value),
-                    (value, _) => Err(Mistake {
-                        help: value.map(|value| format!("write `#{value}`")),
-                        code: None,
-                    }),
+                    (Some(value), false) => {
+                        let mended = format!("#{value}");
+                        Err(Mistake::help(format!("write `{mended}`")).mended(mended))
+                    }
+                    (None, _) => Err(Mistake::default()),
                 }
             }
             Value::Integer { .. } | Value::Float { .. } | Value::Null => Err(Mistake::default()),
@@ -92,15 +123,16 @@ impl FromValue for i128 {
     const EXPECTED: &'static str = "a whole number";
 
     fn from_value(entry: &Entry) -> Result<Self, Mistake> {
-        let help = match &entry.value {
-            Value::Integer { value, .. } => return Ok(*value),
-            Value::Text(text) if text.value.parse::<Self>().is_ok() => {
-                Some(format!("write `{}` without quotes", text.value))
-            }
-            _ => None,
-        };
-        Err(Mistake { help, code: None })
+        match &entry.value {
+            Value::Integer { value, .. } => Ok(*value),
+            Value::Text(text) if text.value.parse::<Self>().is_ok() => Err(unquoted(&text.value)),
+            _ => Err(Mistake::default()),
+        }
     }
+}
+
+fn unquoted(number: &str) -> Mistake {
+    Mistake::help(format!("write `{number}` without quotes")).mended(number)
 }
 
 macro_rules! bounded {
@@ -132,9 +164,7 @@ impl FromValue for f64 {
             // Whole numbers stand in the text of a spec; those beyond 2^53 name nothing there.
             #[expect(clippy::cast_precision_loss, reason = "a number written by a person")]
             Value::Integer { value, .. } => Ok(*value as Self),
-            Value::Text(text) if text.value.parse::<Self>().is_ok() => {
-                Err(Mistake::help(format!("write `{}` without quotes", text.value)))
-            }
+            Value::Text(text) if text.value.parse::<Self>().is_ok() => Err(unquoted(&text.value)),
             Value::Text(_) | Value::Bool(_) | Value::Null => Err(Mistake::default()),
         }
     }

@@ -23,4 +23,4 @@ pub use guard::{MAX_SIZE, load};
 pub use interpolate::{BadPiece, Piece, interpolate, pieces};
 pub use node::{Entry, Node, Text, Value};
 pub use parse::parse;
-pub use suggest::{closest, did_you_mean};
+pub use suggest::{Written, closest, did_you_mean, quote, suggest};

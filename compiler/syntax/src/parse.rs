@@ -3,7 +3,7 @@ use kdl::{KdlDiagnostic, KdlDocument, KdlEntry, KdlIdentifier, KdlNode, KdlValue
 
 use crate::from_value::truth;
 use crate::guard::{Guarded, guard};
-use crate::{Entry, Node, Text, Value};
+use crate::{Entry, Node, Text, Value, quote};
 
 /// The nodes of a text of the source map; none when it cannot be read at all. All mistakes that
 /// are found go to the sink.
@@ -135,15 +135,16 @@ impl Reader<'_> {
     /// Values without quotes are refused, so that a text has one spelling and a name that looks
     /// like a number one day does not change its meaning.
     fn bare(&mut self, text: &str, span: Span) {
-        let help = match truth(text) {
-            Some(value) => format!("write `#{value}`, or \"{text}\" for text"),
-            None => format!("write \"{text}\""),
-        };
-        self.sink.push(
-            Diagnostic::error(codes::SYNTAX_BARE, format!("`{text}` is not quoted"))
-                .at(span, "text stands in quotes")
-                .help(help),
-        );
+        let quoted = quote(text);
+        let found = Diagnostic::error(codes::SYNTAX_BARE, format!("`{text}` is not quoted"))
+            .at(span, "text stands in quotes");
+        self.sink.push(match truth(text) {
+            Some(value) => found
+                .help(format!("write `#{value}`, or {quoted} for text"))
+                .offer(span, format!("#{value}"))
+                .offer(span, quoted),
+            None => found.help(format!("write {quoted}")).mend(span, quoted),
+        });
     }
 }
 

@@ -1,3 +1,49 @@
+use forge_diag::{Diagnostic, Spanned};
+
+/// A text as KDL writes it in quotes.
+pub fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// How a name stands in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The name of a node or a property.
+    Bare,
+    /// Text in quotes.
+    Quoted,
+}
+
+/// A finding about a mistyped name, with the help of [`did_you_mean`] and the change that it
+/// speaks of.
+#[must_use]
+pub fn suggest<'a>(
+    found: Diagnostic,
+    name: &Spanned<String>,
+    written: Written,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
+    let all: Vec<&str> = candidates.into_iter().collect();
+    let found = found.maybe_help(did_you_mean(&name.value, all.iter().copied()));
+    match (closest(&name.value, all), written) {
+        (Some(near), Written::Bare) => found.offer(name.span, near),
+        (Some(near), Written::Quoted) => found.offer(name.span, quote(near)),
+        (None, _) => found,
+    }
+}
+
 /// The candidate that a mistyped name most likely means, if one is near enough: at most a third
 /// of the letters wrong (one in short names), swapped neighbors counted once.
 pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -31,7 +31,7 @@ use std::fmt;
 
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
 use forge_syntax::reference::{Field, NodeKind};
-use forge_syntax::{Cursor, Entry, FromValue, Mistake, Node, Text, Value, did_you_mean};
+use forge_syntax::{Cursor, Entry, FromValue, Mistake, Node, Text, Value, Written, quote, suggest};
 
 use crate::ItemKind;
 use crate::context::Context;
@@ -127,14 +127,10 @@ fn statement(
         "when" => when::decode(node, owner, sink).map(Statement::When),
         _ => {
             let known = statement_kinds().map(|kind| kind.name).chain(more.iter().copied());
-            sink.push(
-                Diagnostic::error(
-                    codes::SYNTAX_UNKNOWN,
-                    format!("`{owner}` has no child node `{name}`"),
-                )
-                .at(node.name.span, "unknown node")
-                .maybe_help(did_you_mean(name, known)),
-            );
+            let headline = format!("`{owner}` has no child node `{name}`");
+            let found = Diagnostic::error(codes::SYNTAX_UNKNOWN, headline)
+                .at(node.name.span, "unknown node");
+            sink.push(suggest(found, &node.name, Written::Bare, known));
             None
         }
     }
@@ -166,7 +162,9 @@ impl FromValue for Mode {
         match (&entry.value, u32::from_str_radix(digits, 8)) {
             (Value::Text(_), Ok(mode)) if octal && digits.len() == 4 => Ok(Self(mode)),
             (_, Ok(mode)) if octal => {
-                Err(Mistake::help(format!("write \"{mode:04o}\"")).code(codes::SPEC_MODE))
+                let mended = format!("\"{mode:04o}\"");
+                let mistake = Mistake::help(format!("write {mended}")).mended(mended);
+                Err(mistake.code(codes::SPEC_MODE))
             }
             _ => Err(Mistake::help("for example \"0644\"").code(codes::SPEC_MODE)),
         }
@@ -184,7 +182,10 @@ impl FromValue for Plain {
         match &entry.value {
             Value::Text(text) => Ok(Self(text.clone())),
             Value::Integer { value, .. } => Ok(Self(Text { value: value.to_string(), raw: true })),
-            Value::Float { written, .. } => Err(Mistake::help(format!("write \"{written}\""))),
+            Value::Float { written, .. } => {
+                let mended = quote(written);
+                Err(Mistake::help(format!("write {mended}")).mended(mended))
+            }
             Value::Bool(_) | Value::Null => Err(Mistake::default()),
         }
     }
@@ -216,10 +217,13 @@ pub(crate) fn one_of(
         _ => format!("`{name}` must be one of {}", list.join(", ")),
     };
     let near = forge_syntax::closest(&given.value, words.iter().copied());
-    cursor.report(
-        bad_value(given.span, headline, "not known")
-            .maybe_help(near.map(|near| format!("did you mean \"{near}\"?"))),
-    );
+    let found = bad_value(given.span, headline, "not known");
+    cursor.report(match near {
+        Some(near) => {
+            found.help(format!("did you mean \"{near}\"?")).offer(given.span, quote(near))
+        }
+        None => found,
+    });
     None
 }
 

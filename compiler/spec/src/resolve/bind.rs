@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, Span, Spanned, codes};
-use forge_syntax::{Entry, Text, Value, did_you_mean};
+use forge_syntax::{Entry, Text, Value, Written, suggest};
 
 use crate::context::Context;
 use crate::node::role::{Given, GivenValue, RoleDecl, RoleUse};
@@ -68,13 +68,13 @@ fn missing(role: &RoleDecl, param: &ParamDecl, used: Span) -> Diagnostic {
 
 fn unknown(role: &RoleDecl, given: &Given) -> Diagnostic {
     let known = role.params.iter().map(|param| param.name.value.as_str());
-    Diagnostic::error(
+    let found = Diagnostic::error(
         codes::SPEC_PARAM_UNKNOWN,
         format!("the role `{}` has no parameter `{}`", role.name.value, given.name.value),
     )
     .at(given.name.span, "unknown parameter")
-    .and(role.head, "the role is declared here")
-    .maybe_help(did_you_mean(&given.name.value, known))
+    .and(role.head, "the role is declared here");
+    suggest(found, &given.name, Written::Bare, known)
 }
 
 fn given_value(cx: &mut Context<'_>, param: &ParamDecl, given: &Given) -> Option<ParamValue> {

@@ -71,7 +71,7 @@ impl<'a> Scanner<'a> {
         let (mut patched, mut reported) = (self.text.as_bytes().to_vec(), BTreeMap::new());
         for (start, end, trap) in &self.traps {
             let written = self.text.get(*start..*end).unwrap_or_default();
-            sink.push(trap.diagnostic(written).at(self.span(*start, *end), trap.label()));
+            sink.push(trap.diagnostic(written, self.span(*start, *end)));
             if let Some(bytes) = patched.get_mut(*start..*end) {
                 bytes.fill(b'_');
             }

@@ -1,4 +1,6 @@
-use forge_diag::{Diagnostic, codes};
+use forge_diag::{Diagnostic, Span, codes};
+
+use crate::quote;
 
 /// A word that KDL reads otherwise than its writer, or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,31 +18,38 @@ pub(super) enum Trap {
 }
 
 impl Trap {
-    pub(super) fn diagnostic(self, written: &str) -> Diagnostic {
+    pub(super) fn diagnostic(self, written: &str, span: Span) -> Diagnostic {
+        let quoted = quote(written);
         match self {
             Self::Keyword => {
                 Diagnostic::error(codes::SYNTAX_BARE, format!("`{written}` is no value of KDL"))
-                    .help(format!("write `#{written}`, or \"{written}\" for text"))
+                    .help(format!("write `#{written}`, or {quoted} for text"))
+                    .offer(span, format!("#{written}"))
+                    .offer(span, quoted)
             }
             Self::Digits | Self::Special => {
                 Diagnostic::error(codes::SYNTAX_BARE, format!("`{written}` is not quoted"))
-                    .help(format!("write \"{written}\""))
+                    .help(format!("write {quoted}"))
+                    .mend(span, quoted)
             }
             Self::Interpolation => Diagnostic::error(
                 codes::SYNTAX_BARE,
                 format!("`{written}` stands outside of quotes"),
             )
-            .help(format!("write \"{written}\""))
+            .help(format!("write {quoted}"))
+            .mend(span, quoted)
             .note("without quotes, KDL reads `$` and a block"),
             Self::Infinity => Diagnostic::error(
                 codes::SYNTAX_NUMBER,
                 format!("`{written}` is a number too large to hold"),
             )
-            .help(format!("if it is a name or a hash, write \"{written}\"")),
+            .help(format!("if it is a name or a hash, write {quoted}"))
+            .offer(span, quoted),
         }
+        .at(span, self.label())
     }
 
-    pub(super) fn label(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::Keyword => "keywords begin with `#`",
             Self::Digits => "neither a number nor quoted text",
