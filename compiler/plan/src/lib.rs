@@ -8,6 +8,7 @@
 //! node, so images that begin with the same roles share those layers. Nothing here reads a file,
 //! a clock or a process: the same resolved spec gives the same plan, byte for byte, anywhere.
 
+mod check;
 mod demands;
 mod diff;
 mod graph;
@@ -16,6 +17,7 @@ mod lower;
 mod packaging;
 mod spec_target;
 
+pub use check::{Checked, check};
 pub use diff::{
     FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges, diff, field_changes,
 };

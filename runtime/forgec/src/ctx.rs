@@ -1,12 +1,14 @@
 //! What every command starts from: the project, the store, and where output goes.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use forge_diag::render::{HumanOptions, human, json};
-use forge_diag::{Diagnostic, Severity, Sink, SourceMap};
+use forge_diag::{Diagnostic, Severity, SourceMap, apply_fixes, sure_fixes};
 use forge_model::{Image, NodeId, Plan, Sources};
+use forge_plan::Checked;
 use forge_store::Store;
 use forge_sys::sources::{DiskSources, GitSources, SourcesError};
 
@@ -76,8 +78,7 @@ impl Ctx {
         let start = self.global.project.clone().unwrap_or_else(|| PathBuf::from("."));
         let start = std::path::absolute(&start)
             .map_err(|error| CmdError::usage(format!("`{}`: {error}", start.display())))?;
-        let found = start.ancestors().find(|directory| directory.join("forge.kdl").is_file());
-        found.map(Path::to_owned).ok_or_else(|| {
+        root_above(&start).map(Path::to_owned).ok_or_else(|| {
             CmdError::usage(format!("no `forge.kdl` in `{}` or above it", start.display()))
                 .help("go to a project, or name one with `-C DIR`")
         })
@@ -91,6 +92,37 @@ impl Ctx {
         );
         let (plan, findings) = compile(ui, sources.as_ref());
         Ok(Project { root, sources, plan, findings })
+    }
+
+    /// Writes the mends of all mistakes that can be meant in one way only; gives the paths of the
+    /// files that changed, with the number of mends in each. A mend may bring the next mistake to
+    /// light, so this goes on until none is left.
+    pub(crate) fn mend(&self) -> Result<BTreeMap<String, usize>, CmdError> {
+        /// A mend that calls for itself again would go on for ever.
+        const ROUNDS: usize = 4;
+        let root = self.root()?;
+        let mut mended: BTreeMap<String, usize> = BTreeMap::new();
+        for _ in 0..ROUNDS {
+            let sources = DiskSources::open(&root)
+                .map_err(|error| CmdError::environment(error.to_string()))?;
+            let found = forge_plan::check(&sources);
+            let mut any = false;
+            for file in found.source_map.files() {
+                let fixes = sure_fixes(&found.diagnostics, file);
+                if fixes.is_empty() {
+                    continue;
+                }
+                let path = found.source_map.path(file);
+                let text = apply_fixes(found.source_map.text(file), &fixes);
+                write_source(&root.join(&*path), &text)?;
+                *mended.entry(path.to_string()).or_default() += fixes.len();
+                any = true;
+            }
+            if !any {
+                break;
+            }
+        }
+        Ok(mended)
     }
 
     /// Compiles the project on disk; mistakes end the command.
@@ -121,39 +153,38 @@ impl Ctx {
     }
 }
 
+/// The root of the project that a path belongs to: the nearest directory upward that has a
+/// `forge.kdl`.
+pub(crate) fn root_above(path: &Path) -> Option<&Path> {
+    path.ancestors().find(|directory| directory.join("forge.kdl").is_file())
+}
+
 /// Compiles sources, printing every mistake and warning; the plan, when there is no mistake, and
 /// what was found as JSON.
 fn compile(ui: &Ui, sources: &dyn Sources) -> (Option<Plan>, serde_json::Value) {
-    let compiled = forge_spec::compile(sources);
-    let (map, mut findings) = (compiled.source_map, compiled.diagnostics);
-    let mut plan = None;
-    if let Some(spec) = &compiled.spec {
-        let mut judged = BTreeMap::new();
-        for image in &spec.images {
-            let verdicts = forge_plan::judge_spec(image, sources);
-            findings.extend(forge_plan::violations(&verdicts, &map));
-            judged.insert(image.name.clone(), verdicts);
-        }
-        findings = once(findings);
-        match forge_plan::lower(spec, judged) {
-            Ok(lowered) => plan = Some(lowered),
-            Err(errors) => {
-                findings.extend(errors.iter().map(|error| error.diagnostic(&map)));
-            }
-        }
-    }
-    print(ui, &findings, &map);
-    let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
-    (plan.filter(|_| !failed), json(&findings, &map))
+    let Checked { plan, diagnostics, source_map } = forge_plan::check(sources);
+    print(ui, &diagnostics, &source_map);
+    (plan, json(&diagnostics, &source_map))
 }
 
-/// Each finding once, in the order of their places: images that share a role share its mistakes.
-fn once(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut sink = Sink::new();
-    for finding in findings {
-        sink.push(finding);
-    }
-    sink.into_sorted()
+/// Replaces a file of the project by a new text, whole or not at all.
+fn write_source(path: &Path, text: &str) -> Result<(), CmdError> {
+    let write = || -> std::io::Result<()> {
+        // A link is written through, not replaced.
+        let path = std::fs::read_link(path).map_or_else(
+            |_| path.to_owned(),
+            |target| path.parent().unwrap_or(Path::new("")).join(target),
+        );
+        let directory = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().set_permissions(std::fs::metadata(&path)?.permissions())?;
+        file.persist(&path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| {
+        CmdError::environment(format!("`{}` cannot be written: {error}", path.display()))
+    })
 }
 
 /// Prints what was found, for people or as JSON.
