@@ -2,6 +2,7 @@
 //! a small base of its own, and a picture of the host to compare with.
 
 mod archive;
+mod editor;
 mod forgec;
 mod host;
 mod memory;
@@ -10,6 +11,7 @@ mod small;
 mod turn;
 
 pub use archive::{Archive, Deb, Served};
+pub use editor::Editor;
 pub use forgec::{Forgec, Run, built_binary};
 pub use host::HostPicture;
 pub use memory::read_site;

@@ -23,6 +23,25 @@ impl Site {
         site
     }
 
+    /// A copy of a project, links as the files that they point at.
+    pub fn copy_of(directory: &Path) -> Self {
+        let site = Self::new(&[]);
+        let mut pending = vec![directory.to_owned()];
+        while let Some(below) = pending.pop() {
+            for entry in fs::read_dir(&below).expect("a directory of the project") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    pending.push(path);
+                } else {
+                    let name = path.strip_prefix(directory).expect("a path below it");
+                    let content = fs::read(&path).expect("a file of the project");
+                    site.write(name.to_str().expect("a path in UTF-8"), content);
+                }
+            }
+        }
+        site
+    }
+
     /// The project's root.
     pub fn project(&self) -> PathBuf {
         self.directory.path().join("project")

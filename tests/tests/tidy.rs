@@ -20,6 +20,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("control", &["diag", "model", "syntax"]),
     ("spec", &["diag", "model", "syntax", "control"]),
     ("plan", &["diag", "model", "spec", "judge"]),
+    ("lsp", &["diag", "model", "syntax", "spec", "control", "plan"]),
     ("sys", &["model"]),
     ("store", &["model", "sys"]),
     ("secret", &["model", "sys"]),

@@ -103,6 +103,8 @@ pub(crate) enum Command {
     Boot(cmd::boot::Args),
     /// Say what the host lacks
     Doctor(cmd::doctor::Args),
+    /// Talk with an editor: mistakes, completion and more while a spec is written
+    Lsp(cmd::lsp::Args),
     /// Remove what no image needs any more
     Gc(cmd::gc::Args),
 }

@@ -51,6 +51,7 @@ fn run(ui: &Arc<Ui>, cli: Cli) -> Result<Exit, CmdError> {
         Command::Shell(args) => cmd::shell::run(ui, &ctx, &args),
         Command::Boot(args) => cmd::boot::run(ui, &ctx, &args),
         Command::Doctor(args) => cmd::doctor::run(ui, &ctx, &args),
+        Command::Lsp(args) => cmd::lsp::run(&ctx, &args),
         Command::Gc(args) => cmd::gc::run(ui, &ctx, &args),
     }
 }

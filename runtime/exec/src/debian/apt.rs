@@ -263,6 +263,17 @@ fn apt_command(context: &Context, directory: &Path, program: &str) -> Command {
     })
 }
 
+/// Names of all packages in the lists that earlier runs fetched, below `STORE/apt`. Lists that are
+/// being made count once they are whole.
+pub fn known_packages(apt: &Path) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(apt).into_iter().flatten().flatten() {
+        let text = std::fs::read_to_string(entry.path().join(NAMES)).unwrap_or_default();
+        names.extend(text.lines().map(str::to_owned));
+    }
+    names
+}
+
 /// True when lists are there and not too old.
 fn is_current(directory: &Path, context: &Context) -> bool {
     let marker = std::fs::metadata(directory.join(NAMES)).and_then(|found| found.modified());

@@ -26,6 +26,7 @@ use std::time::SystemTime;
 use forge_secret::Masker;
 use forge_sys::process::{Cancel, Command};
 
+pub use apt::known_packages;
 pub use base::{BaseRequest, build_base};
 pub use error::{DebianError, ErrorKind, UnknownPackage, UselessPin};
 pub use fetch::fetch;

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod fmt;
 pub(crate) mod gc;
 pub(crate) mod list;
+pub(crate) mod lsp;
 pub(crate) mod plan;
 pub(crate) mod shell;
 pub(crate) mod show;

@@ -1,0 +1,94 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use forge_diag::SourceMap;
+use forge_model::Plan;
+
+use crate::diagnostics::Shown;
+use crate::document::Document;
+use crate::host::Host;
+use crate::overlay::{Cached, Overlay};
+
+/// A project that has a file open, or that the editor was started in.
+pub(crate) struct Project {
+    /// Its root, an absolute path without a slash at its end.
+    pub(crate) root: String,
+    disk: Option<Arc<Cached>>,
+    /// Raised with every change.
+    pub(crate) generation: u64,
+    /// The generation that was last given to the worker.
+    pub(crate) asked: Option<u64>,
+    /// What the last judged state came to.
+    pub(crate) judged: Option<Judged>,
+    /// The last plan: of a project that has mistakes right now, the one from before.
+    pub(crate) plan: Option<(Plan, SourceMap)>,
+    /// Files that have findings in the editor.
+    pub(crate) published: BTreeSet<String>,
+}
+
+/// Findings of one state.
+pub(crate) struct Judged {
+    /// Which state.
+    pub(crate) generation: u64,
+    /// Versions of the texts that were open.
+    pub(crate) versions: BTreeMap<String, i32>,
+    pub(crate) files: BTreeMap<String, Shown>,
+    pub(crate) map: SourceMap,
+}
+
+impl Project {
+    pub(crate) fn new(root: String) -> Self {
+        Self {
+            root,
+            disk: None,
+            generation: 0,
+            asked: None,
+            judged: None,
+            plan: None,
+            published: BTreeSet::new(),
+        }
+    }
+
+    /// The path in the project of an absolute path.
+    pub(crate) fn relative<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(&self.root)?.strip_prefix('/')
+    }
+
+    /// A text of the editor changed.
+    pub(crate) fn changed(&mut self) {
+        self.generation += 1;
+    }
+
+    /// The disk may have changed.
+    pub(crate) fn refresh(&mut self) {
+        self.disk = None;
+        self.changed();
+    }
+
+    /// The project as it is now; an error when it cannot be opened.
+    pub(crate) fn sources(
+        &mut self,
+        host: &dyn Host,
+        documents: &BTreeMap<String, Document>,
+    ) -> Result<Arc<Overlay>, String> {
+        let disk = if let Some(disk) = &self.disk {
+            disk.clone()
+        } else {
+            let disk = Arc::new(Cached::new(host.sources(&self.root)?));
+            self.disk.insert(disk).clone()
+        };
+        let mine = documents.iter().filter_map(|(path, document)| {
+            let text: Arc<[u8]> = Arc::from(document.text.clone());
+            Some((self.relative(path)?.to_owned(), text))
+        });
+        Ok(Arc::new(Overlay { disk, open: mine.collect() }))
+    }
+
+    /// Versions of its open texts.
+    pub(crate) fn versions(&self, documents: &BTreeMap<String, Document>) -> BTreeMap<String, i32> {
+        let mine = documents.iter().filter_map(|(path, document)| {
+            Some((self.relative(path)?.to_owned(), document.version))
+        });
+        mine.collect()
+    }
+}

@@ -1,0 +1,294 @@
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, select};
+use lsp_server::{Connection, ErrorCode, Message, Notification, Response};
+use lsp_types::notification::{
+    DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument,
+    DidSaveTextDocument, Notification as _, PublishDiagnostics,
+};
+use lsp_types::{
+    DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams,
+    DidOpenTextDocumentParams, DidSaveTextDocumentParams, InitializeParams,
+    PublishDiagnosticsParams, Uri,
+};
+use serde::de::DeserializeOwned;
+
+use crate::client::{self, Client};
+use crate::diagnostics::{Places, by_file};
+use crate::document::Document;
+use crate::host::Host;
+use crate::project::{Judged, Project};
+use crate::worker::{self, Done, Job};
+use crate::{features, uri};
+
+/// Why the conversation ended before its time.
+pub type Broken = Box<dyn std::error::Error + Send + Sync>;
+
+/// Talks with an editor until it says good-bye.
+pub fn serve(connection: &Connection, host: Arc<dyn Host>, version: &str) -> Result<(), Broken> {
+    let (id, params) = connection.initialize_start()?;
+    let params: InitializeParams = serde_json::from_value(params)?;
+    let client = Client::new(&params);
+    let answer = client::answer(client, version);
+    connection.initialize_finish(id, answer)?;
+    let (jobs, done) = worker::start();
+    let mut server = Server {
+        host,
+        client,
+        sender: connection.sender.clone(),
+        documents: BTreeMap::new(),
+        projects: BTreeMap::new(),
+        jobs,
+        busy: false,
+    };
+    server.begin(&params);
+    server.run(connection, &done)
+}
+
+/// The state of a conversation.
+pub(crate) struct Server {
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) client: Client,
+    sender: Sender<Message>,
+    /// Open texts by absolute path.
+    pub(crate) documents: BTreeMap<String, Document>,
+    /// Projects by root.
+    pub(crate) projects: BTreeMap<String, Project>,
+    jobs: Sender<Job>,
+    /// The worker is at work.
+    busy: bool,
+}
+
+/// How a message was taken.
+enum Next {
+    Go,
+    Stop,
+}
+
+impl Server {
+    /// Opens the projects that the editor was started in, and asks to be told of changes.
+    fn begin(&mut self, params: &InitializeParams) {
+        for folder in client::folders(params) {
+            if let Some(path) = uri::to_path(&folder) {
+                self.project_of(&path);
+            }
+        }
+        if self.client.watches {
+            let request = client::watch();
+            self.send(request.into());
+        }
+    }
+
+    fn run(&mut self, connection: &Connection, done: &Receiver<Done>) -> Result<(), Broken> {
+        self.compile();
+        loop {
+            select! {
+                recv(connection.receiver) -> message => {
+                    // The editor is gone.
+                    let Ok(message) = message else { return Ok(()) };
+                    if let Next::Stop = self.take(connection, message)? {
+                        return Ok(());
+                    }
+                }
+                recv(done) -> done => self.judged(done?),
+            }
+            // What is waiting comes first: only its last state is worth compiling.
+            while let Ok(message) = connection.receiver.try_recv() {
+                if let Next::Stop = self.take(connection, message)? {
+                    return Ok(());
+                }
+            }
+            self.compile();
+        }
+    }
+
+    pub(crate) fn send(&self, message: Message) {
+        // Where nobody listens any more, the loop ends by itself.
+        drop(self.sender.send(message));
+    }
+
+    fn take(&mut self, connection: &Connection, message: Message) -> Result<Next, Broken> {
+        match message {
+            Message::Request(request) => {
+                if connection.handle_shutdown(&request)? {
+                    return Ok(Next::Stop);
+                }
+                let (id, method) = (request.id.clone(), request.method.clone());
+                let work = AssertUnwindSafe(|| features::answer(self, request));
+                let response = catch_unwind(work).unwrap_or_else(|_| {
+                    let text = format!("a bug in forge: `{method}` panicked; see standard error");
+                    Response::new_err(id, ErrorCode::InternalError as i32, text)
+                });
+                self.send(response.into());
+            }
+            Message::Notification(notification) => {
+                let work = AssertUnwindSafe(|| self.notified(notification));
+                // A bug in one message must not end the conversation.
+                drop(catch_unwind(work));
+            }
+            // Answers to our own requests say nothing.
+            Message::Response(_) => {}
+        }
+        Ok(Next::Go)
+    }
+
+    fn notified(&mut self, notification: Notification) {
+        match notification.method.as_str() {
+            DidOpenTextDocument::METHOD => self.opened(notification),
+            DidChangeTextDocument::METHOD => self.changed(notification),
+            DidCloseTextDocument::METHOD => self.closed(notification),
+            DidSaveTextDocument::METHOD => {
+                if let Some(DidSaveTextDocumentParams { text_document, .. }) = params(notification)
+                {
+                    self.on_disk(&text_document.uri);
+                }
+            }
+            DidChangeWatchedFiles::METHOD => {
+                if let Some(DidChangeWatchedFilesParams { changes }) = params(notification) {
+                    for change in changes {
+                        self.on_disk(&change.uri);
+                    }
+                }
+            }
+            // `$/cancelRequest` among them: answers come in order and at once.
+            _ => {}
+        }
+    }
+
+    fn opened(&mut self, notification: Notification) {
+        let Some(DidOpenTextDocumentParams { text_document }) = params(notification) else {
+            return;
+        };
+        let Some(path) = uri::to_path(&text_document.uri) else { return };
+        let document = Document {
+            uri: text_document.uri,
+            version: text_document.version,
+            text: text_document.text.into(),
+        };
+        self.documents.insert(path.clone(), document);
+        if let Some(project) = self.project_of(&path) {
+            project.refresh();
+        }
+    }
+
+    fn changed(&mut self, notification: Notification) {
+        let Some(DidChangeTextDocumentParams { text_document, content_changes }) =
+            params(notification)
+        else {
+            return;
+        };
+        let Some(path) = uri::to_path(&text_document.uri) else { return };
+        let encoding = self.client.encoding;
+        let Some(document) = self.documents.get_mut(&path) else { return };
+        document.version = text_document.version;
+        document.change(content_changes, encoding);
+        let watches = self.client.watches;
+        if let Some(project) = self.project_of(&path) {
+            if watches { project.changed() } else { project.refresh() }
+        }
+    }
+
+    fn closed(&mut self, notification: Notification) {
+        let Some(DidCloseTextDocumentParams { text_document }) = params(notification) else {
+            return;
+        };
+        let Some(path) = uri::to_path(&text_document.uri) else { return };
+        self.documents.remove(&path);
+        if let Some(project) = self.project_of(&path) {
+            project.refresh();
+        }
+    }
+
+    /// A file on the disk changed. What is hidden (git's own files above all) is no source.
+    fn on_disk(&mut self, uri: &Uri) {
+        let Some(path) = uri::to_path(uri) else { return };
+        for project in self.projects.values_mut() {
+            let inside = project.relative(&path);
+            if inside.is_some_and(|path| !path.split('/').any(|part| part.starts_with('.'))) {
+                project.refresh();
+            }
+        }
+    }
+
+    /// The project that a file belongs to, opened when it is met for the first time.
+    pub(crate) fn project_of(&mut self, path: &str) -> Option<&mut Project> {
+        let root = self.host.root(path)?;
+        Some(self.projects.entry(root.clone()).or_insert_with(|| Project::new(root)))
+    }
+
+    /// The project that a file belongs to, when it is open.
+    pub(crate) fn known_project(&self, path: &str) -> Option<&Project> {
+        self.projects.get(&self.host.root(path)?)
+    }
+
+    /// Gives the worker a project that changed.
+    fn compile(&mut self) {
+        if self.busy {
+            return;
+        }
+        let waiting = self.projects.values_mut().find(|one| one.asked != Some(one.generation));
+        let Some(project) = waiting else { return };
+        project.asked = Some(project.generation);
+        let Ok(sources) = project.sources(self.host.as_ref(), &self.documents) else { return };
+        let job = Job {
+            root: project.root.clone(),
+            generation: project.generation,
+            versions: project.versions(&self.documents),
+            sources,
+        };
+        self.busy = self.jobs.send(job).is_ok();
+    }
+
+    /// Shows what a state came to, unless the project has changed since: the next one is near.
+    fn judged(&mut self, done: Done) {
+        self.busy = false;
+        let encoding = self.client.encoding;
+        let Some(project) = self.projects.get_mut(&done.root) else { return };
+        let Some(checked) = done.checked.filter(|_| project.generation == done.generation) else {
+            return;
+        };
+        let map = checked.source_map;
+        let files = by_file(&checked.diagnostics, &mut Places::new(&project.root, &map, encoding));
+        let mut messages = Vec::new();
+        for (path, shown) in &files {
+            let all = shown.iter().map(|(shown, _)| shown.clone()).collect();
+            messages.push((path.clone(), all));
+        }
+        let clean = project.published.iter().filter(|path| !files.contains_key(*path));
+        messages.extend(clean.map(|path| (path.clone(), Vec::new())));
+        // An open text without findings is told so, or nobody knows that it was looked at.
+        let open = done
+            .versions
+            .keys()
+            .filter(|path| !files.contains_key(*path) && !project.published.contains(*path));
+        messages.extend(open.map(|path| (path.clone(), Vec::new())));
+        project.published = files.keys().cloned().collect();
+        let root = project.root.clone();
+        if let Some(plan) = checked.plan {
+            project.plan = Some((plan, map.clone()));
+        }
+        let versions = done.versions;
+        for (path, diagnostics) in messages {
+            let version = versions.get(&path).copied();
+            self.publish(&format!("{root}/{path}"), diagnostics, version);
+        }
+        if let Some(project) = self.projects.get_mut(&done.root) {
+            let generation = done.generation;
+            project.judged = Some(Judged { generation, versions, files, map });
+        }
+    }
+
+    fn publish(&self, path: &str, diagnostics: Vec<lsp_types::Diagnostic>, version: Option<i32>) {
+        // An open text is named as the editor names it.
+        let known = self.documents.get(path).map(|document| document.uri.clone());
+        let Some(uri) = known.or_else(|| uri::from_path(path)) else { return };
+        let params = PublishDiagnosticsParams { uri, diagnostics, version };
+        self.send(Notification::new(PublishDiagnostics::METHOD.to_owned(), params).into());
+    }
+}
+
+fn params<T: DeserializeOwned>(notification: Notification) -> Option<T> {
+    serde_json::from_value(notification.params).ok()
+}
