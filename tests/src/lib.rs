@@ -3,6 +3,7 @@
 
 mod archive;
 mod editor;
+mod escape;
 mod forgec;
 mod host;
 mod memory;
@@ -12,6 +13,7 @@ mod turn;
 
 pub use archive::{Archive, Deb, Served};
 pub use editor::Editor;
+pub use escape::unescape;
 pub use forgec::{Forgec, Run, built_binary};
 pub use host::HostPicture;
 pub use memory::read_site;

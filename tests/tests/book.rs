@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use forge_diag::{Sink, SourceMap, codes};
+use forge_diag::{Code, Sink, SourceMap, codes};
 use forge_syntax::reference::{Child, Default, Field, NodeKind};
 
 fn source() -> PathBuf {
@@ -32,13 +32,51 @@ fn the_catalogue_of_diagnostics_is_printed() {
         "# Diagnostics\n\n\
          Each finding has a code. A code keeps its name; its message says what is wrong here, its \
          labels\nwhere, its help what to write instead. All findings of a run are reported \
-         together.\n\n\
-         | code | means |\n|---|---|\n",
+         together.\n`forgec explain CODE` shows the page of a code.\n\n\
+         | code | is | means |\n|---|---|---|\n",
     );
     for code in codes::ALL {
-        writeln!(page, "| `{}` | {} |", code.name, code.meaning).unwrap();
+        let weight = code.severity.name();
+        writeln!(page, "| [`{}`]({}) | {weight} | {} |", code.name, place(code), code.meaning)
+            .unwrap();
     }
     assert_page("reference/diagnostics.md", &page);
+}
+
+/// A code's page, as seen from `reference/`.
+fn place(code: &Code) -> String {
+    format!("../errors/{}.md", code.short().replace("::", "/"))
+}
+
+#[test]
+fn the_summary_lists_the_pages_of_all_codes() {
+    let summary = fs::read_to_string(source().join("SUMMARY.md")).unwrap();
+    let mut wanted = String::new();
+    for line in summary.lines().filter(|line| !line.contains("](errors/")) {
+        writeln!(wanted, "{line}").unwrap();
+        if line.contains("](reference/diagnostics.md)") {
+            for code in codes::ALL {
+                let page = place(code).replace("../", "");
+                writeln!(wanted, "  - [{}]({page})", code.name).unwrap();
+            }
+        }
+    }
+    assert_page("SUMMARY.md", &wanted);
+}
+
+#[test]
+fn every_page_of_a_code_belongs_to_one() {
+    let mut pages = 0;
+    for group in fs::read_dir(source().join("errors")).unwrap() {
+        for page in fs::read_dir(group.unwrap().path()).unwrap() {
+            let path = page.unwrap().path();
+            let known =
+                codes::ALL.iter().any(|code| path.ends_with(place(code).replace("../", "")));
+            assert!(known, "{} explains no code", path.display());
+            pages += 1;
+        }
+    }
+    assert_eq!(pages, codes::ALL.len());
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! `//! no-project`. `//~ error[CODE] TEXT` at the end of a line asks for a finding whose primary
 //! place begins in that line, whose code is CODE and whose headline is TEXT; before the first
 //! `//-` it asks for one without a place. In a template the mark stands in a `{# … #}` comment.
-//! `<U+XXXX>` stands for that character. Every finding must be asked for.
+//! `<U+XXXX>` stands for that character, and `//- PATH times=N` repeats a file's text. Every finding must be asked for.
 //!
 //! `FORGE_BLESS=1 cargo test -p forge-test --test suite` writes the marks anew, to be read before
 //! they are committed.
@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use forge_diag::{Diagnostic, SourceMap, codes, render};
 use forge_model::MemorySources;
-use forge_spec::{Compiled, compile};
+use forge_plan::{Checked, check};
+use forge_test::unescape;
 
 /// A finding, wanted or found: file (empty without a place), line in it, and `error[CODE] TEXT`.
 type Finding = (String, usize, String);
@@ -48,6 +49,8 @@ struct File {
     path: String,
     first_line: usize,
     text: String,
+    /// How often its text stands in the project.
+    times: usize,
 }
 
 struct Case {
@@ -70,13 +73,15 @@ fn read(text: &str) -> Case {
     let (mut files, mut wanted): (Vec<File>, Vec<Finding>) = (Vec::new(), Vec::new());
     let multiple = text.lines().any(|line| line.starts_with("//- "));
     if !multiple {
-        files.push(File { path: "forge.kdl".to_owned(), first_line: 0, text: String::new() });
+        let path = "forge.kdl".to_owned();
+        files.push(File { path, first_line: 0, text: String::new(), times: 1 });
     }
     let mut line_of_file = 0;
     for (index, line) in text.lines().enumerate() {
         if let Some(path) = line.strip_prefix("//- ") {
-            let (path, text) = (path.trim().to_owned(), String::new());
-            files.push(File { path, first_line: index + 1, text });
+            let (path, times) = path.split_once(" times=").unwrap_or((path, "1"));
+            let (path, times) = (path.trim().to_owned(), times.parse().expect("a number"));
+            files.push(File { path, first_line: index + 1, text: String::new(), times });
             line_of_file = 0;
             continue;
         }
@@ -101,29 +106,15 @@ fn read(text: &str) -> Case {
     Case { files, wanted }
 }
 
-/// Characters that no editor should have to show.
-fn unescape(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("<U+") {
-        out.push_str(before);
-        let (hex, after) = after.split_once('>').expect("`<U+XXXX>`");
-        let number = u32::from_str_radix(hex, 16).expect("hexadecimal");
-        out.push(char::from_u32(number).expect("a character"));
-        rest = after;
-    }
-    out + rest
-}
-
-fn compile_case(case: &Case, text: &str) -> Compiled {
+fn compile_case(case: &Case, text: &str) -> Checked {
     let mut sources = MemorySources::new();
     if !text.contains("//! no-project") {
         sources.insert("forge.kdl", "");
     }
     for file in &case.files {
-        sources.insert(file.path.as_str(), unescape(&file.text));
+        sources.insert(file.path.as_str(), unescape(&file.text).repeat(file.times));
     }
-    compile(&sources)
+    check(&sources)
 }
 
 fn finding(diagnostic: &Diagnostic, map: &SourceMap) -> Finding {
@@ -176,7 +167,7 @@ fn every_case_gives_its_findings_and_no_others() {
             continue;
         }
         let failed = found.iter().any(|(_, _, text)| text.starts_with("error["));
-        assert_eq!(compiled.spec.is_none(), failed, "{}", path.display());
+        assert_eq!(compiled.plan.is_none(), failed, "{}", path.display());
         if found != case.wanted {
             let options = render::HumanOptions::default();
             let human = render::human(&compiled.diagnostics, &compiled.source_map, options);
@@ -186,9 +177,6 @@ fn every_case_gives_its_findings_and_no_others() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n----\n"));
 }
-
-/// Codes that only later stages give; a session of the command line shows them.
-const LATER: [&str; 2] = ["forge::control::violated", "forge::plan::graph"];
 
 #[test]
 fn every_code_has_a_case() {
@@ -201,17 +189,9 @@ fn every_code_has_a_case() {
             seen.insert(code);
         }
     }
-    let missing: Vec<&str> = codes::ALL
-        .iter()
-        .map(|code| code.name)
-        .filter(|name| !seen.contains(*name) && !LATER.contains(name))
-        .collect();
+    let missing: Vec<&str> =
+        codes::ALL.iter().map(|code| code.name).filter(|name| !seen.contains(*name)).collect();
     assert!(missing.is_empty(), "no case gives {missing:?}");
-    let sessions = Path::new(env!("CARGO_MANIFEST_DIR")).join("cli");
-    let shown = fs::read_to_string(sessions.join("bad.txt")).unwrap();
-    for code in LATER {
-        assert!(shown.contains(&format!("! {code}\n")), "tests/cli/bad.txt does not show {code}");
-    }
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl Param {
             if found.is_none() {
                 let headline = format!("`{}` is no type", given.value);
                 cursor.report(
-                    Diagnostic::error(codes::SPEC_VALUE, headline)
+                    Diagnostic::error(codes::SPEC_PARAM_TYPE, headline)
                         .at(given.span, "unknown type")
                         .maybe_help(did_you_mean(&given.value, known)),
                 );

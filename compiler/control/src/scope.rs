@@ -85,9 +85,12 @@ impl Scope<'_> {
             }
         };
         sink.push(
-            Diagnostic::error(codes::SPEC_UNDEFINED, format!("there is no parameter `{name}`"))
-                .at(span, format!("`${{{name}}}` has no value"))
-                .maybe_help(did_you_mean(name, known)),
+            Diagnostic::error(
+                codes::SPEC_PARAM_UNDEFINED,
+                format!("there is no parameter `{name}`"),
+            )
+            .at(span, format!("`${{{name}}}` has no value"))
+            .maybe_help(did_you_mean(name, known)),
         );
         None
     }

@@ -1,19 +1,74 @@
-//! The catalogue of codes. A code's name is stable; each has a page in the book.
+//! The catalogue of codes. A code's name is stable. Each has a page in the book, which is part of
+//! the binary: a code without a page does not compile.
+
+use crate::Severity;
 
 /// A kind of finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 pub struct Code {
     /// `forge::spec::unknown`.
     pub name: &'static str,
     /// What it means, in one line.
     pub meaning: &'static str,
+    /// What a finding of this kind is when nobody says otherwise. Only warnings can be allowed.
+    pub severity: Severity,
+    /// Its page of the book, in Markdown.
+    pub page: &'static str,
+}
+
+impl Code {
+    /// The name without `forge::`, as people write it.
+    pub fn short(self) -> &'static str {
+        self.name.strip_prefix("forge::").unwrap_or(self.name)
+    }
+}
+
+/// A code is its name.
+impl PartialEq for Code {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Code {}
+
+impl PartialOrd for Code {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Code {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.name.cmp(other.name)
+    }
+}
+
+impl std::hash::Hash for Code {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 macro_rules! catalogue {
-    ($($constant:ident = $name:literal: $meaning:literal;)*) => {
+    ($($severity:ident $constant:ident = $group:literal $name:literal: $meaning:literal;)*) => {
         $(
             #[doc = $meaning]
-            pub const $constant: Code = Code { name: $name, meaning: $meaning };
+            pub const $constant: Code = Code {
+                name: concat!("forge::", $group, "::", $name),
+                meaning: $meaning,
+                severity: Severity::$severity,
+                page: include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/../../book/src/errors/", $group, "/", $name, ".md"
+                )),
+            };
         )*
 
         /// Every code, in the order of the catalogue.
@@ -22,43 +77,93 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    SYNTAX_LIMIT = "forge::syntax::limit": "A text is larger or nested deeper than any spec needs";
-    SYNTAX_ENCODING = "forge::syntax::encoding": "A text is not UTF-8, or holds NUL or invisible control characters";
-    SYNTAX_KDL = "forge::syntax::kdl": "A text is not KDL";
-    SYNTAX_BARE = "forge::syntax::bare": "A value is written without quotes";
-    SYNTAX_NUMBER = "forge::syntax::number": "A number is not what it looks like";
-    SYNTAX_TYPE = "forge::syntax::type": "A value has another type than asked for";
-    SYNTAX_MISSING = "forge::syntax::missing": "A node lacks an argument, a property or a child";
-    SYNTAX_UNKNOWN = "forge::syntax::unknown": "A node, property or argument that nothing knows";
-    SYNTAX_DUPLICATE = "forge::syntax::duplicate": "Something is given twice that may stand once";
-    SPEC_PROJECT = "forge::spec::project": "The project has no usable `forge.kdl` or cannot be listed";
-    SPEC_UNDEFINED = "forge::spec::undefined": "A name that nothing declares";
-    SPEC_DUPLICATE = "forge::spec::duplicate": "Two declarations with one name";
-    SPEC_CYCLE = "forge::spec::cycle": "Roles or images that need each other";
-    SPEC_VALUE = "forge::spec::value": "A value that its place does not allow";
-    SPEC_CONFLICT = "forge::spec::conflict": "Two parts of an image that declare the same thing differently";
-    SPEC_MODE = "forge::spec::mode": "A file mode that is not a quoted octal number";
-    SPEC_PATH = "forge::spec::path": "A path that leaves the project or the image";
-    SPEC_SOURCE = "forge::spec::source": "A file of the project that cannot be read";
-    SPEC_PARAM_MISSING = "forge::spec::param-missing": "A parameter without a value";
-    SPEC_PARAM_UNKNOWN = "forge::spec::param-unknown": "A value for a parameter that nothing declares";
-    SPEC_PARAM_UNUSED = "forge::spec::param-unused": "A parameter that nothing reads";
-    SPEC_PARAM_VALUE = "forge::spec::param-value": "A parameter's value of another type or out of its range";
-    SPEC_TEXT = "forge::spec::text": "A `${name}` that cannot be put in";
-    SPEC_TEMPLATE = "forge::spec::template": "A template that cannot be rendered";
-    SPEC_SECRET = "forge::spec::secret": "A secret that others could read";
-    SPEC_OWNER = "forge::spec::owner": "An owner or group that nothing in the image can create";
-    CONTROL_EMPTY = "forge::control::empty": "A control that asks nothing";
-    CONTROL_VALUE = "forge::control::value": "An expectation's value that its property does not allow";
-    CONTROL_DUPLICATE = "forge::control::duplicate": "Two controls with one id";
-    CONTROL_REGEX = "forge::control::regex": "A pattern that is no regular expression";
-    CONTROL_VIOLATED = "forge::control::violated": "A control that the spec itself breaks";
-    PLAN_GRAPH = "forge::plan::graph": "Steps that the phases of an image do not allow";
+    Error SYNTAX_SIZE = "syntax" "size": "A file is larger than any spec needs";
+    Error SYNTAX_DEPTH = "syntax" "depth": "Blocks or comments are nested deeper than any spec needs";
+    Error SYNTAX_ENCODING = "syntax" "encoding": "A text is not UTF-8, or holds NUL";
+    Error SYNTAX_INVISIBLE = "syntax" "invisible": "A text holds invisible control characters";
+    Error SYNTAX_KDL = "syntax" "kdl": "A text is not KDL";
+    Error SYNTAX_UNCLOSED = "syntax" "unclosed": "A block, comment or text has no end, or ends twice";
+    Error SYNTAX_BARE = "syntax" "bare": "A value is written without quotes";
+    Error SYNTAX_KEYWORD = "syntax" "keyword": "`true`, `false` or `null` without `#`";
+    Error SYNTAX_INTERPOLATION = "syntax" "interpolation": "`${name}` outside of quotes";
+    Error SYNTAX_NUMBER = "syntax" "number": "A number is not what it looks like";
+    Error SYNTAX_TYPE = "syntax" "type": "A value has another type than asked for";
+    Error SYNTAX_MISSING = "syntax" "missing": "A node lacks an argument, a property or a child";
+    Error SYNTAX_EMPTY = "syntax" "empty": "A node that says nothing";
+    Error SYNTAX_UNKNOWN_NODE = "syntax" "unknown-node": "A node that nothing knows";
+    Error SYNTAX_UNKNOWN_PROPERTY = "syntax" "unknown-property": "A property that nothing reads";
+    Error SYNTAX_ARGUMENT = "syntax" "argument": "An argument that nothing reads";
+    Error SYNTAX_ANNOTATION = "syntax" "annotation": "A type annotation, which means nothing here";
+    Error SYNTAX_DUPLICATE = "syntax" "duplicate": "Something is given twice that may stand once";
+    Error SPEC_PROJECT = "spec" "project": "The project has no usable `forge.kdl` or cannot be listed";
+    Error SPEC_UNDEFINED = "spec" "undefined": "A name that nothing declares";
+    Error SPEC_DUPLICATE = "spec" "duplicate": "Two declarations with one name";
+    Error SPEC_CYCLE = "spec" "cycle": "Roles or images that need each other";
+    Error SPEC_DROP_ROLE = "spec" "drop-role": "A `drop-role` that drops nothing";
+    Error SPEC_VALUE = "spec" "value": "A value that its place does not allow";
+    Error SPEC_CHOICE = "spec" "choice": "A word that is none of those that its place knows";
+    Error SPEC_NAME = "spec" "name": "A name that what it names cannot have";
+    Error SPEC_CONFLICT = "spec" "conflict": "Two parts of an image that declare the same thing differently";
+    Error SPEC_BELOW_FILE = "spec" "below-file": "A path declared below a file";
+    Error SPEC_REMOVED = "spec" "removed": "A path that is declared and taken away";
+    Error SPEC_ARTIFACT_NAME = "spec" "artifact-name": "Two images that would be packed under one name";
+    Error SPEC_PROFILE_VALUES = "spec" "profile-values": "One profile used with different values in an image";
+    Error SPEC_MODE = "spec" "mode": "A file mode that is not a quoted octal number";
+    Error SPEC_PATH = "spec" "path": "A path that is none of an image or of the builder";
+    Error SPEC_PROJECT_PATH = "spec" "project-path": "A path that leaves the project";
+    Error SPEC_SOURCE = "spec" "source": "A file of the project that cannot be read";
+    Error SPEC_HASH = "spec" "hash": "A file with another hash than the spec says";
+    Error SPEC_PARAM_TYPE = "spec" "param-type": "A declaration of a parameter that cannot be";
+    Error SPEC_PARAM_MISSING = "spec" "param-missing": "A parameter without a value";
+    Error SPEC_PARAM_UNKNOWN = "spec" "param-unknown": "A value for a parameter that nothing declares";
+    Error SPEC_PARAM_VALUE = "spec" "param-value": "A parameter's value of another type or out of its range";
+    Error SPEC_PARAM_UNDEFINED = "spec" "param-undefined": "A `${name}` or `when` of a parameter that has no value here";
+    Warning SPEC_PARAM_UNUSED = "spec" "param-unused": "A parameter that nothing reads";
+    Warning SPEC_SET_UNUSED = "spec" "set-unused": "A value set by an image that nothing reads";
+    Error SPEC_TEXT = "spec" "text": "A `${…}` that cannot be put in";
+    Error SPEC_TEMPLATE = "spec" "template": "A template that cannot be rendered";
+    Error SPEC_TEMPLATE_UNDEFINED = "spec" "template-undefined": "A template's variable that has no value";
+    Error SPEC_SECRET = "spec" "secret": "A secret in a file that every account could use";
+    Error SPEC_SECRET_PACKED = "spec" "secret-packed": "A secret in an image that is packed for everyone";
+    Error SPEC_OWNER = "spec" "owner": "An owner or group that nothing in the image can create";
+    Error CONTROL_EMPTY = "control" "empty": "A control that asks nothing";
+    Error CONTROL_VALUE = "control" "value": "An expectation's value that its property does not allow";
+    Error CONTROL_DUPLICATE = "control" "duplicate": "Two controls with one id";
+    Error CONTROL_REGEX = "control" "regex": "A pattern that is no regular expression";
+    Error CONTROL_VIOLATED = "control" "violated": "A control that the spec itself breaks";
+    Error PLAN_GRAPH = "plan" "graph": "Steps that the phases of an image do not allow";
 }
 
 /// The code with this name.
 pub fn find(name: &str) -> Option<Code> {
     ALL.iter().copied().find(|code| code.name == name)
+}
+
+/// What a person's way to write a code means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// This code.
+    One(Code),
+    /// Codes of several groups have this name.
+    Several(Vec<Code>),
+    /// None has it.
+    None,
+}
+
+/// The code that a person means: `forge::spec::mode`, `spec::mode`, or `mode` alone where no other
+/// group has a code of that name.
+pub fn look_up(written: &str) -> Found {
+    let name = written.strip_prefix("forge::").unwrap_or(written);
+    let same = |code: &&Code| {
+        let short = code.short();
+        short == name || short.split_once("::").is_some_and(|(_, last)| last == name)
+    };
+    let mut found: Vec<Code> = ALL.iter().filter(same).copied().collect();
+    match found.len() {
+        0 => Found::None,
+        1 => found.pop().map_or(Found::None, Found::One),
+        _ => Found::Several(found),
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +181,30 @@ mod tests {
             assert!(parts.len() == 3 && parts[0] == "forge", "{}", code.name);
             assert!(!code.meaning.ends_with('.'), "{}", code.meaning);
             assert_eq!(find(code.name), Some(*code));
+            assert_eq!(look_up(code.name), Found::One(*code));
+            assert_eq!(look_up(code.short()), Found::One(*code));
         }
         assert_eq!(find("forge::spec::nothing"), None);
+    }
+
+    #[test]
+    fn a_short_name_is_enough_where_it_means_one_code() {
+        assert_eq!(look_up("mode"), Found::One(SPEC_MODE));
+        assert_eq!(look_up("nothing"), Found::None);
+        let Found::Several(codes) = look_up("duplicate") else { panic!("several are so called") };
+        assert_eq!(codes, [SYNTAX_DUPLICATE, SPEC_DUPLICATE, CONTROL_DUPLICATE]);
+    }
+
+    #[test]
+    fn pages_begin_with_their_code() {
+        for code in ALL {
+            let heading = format!("# {}\n", code.name);
+            assert!(
+                code.page.starts_with(&heading),
+                "{}: {:?}",
+                code.name,
+                code.page.lines().next()
+            );
+        }
     }
 }

@@ -44,7 +44,8 @@ pub fn compile(sources: &dyn Sources) -> Compiled {
     let mut diagnostics = sink.into_sorted();
     if !complete {
         // What an unreadable file declares is not undefined.
-        diagnostics.retain(|found| found.code != codes::SPEC_UNDEFINED);
+        let follows = [codes::SPEC_UNDEFINED, codes::SPEC_DROP_ROLE];
+        diagnostics.retain(|found| !follows.contains(&found.code));
     }
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let spec = (!failed).then_some(ResolvedSpec { images });

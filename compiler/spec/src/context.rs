@@ -109,7 +109,7 @@ impl Context<'_> {
         if !good {
             self.report(
                 Diagnostic::error(
-                    codes::SPEC_VALUE,
+                    codes::SPEC_NAME,
                     format!("`{name}` is no name of an account or group"),
                 )
                 .at(span, "here")
@@ -121,7 +121,7 @@ impl Context<'_> {
 
     /// That nothing gives a name a value, with the nearest name that has one.
     pub(crate) fn undefined_name(&self, name: &str) -> Diagnostic {
-        Diagnostic::error(codes::SPEC_TEXT, format!("nothing gives `{name}` a value"))
+        Diagnostic::error(codes::SPEC_PARAM_UNDEFINED, format!("nothing gives `{name}` a value"))
             .maybe_help(did_you_mean(name, self.scope.names()))
     }
 
@@ -212,8 +212,11 @@ impl Context<'_> {
                 "this leaves the project"
             };
             self.report(
-                Diagnostic::error(codes::SPEC_PATH, format!("`{value}` is no path of the project"))
-                    .at(text.span, why),
+                Diagnostic::error(
+                    codes::SPEC_PROJECT_PATH,
+                    format!("`{value}` is no path of the project"),
+                )
+                .at(text.span, why),
             );
         }
         path
@@ -247,7 +250,7 @@ impl Context<'_> {
     /// That a file of the project cannot be used, with the file that may be meant.
     pub(crate) fn report_source(&mut self, span: Span, path: &str, error: &SourceError) {
         let (code, mut help) = match error {
-            SourceError::Outside => (codes::SPEC_PATH, None),
+            SourceError::Outside => (codes::SPEC_PROJECT_PATH, None),
             SourceError::NotFound | SourceError::NotAFile | SourceError::Unreadable(_) => {
                 (codes::SPEC_SOURCE, None)
             }

@@ -76,7 +76,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ParamDecl> {
         (min.or(max), ty.as_ref().map(|ty| matches!(ty, ParamType::Integer { .. })))
     {
         cursor.report(
-            Diagnostic::error(codes::SPEC_VALUE, "only an `int` has `min` and `max`")
+            Diagnostic::error(codes::SPEC_PARAM_TYPE, "only an `int` has `min` and `max`")
                 .at(range.span, "means nothing here"),
         );
     }
@@ -112,7 +112,7 @@ fn param_type(
                 }
                 Some(of) => {
                     cursor.report(
-                        Diagnostic::error(codes::SPEC_VALUE, "a list holds plain values")
+                        Diagnostic::error(codes::SPEC_PARAM_TYPE, "a list holds plain values")
                             .at(of.span, format!("not `{}`", of.value)),
                     );
                     return None;
@@ -122,7 +122,7 @@ fn param_type(
             ParamType::List(Box::new(element))
         }
         unknown => {
-            let found = Diagnostic::error(codes::SPEC_VALUE, format!("`{unknown}` is no type"))
+            let found = Diagnostic::error(codes::SPEC_PARAM_TYPE, format!("`{unknown}` is no type"))
                 .at(ty.span, "unknown type");
             cursor.report(suggest(found, ty, Written::Quoted, TYPES));
             return None;

@@ -79,7 +79,7 @@ impl Project {
             }
             name => {
                 let headline = format!("`{name}` declares nothing that forge knows");
-                let found = Diagnostic::error(codes::SYNTAX_UNKNOWN, headline)
+                let found = Diagnostic::error(codes::SYNTAX_UNKNOWN_NODE, headline)
                     .at(node.name.span, "unknown node");
                 sink.push(suggest(found, &node.name, Written::Bare, TOP_LEVEL));
             }

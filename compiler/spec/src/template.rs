@@ -86,7 +86,7 @@ fn diagnostic(
             format!("nothing gives `{name}` a value")
         };
         let help = forge_syntax::did_you_mean(&name, values.keys().map(String::as_str));
-        return Diagnostic::error(codes::SPEC_TEMPLATE, headline)
+        return Diagnostic::error(codes::SPEC_TEMPLATE_UNDEFINED, headline)
             .at(span, "undefined here")
             .maybe_help(help);
     }

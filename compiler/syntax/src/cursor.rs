@@ -333,7 +333,7 @@ impl<'a> Cursor<'a> {
             1 => "takes one argument".to_owned(),
             many => format!("takes {many} arguments"),
         };
-        Diagnostic::error(codes::SYNTAX_UNKNOWN, format!("`{name}` {takes}"))
+        Diagnostic::error(codes::SYNTAX_ARGUMENT, format!("`{name}` {takes}"))
             .at(entry.span, "nothing reads this")
     }
 
@@ -360,7 +360,7 @@ fn unknown_prop(
     children: &[&'static str],
 ) -> Diagnostic {
     let found = Diagnostic::error(
-        codes::SYNTAX_UNKNOWN,
+        codes::SYNTAX_UNKNOWN_PROPERTY,
         format!("`{}` has no property `{}`", node.name.value, name.value),
     )
     .at(name.span, "unknown property");
@@ -378,7 +378,7 @@ fn unknown_child(
 ) -> Diagnostic {
     let name = &child.name.value;
     let found = Diagnostic::error(
-        codes::SYNTAX_UNKNOWN,
+        codes::SYNTAX_UNKNOWN_NODE,
         format!("`{}` has no child node `{name}`", node.name.value),
     )
     .at(child.name.span, "unknown node");

@@ -85,7 +85,7 @@ impl Reader<'_> {
         let span = self.name(annotation).span;
         self.sink.push(
             Diagnostic::error(
-                codes::SYNTAX_UNKNOWN,
+                codes::SYNTAX_ANNOTATION,
                 format!("the type annotation `({})` means nothing here", annotation.value()),
             )
             .at(span, "nothing reads this")
@@ -187,26 +187,26 @@ mod tests {
     #[test]
     fn hostile_texts_are_refused_with_an_ordinary_error() {
         let cases = [
-            ("a {".repeat(5000), "forge::syntax::limit blocks are nested deeper than 32 @ {"),
+            ("a {".repeat(5000), "forge::syntax::depth blocks are nested deeper than 32 @ {"),
             (
                 "a /-{ ".repeat(60),
-                "forge::syntax::limit blocks commented out with `/-` are nested deeper than 3 @ {",
+                "forge::syntax::depth blocks commented out with `/-` are nested deeper than 3 @ {",
             ),
             (
                 "/- a { ".repeat(60),
-                "forge::syntax::limit blocks commented out with `/-` are nested deeper than 3 @ {",
+                "forge::syntax::depth blocks commented out with `/-` are nested deeper than 3 @ {",
             ),
             (
                 "/- a \\ // c\n{ ".repeat(20),
-                "forge::syntax::limit blocks commented out with `/-` are nested deeper than 3 @ {",
+                "forge::syntax::depth blocks commented out with `/-` are nested deeper than 3 @ {",
             ),
-            ("/*".repeat(5000), "forge::syntax::limit comments are nested deeper than 8 @ /*"),
+            ("/*".repeat(5000), "forge::syntax::depth comments are nested deeper than 8 @ /*"),
             (
                 "a \"\u{202e}\"".to_owned(),
-                "forge::syntax::encoding an invisible control character (U+202E) in the text @ \u{202e}",
+                "forge::syntax::invisible an invisible control character (U+202E) in the text @ \u{202e}",
             ),
             ("a\0".to_owned(), "forge::syntax::encoding NUL (U+0000) in the text @ \0"),
-            (" ".repeat((4 << 20) + 1), "forge::syntax::limit `a.kdl` is larger than 4 MiB @ "),
+            (" ".repeat((4 << 20) + 1), "forge::syntax::size `a.kdl` is larger than 4 MiB @ "),
         ];
         for (text, want) in cases {
             let (nodes, found) = read(&text);
@@ -219,11 +219,11 @@ mod tests {
     #[test]
     fn texts_that_are_not_closed_say_where_they_begin() {
         let cases = [
-            ("a \"b\nc", "forge::syntax::kdl a quoted text is not closed on its line @ \"b"),
-            ("a \"\"\"\nb", "forge::syntax::kdl a `\"\"\"` text is never closed @ \"\"\""),
-            ("a /* b", "forge::syntax::kdl `/*` is never closed @ /*"),
-            ("a {\n", "forge::syntax::kdl `{` is never closed @ {"),
-            ("a\n}\n", "forge::syntax::kdl `}` closes nothing @ }"),
+            ("a \"b\nc", "forge::syntax::unclosed a quoted text is not closed on its line @ \"b"),
+            ("a \"\"\"\nb", "forge::syntax::unclosed a `\"\"\"` text is never closed @ \"\"\""),
+            ("a /* b", "forge::syntax::unclosed `/*` is never closed @ /*"),
+            ("a {\n", "forge::syntax::unclosed `{` is never closed @ {"),
+            ("a\n}\n", "forge::syntax::unclosed `}` closes nothing @ }"),
             ("a b=\n", "forge::syntax::kdl"),
         ];
         for (text, want) in cases {
@@ -241,10 +241,10 @@ mod tests {
         let want = [
             "forge::syntax::bare `479e3a25` is not quoted @ 479e3a25",
             "forge::syntax::bare `/etc/passwd` is not quoted @ /etc/passwd",
-            "forge::syntax::bare `${x}/y` stands outside of quotes @ ${x}/y",
-            "forge::syntax::bare `true` is no value of KDL @ true",
+            "forge::syntax::interpolation `${x}/y` stands outside of quotes @ ${x}/y",
+            "forge::syntax::keyword `true` is no value of KDL @ true",
             "forge::syntax::bare `word` is not quoted @ word",
-            "forge::syntax::unknown the type annotation `(u8)` means nothing here @ u8",
+            "forge::syntax::annotation the type annotation `(u8)` means nothing here @ u8",
         ];
         assert_eq!(found, want);
     }

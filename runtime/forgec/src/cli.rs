@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Check(cmd::check::Args),
     /// Write spec files in the one style
     Fmt(cmd::fmt::Args),
+    /// Explain a code of a finding, with an example of the mistake and its mend
+    Explain(cmd::explain::Args),
     /// Say what the next build does, or what a change does against another revision
     Plan(cmd::plan::Args),
     /// Show what an image, role part or step resolves to

@@ -199,10 +199,11 @@ pub(crate) fn print(ui: &Ui, findings: &[Diagnostic], map: &SourceMap) {
         return;
     }
     ui.err(&human(findings, map, HumanOptions { color: ui.color(), ..HumanOptions::default() }));
-    if errors > 0 {
-        let plural = if errors == 1 { "mistake" } else { "mistakes" };
-        ui.err(&format!("{errors} {plural}"));
-    }
+    let plural = if errors == 1 { "mistake" } else { "mistakes" };
+    let counted = if errors > 0 { format!("{errors} {plural}; ") } else { String::new() };
+    let worst = findings.iter().min_by_key(|finding| finding.severity);
+    let code = worst.map_or("", |finding| finding.code.short());
+    ui.err(&format!("{counted}`forgec explain {code}` says more"));
 }
 
 /// The images that a command names; all of them when it names none.

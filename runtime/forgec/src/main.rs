@@ -42,6 +42,7 @@ fn run(ui: &Arc<Ui>, cli: Cli) -> Result<Exit, CmdError> {
     match cli.command {
         Command::Check(args) => cmd::check::run(ui, &ctx, &args),
         Command::Fmt(args) => cmd::fmt::run(ui, &ctx, &args),
+        Command::Explain(args) => cmd::explain::run(ui, &args),
         Command::Plan(args) => cmd::plan::run(ui, &ctx, &args),
         Command::Show(args) => cmd::show::run(ui, &ctx, &args),
         Command::List(args) => cmd::list::run(ui, &ctx, &args),

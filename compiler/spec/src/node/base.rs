@@ -4,7 +4,7 @@ use forge_syntax::reference::{Child, Field, NodeKind};
 use forge_syntax::{Cursor, Node};
 
 use super::packages::is_package;
-use super::{TextAt, bad_value, one_of};
+use super::{TextAt, bad_name, one_of};
 use crate::context::Context;
 use crate::{BaseKind, ResolvedBase};
 
@@ -136,7 +136,7 @@ fn debian(node: &Node, sink: &mut Sink) -> Option<DebianDecl> {
         && !crate::param::is_name(&suite.value)
     {
         let headline = format!("`{}` is no name of a suite", suite.value);
-        cursor.report(bad_value(suite.span, headline, "here"));
+        cursor.report(bad_name(suite.span, headline));
     }
     one_of(&mut cursor, "variant", &["minbase"]);
     let mirror = cursor.prop("mirror");
@@ -145,7 +145,7 @@ fn debian(node: &Node, sink: &mut Sink) -> Option<DebianDecl> {
     let include = words(cursor.children("include"), "package's name", sink);
     for name in include.iter().filter(|name| !is_package(&name.value)) {
         let headline = format!("`{}` is no name of a package", name.value);
-        cursor.report(bad_value(name.span, headline, "here"));
+        cursor.report(bad_name(name.span, headline));
     }
     let exclude_paths = words(cursor.children("exclude-paths"), "pattern", sink);
     for pattern in exclude_paths.iter().filter(|pattern| !pattern.value.starts_with('/')) {
@@ -241,9 +241,9 @@ fn check_digest(cx: &mut Context<'_>, wanted: &Spanned<String>, found: Digest) {
     let found = found.to_string();
     if wanted.value != found {
         cx.report(
-            Diagnostic::error(codes::SPEC_SOURCE, "the archive has another hash")
+            Diagnostic::error(codes::SPEC_HASH, "the archive has another hash")
                 .at(wanted.span, "expected")
-                .note(format!("its BLAKE3 is {found}")),
+                .help(format!("if this is the archive that is meant, write \"{found}\"")),
         );
     }
 }

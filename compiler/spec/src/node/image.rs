@@ -6,7 +6,7 @@ use super::expect_failed::{self, ExpectFailedDecl};
 use super::kernel::{self, KernelDecl};
 use super::output::{self, OutputDecl};
 use super::role::{Given, Mentions, given};
-use super::{Statement, bad_value, statements};
+use super::{Statement, bad_name, statements};
 
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "image",
@@ -52,7 +52,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ImageDecl> {
         && !is_image_name(&name.value)
     {
         cursor.report(
-            bad_value(name.span, format!("`{}` is no name of an image", name.value), "here")
+            bad_name(name.span, format!("`{}` is no name of an image", name.value))
                 .help("it names files: lower-case letters, digits, `.`, `_` and `-`"),
         );
     }
@@ -107,7 +107,7 @@ fn decode_set(node: &Node, sink: &mut Sink) -> Vec<Given> {
     let set = given(&mut cursor, sink);
     if set.is_empty() && cursor.mistakes() == 0 && node.entries.is_empty() {
         cursor.report(
-            Diagnostic::error(codes::SYNTAX_MISSING, "`set` sets nothing")
+            Diagnostic::error(codes::SYNTAX_EMPTY, "`set` sets nothing")
                 .at(node.head, "")
                 .help("for example `set cluster=\"summit\" type=\"compute\"`"),
         );

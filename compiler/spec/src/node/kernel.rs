@@ -3,7 +3,7 @@ use forge_syntax::reference::{Child, Field, NodeKind};
 use forge_syntax::{Cursor, Node};
 
 use super::packages::is_package;
-use super::{TextAt, bad_value};
+use super::{TextAt, bad_name, bad_value};
 use crate::ResolvedKernel;
 use crate::context::Context;
 
@@ -41,7 +41,7 @@ impl KernelDecl {
         let name = cx.text(&self.package)?;
         if !is_package(&name) {
             let headline = format!("`{name}` is no name of a package");
-            cx.report(bad_value(self.package.span, headline, "here"));
+            cx.report(bad_name(self.package.span, headline));
             return None;
         }
         let package = cx.located(self.package.clone().map(|_| name));

@@ -128,7 +128,7 @@ fn statement(
         _ => {
             let known = statement_kinds().map(|kind| kind.name).chain(more.iter().copied());
             let headline = format!("`{owner}` has no child node `{name}`");
-            let found = Diagnostic::error(codes::SYNTAX_UNKNOWN, headline)
+            let found = Diagnostic::error(codes::SYNTAX_UNKNOWN_NODE, headline)
                 .at(node.name.span, "unknown node");
             sink.push(suggest(found, &node.name, Written::Bare, known));
             None
@@ -201,6 +201,11 @@ pub(crate) fn comma_words(text: &str) -> Vec<String> {
     text.split(',').map(|word| word.trim().to_owned()).collect()
 }
 
+/// Reports a name that what it names cannot have.
+pub(crate) fn bad_name(span: Span, headline: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(codes::SPEC_NAME, headline).at(span, "here")
+}
+
 /// One of some words.
 pub(crate) fn one_of(
     cursor: &mut Cursor<'_>,
@@ -217,7 +222,7 @@ pub(crate) fn one_of(
         _ => format!("`{name}` must be one of {}", list.join(", ")),
     };
     let near = forge_syntax::closest(&given.value, words.iter().copied());
-    let found = bad_value(given.span, headline, "not known");
+    let found = Diagnostic::error(codes::SPEC_CHOICE, headline).at(given.span, "not known");
     cursor.report(match near {
         Some(near) => {
             found.help(format!("did you mean \"{near}\"?")).offer(given.span, quote(near))
@@ -257,7 +262,7 @@ pub(crate) fn check_unit_name(cx: &mut Context<'_>, span: Span, name: &str) -> b
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte));
     if !good {
         cx.report(
-            bad_value(span, format!("`{name}` is no name of a unit"), "here")
+            bad_name(span, format!("`{name}` is no name of a unit"))
                 .help("letters, digits and `: - _ . \\ @`, at most 255"),
         );
     }

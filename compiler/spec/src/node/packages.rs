@@ -3,7 +3,7 @@ use forge_model::{Located, SourceFile};
 use forge_syntax::reference::{Field, NodeKind};
 use forge_syntax::{Cursor, Entry, Node};
 
-use super::{TextAt, bad_value};
+use super::{TextAt, bad_name};
 use crate::PartPackages;
 use crate::context::Context;
 
@@ -58,7 +58,7 @@ impl PackagesDecl {
             } else {
                 let headline = format!("`{}` is no name of a package", name.value);
                 cx.report(
-                    bad_value(name.span, headline, "here")
+                    bad_name(name.span, headline)
                         .help("lower-case letters, digits and `+ - .`, two at least"),
                 );
             }

@@ -166,8 +166,11 @@ pub(crate) fn given(cursor: &mut Cursor<'_>, sink: &mut Sink) -> Vec<Given> {
         let mut below = Cursor::new(child);
         for (name, _) in below.rest_props() {
             below.report(
-                Diagnostic::error(codes::SYNTAX_UNKNOWN, "a list's elements have no names")
-                    .at(name.span, "not an argument"),
+                Diagnostic::error(
+                    codes::SYNTAX_UNKNOWN_PROPERTY,
+                    "a list's elements have no names",
+                )
+                .at(name.span, "not an argument"),
             );
         }
         let entries = child.entries.iter().filter(|entry| entry.name.is_none()).cloned().collect();

@@ -5,7 +5,7 @@ use forge_model::{SecretReference, SourceError, SourceFile};
 use forge_syntax::reference::{Child, Field, NodeKind};
 use forge_syntax::{Cursor, Node};
 
-use super::{Declaration, OVERRIDE, TextAt, bad_value};
+use super::{Declaration, OVERRIDE, TextAt, bad_name};
 use crate::ItemKind;
 use crate::context::Context;
 
@@ -140,7 +140,7 @@ impl RunDecl {
         for (name, value) in &self.env {
             if !is_variable(&name.value) {
                 let headline = format!("`{}` is no name of a variable", name.value);
-                cx.report(bad_value(name.span, headline, "letters, digits and `_`"));
+                cx.report(bad_name(name.span, headline).help("letters, digits and `_`"));
                 continue;
             }
             let Some(text) = cx.text(value) else { continue };

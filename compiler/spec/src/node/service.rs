@@ -61,7 +61,7 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     if state.enabled.is_none() && !state.masked && mistakes == cursor.mistakes() && name.is_some() {
         let head = cursor.head();
         cursor.report(
-            Diagnostic::error(codes::SYNTAX_MISSING, "`service` says nothing of the unit")
+            Diagnostic::error(codes::SYNTAX_EMPTY, "`service` says nothing of the unit")
                 .at(head, "")
                 .help("add `enabled=#true`, `enabled=#false` or `masked=#true`"),
         );

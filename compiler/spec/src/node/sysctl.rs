@@ -2,7 +2,7 @@ use forge_diag::Spanned;
 use forge_syntax::Cursor;
 use forge_syntax::reference::{Field, NodeKind};
 
-use super::{Declaration, OVERRIDE, Plain, TextAt, bad_value};
+use super::{Declaration, OVERRIDE, Plain, TextAt, bad_name, bad_value};
 use crate::ItemKind;
 use crate::context::Context;
 
@@ -38,7 +38,7 @@ impl Declaration for SysctlDecl {
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/*".contains(&byte));
         if !good {
             cx.report(
-                bad_value(self.name.span, format!("`{name}` is no kernel parameter"), "here")
+                bad_name(self.name.span, format!("`{name}` is no kernel parameter"))
                     .help("written as `sysctl` shows it: \"vm.swappiness\""),
             );
             return None;

@@ -4,7 +4,7 @@ use forge_syntax::reference::{Field, NodeKind};
 
 use super::content::{self, ContentDecl};
 use super::service::{ENABLED, MASKED, UnitState, read_state};
-use super::{Declaration, OVERRIDE, TextAt, bad_value, check_unit_name, has_unit_ending};
+use super::{Declaration, OVERRIDE, TextAt, bad_name, check_unit_name, has_unit_ending};
 use crate::ItemKind;
 use crate::context::Context;
 
@@ -51,7 +51,7 @@ impl Declaration for UnitDecl {
         }
         if !has_unit_ending(&unit) {
             cx.report(
-                bad_value(self.name.span, format!("the unit `{unit}` has no ending"), "here")
+                bad_name(self.name.span, format!("the unit `{unit}` has no ending"))
                     .help(format!("write \"{unit}.service\"")),
             );
             return None;

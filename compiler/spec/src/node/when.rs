@@ -34,7 +34,7 @@ pub(crate) fn decode(node: &Node, owner: &str, sink: &mut Sink) -> Option<WhenDe
     let rest = cursor.rest_children();
     if rest.is_empty() {
         cursor.report(
-            Diagnostic::error(codes::SYNTAX_MISSING, "`when` holds nothing")
+            Diagnostic::error(codes::SYNTAX_EMPTY, "`when` holds nothing")
                 .at(node.head, "")
                 .help("write what depends on it between `{` and `}`"),
         );

@@ -176,7 +176,7 @@ fn check_parents(cx: &mut Context<'_>, known: &BTreeMap<Subject, Declared<'_>>) 
             }) {
                 cx.report(
                     Diagnostic::error(
-                        codes::SPEC_CONFLICT,
+                        codes::SPEC_BELOW_FILE,
                         format!("`{path}` lies below the file `{directory}`"),
                     )
                     .at(below.span, format!("in `{}`", below.part))
@@ -208,7 +208,7 @@ fn check_removed(cx: &mut Context<'_>, parts: &[Built], known: &BTreeMap<Subject
             if let Some((path, declared)) = hit {
                 cx.report(
                     Diagnostic::error(
-                        codes::SPEC_CONFLICT,
+                        codes::SPEC_REMOVED,
                         format!("`{path}` is declared and taken away"),
                     )
                     .at(*span, format!("taken away in `{}`", built.part.name))

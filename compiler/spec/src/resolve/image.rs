@@ -107,7 +107,7 @@ fn check_name(cx: &mut Context<'_>, key: &str, value: &Spanned<ParamValue>) {
     let good = matches!(&value.value, ParamValue::Text(text) if crate::param::is_name(text));
     if !good {
         cx.report(
-            Diagnostic::error(codes::SPEC_VALUE, format!("`{key}` must be a name"))
+            Diagnostic::error(codes::SPEC_NAME, format!("`{key}` must be a name"))
                 .at(value.span, format!("its value is {}", value.value))
                 .help("it names files: letters, digits, `.`, `_` and `-`"),
         );
@@ -122,7 +122,7 @@ fn report_dropped(cx: &mut Context<'_>, image: &ImageDecl, met: &BTreeSet<String
         } else {
             "this image is made from no other"
         };
-        cx.report(Diagnostic::error(codes::SPEC_UNDEFINED, headline).at(name.span, label));
+        cx.report(Diagnostic::error(codes::SPEC_DROP_ROLE, headline).at(name.span, label));
     }
 }
 
@@ -139,7 +139,7 @@ fn check_secrets(cx: &mut Context<'_>, image: &str, output: Option<&OutputDecl>,
     if let Some((name, span)) = secret {
         cx.report(
             Diagnostic::error(
-                codes::SPEC_SECRET,
+                codes::SPEC_SECRET_PACKED,
                 format!("the packed image `{image}` would hold the secret `{name}`"),
             )
             .at(output.head, "packed here")
@@ -156,7 +156,7 @@ fn unique_profiles(cx: &mut Context<'_>, profiles: Vec<(Profile, Span)>) -> Vec<
         match unique.iter().find(|(known, _)| known.name == profile.name) {
             Some((known, first)) if *known != profile => {
                 let found = Diagnostic::error(
-                    codes::SPEC_CONFLICT,
+                    codes::SPEC_PROFILE_VALUES,
                     format!("the profile `{}` is used with different values", profile.name),
                 )
                 .at(span, "and again here")

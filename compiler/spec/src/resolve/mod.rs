@@ -47,7 +47,7 @@ fn artifact_names(cx: &mut Context<'_>, images: &[ResolvedImage]) {
         if let Some(first) = known.get(&name) {
             let headline = format!("two images would be packed as `{name}`");
             cx.report(
-                Diagnostic::error(codes::SPEC_CONFLICT, headline)
+                Diagnostic::error(codes::SPEC_ARTIFACT_NAME, headline)
                     .at(decl.head, "this one")
                     .and(*first, "and this one")
                     .help("give one of them another `set type=\"…\"`"),

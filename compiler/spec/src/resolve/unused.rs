@@ -79,7 +79,7 @@ fn images(cx: &mut Context<'_>) {
         if !variables.contains(&template::variable(&name.value)) {
             cx.report(
                 Diagnostic::warning(
-                    codes::SPEC_PARAM_UNUSED,
+                    codes::SPEC_SET_UNUSED,
                     format!("nothing reads `{}`, which the image sets", name.value),
                 )
                 .at(name.span, "set here")

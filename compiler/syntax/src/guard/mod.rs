@@ -32,7 +32,7 @@ pub fn load(path: &str, bytes: &[u8], map: &mut SourceMap, sink: &mut Sink) -> O
         let file = map.add(path, "");
         sink.push(
             Diagnostic::error(
-                codes::SYNTAX_LIMIT,
+                codes::SYNTAX_SIZE,
                 format!("`{path}` is larger than {} MiB", MAX_SIZE >> 20),
             )
             .at(Span::new(file, 0, 0), ""),
@@ -66,14 +66,14 @@ fn report_characters(file: FileId, text: &str, sink: &mut Sink) -> bool {
     let mut any = false;
     for (at, c) in wrong.take(SHOWN) {
         any = true;
-        let what = if c == '\0' { "NUL" } else { "an invisible control character" };
+        let (code, what) = match c {
+            '\0' => (codes::SYNTAX_ENCODING, "NUL"),
+            _ => (codes::SYNTAX_INVISIBLE, "an invisible control character"),
+        };
         sink.push(
-            Diagnostic::error(
-                codes::SYNTAX_ENCODING,
-                format!("{what} (U+{:04X}) in the text", u32::from(c)),
-            )
-            .at(Span::new(file, at, at + c.len_utf8()), "here")
-            .help("take it out; in quotes, write it as `\\u{…}`"),
+            Diagnostic::error(code, format!("{what} (U+{:04X}) in the text", u32::from(c)))
+                .at(Span::new(file, at, at + c.len_utf8()), "here")
+                .help("take it out; in quotes, write it as `\\u{…}`"),
         );
     }
     any

@@ -145,7 +145,7 @@ impl<'a> Scanner<'a> {
         let slashdashed =
             std::mem::replace(&mut self.slashdash, Slashdash::None) != Slashdash::None;
         self.blocks.push(Block { at: self.at, indentation: self.indentation(), slashdashed });
-        let (here, limit) = (self.span(self.at, self.at + 1), codes::SYNTAX_LIMIT);
+        let (here, limit) = (self.span(self.at, self.at + 1), codes::SYNTAX_DEPTH);
         self.at += 1;
         if self.blocks.len() > MAX_DEPTH {
             self.fail(
@@ -164,7 +164,7 @@ impl<'a> Scanner<'a> {
         let Some(block) = self.blocks.pop() else {
             let here = self.span(self.at, self.at + 1);
             self.fail(
-                Diagnostic::error(codes::SYNTAX_KDL, "`}` closes nothing")
+                Diagnostic::error(codes::SYNTAX_UNCLOSED, "`}` closes nothing")
                     .at(here, "no block is open here"),
             );
             return;
@@ -180,7 +180,7 @@ impl<'a> Scanner<'a> {
         let Some(block) = self.blocks.first() else {
             return;
         };
-        let mut found = Diagnostic::error(codes::SYNTAX_KDL, "`{` is never closed")
+        let mut found = Diagnostic::error(codes::SYNTAX_UNCLOSED, "`{` is never closed")
             .at(self.span(block.at, block.at + 1), "this block has no end");
         if let Some(at) = self.askew {
             let text = "by its indentation, this is the block that lacks its `}`";
@@ -196,7 +196,7 @@ impl<'a> Scanner<'a> {
             let Some(c) = rest.chars().next() else {
                 let here = self.span(start, start + 2);
                 return self.fail(
-                    Diagnostic::error(codes::SYNTAX_KDL, "`/*` is never closed")
+                    Diagnostic::error(codes::SYNTAX_UNCLOSED, "`/*` is never closed")
                         .at(here, "this comment has no end"),
                 );
             };
@@ -207,7 +207,7 @@ impl<'a> Scanner<'a> {
                     let here = self.span(self.at - 2, self.at);
                     let text = format!("comments are nested deeper than {MAX_COMMENTS}");
                     return self.fail(
-                        Diagnostic::error(codes::SYNTAX_LIMIT, text).at(here, "one too deep"),
+                        Diagnostic::error(codes::SYNTAX_DEPTH, text).at(here, "one too deep"),
                     );
                 }
             } else if rest.starts_with("*/") {
@@ -293,11 +293,11 @@ impl<'a> Scanner<'a> {
         let line = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("");
         let here = self.span(start, start + line.len());
         let found = if block {
-            Diagnostic::error(codes::SYNTAX_KDL, "a `\"\"\"` text is never closed")
+            Diagnostic::error(codes::SYNTAX_UNCLOSED, "a `\"\"\"` text is never closed")
                 .at(here, "it begins here")
                 .help("close it with `\"\"\"` on a line of its own")
         } else {
-            Diagnostic::error(codes::SYNTAX_KDL, "a quoted text is not closed on its line")
+            Diagnostic::error(codes::SYNTAX_UNCLOSED, "a quoted text is not closed on its line")
                 .at(here, "it begins here")
                 .help("add the closing `\"`; text of several lines stands between `\"\"\"`")
         };

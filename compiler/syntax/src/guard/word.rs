@@ -22,7 +22,7 @@ impl Trap {
         let quoted = quote(written);
         match self {
             Self::Keyword => {
-                Diagnostic::error(codes::SYNTAX_BARE, format!("`{written}` is no value of KDL"))
+                Diagnostic::error(codes::SYNTAX_KEYWORD, format!("`{written}` is no value of KDL"))
                     .help(format!("write `#{written}`, or {quoted} for text"))
                     .offer(span, format!("#{written}"))
                     .offer(span, quoted)
@@ -33,7 +33,7 @@ impl Trap {
                     .mend(span, quoted)
             }
             Self::Interpolation => Diagnostic::error(
-                codes::SYNTAX_BARE,
+                codes::SYNTAX_INTERPOLATION,
                 format!("`{written}` stands outside of quotes"),
             )
             .help(format!("write {quoted}"))

@@ -6,6 +6,7 @@ pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod doctor;
 pub(crate) mod fmt;
+pub(crate) mod explain;
 pub(crate) mod gc;
 pub(crate) mod list;
 pub(crate) mod lsp;
