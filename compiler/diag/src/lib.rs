@@ -7,6 +7,7 @@
 pub mod codes;
 mod diagnostic;
 mod fix;
+mod levels;
 mod place;
 pub mod render;
 mod sink;
@@ -14,5 +15,6 @@ mod sink;
 pub use codes::Code;
 pub use diagnostic::{Diagnostic, Fix, Label, Severity};
 pub use fix::{apply_fixes, sure_fixes};
+pub use levels::{Level, Levels};
 pub use place::{FileId, Place, SourceMap, Span, Spanned};
 pub use sink::Sink;

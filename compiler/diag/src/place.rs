@@ -33,6 +33,11 @@ impl Span {
         self.end <= self.start
     }
 
+    /// True when `other` lies in this one.
+    pub fn contains(self, other: Self) -> bool {
+        self.file == other.file && self.start <= other.start && other.end <= self.end
+    }
+
     /// The part of this span from `start` to `end`, both relative to its first byte.
     #[must_use]
     pub fn slice(self, start: usize, end: usize) -> Self {

@@ -30,17 +30,17 @@ pub fn check(sources: &dyn Sources) -> Checked {
             findings.extend(violations(&verdicts, &map));
             judged.insert(image.name.clone(), verdicts);
         }
-        findings = once(findings);
         match lower(spec, judged) {
             Ok(lowered) => plan = Some(lowered),
             Err(errors) => findings.extend(errors.iter().map(|error| error.diagnostic(&map))),
         }
     }
+    let findings = once(compiled.levels.apply(once(findings)));
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     Checked { plan: plan.filter(|_| !failed), diagnostics: findings, source_map: map }
 }
 
-/// Each finding once: images that share a role share its mistakes.
+/// Each finding once, in the order of places: images that share a role share its mistakes.
 fn once(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut sink = Sink::new();
     sink.extend(findings);

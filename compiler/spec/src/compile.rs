@@ -2,12 +2,13 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use forge_diag::{Diagnostic, FileId, Severity, Sink, SourceMap, codes};
+use forge_diag::{Diagnostic, FileId, Levels, Severity, Sink, SourceMap, codes};
 use forge_model::{SourceEntry, Sources};
 use forge_syntax::Node;
 
 use crate::ResolvedSpec;
 use crate::context::Context;
+use crate::levels;
 use crate::project::Project;
 use crate::resolve;
 use crate::value::Scope;
@@ -17,8 +18,10 @@ use crate::value::Scope;
 pub struct Compiled {
     /// The images; none when there are errors.
     pub spec: Option<ResolvedSpec>,
-    /// All findings, in the order of their places.
+    /// All findings, in the order of their places, whatever `levels` makes of them.
     pub diagnostics: Vec<Diagnostic>,
+    /// What the project says of warnings.
+    pub levels: Levels,
     /// The texts that the findings point into: all spec files, and the templates that were read.
     pub source_map: SourceMap,
 }
@@ -26,8 +29,11 @@ pub struct Compiled {
 /// Compiles a project. Nothing but `sources` is read, so equal sources give equal results.
 pub fn compile(sources: &dyn Sources) -> Compiled {
     let (mut map, mut sink) = (SourceMap::new(), Sink::new());
-    let (documents, complete) = load(sources, &mut map, &mut sink);
+    let (mut documents, complete) = load(sources, &mut map, &mut sink);
     let mut project = Project::default();
+    for nodes in &mut documents {
+        levels::take_allows(nodes, &mut project.levels, &mut sink);
+    }
     for nodes in &documents {
         project.add(nodes, &map, &mut sink);
     }
@@ -49,7 +55,7 @@ pub fn compile(sources: &dyn Sources) -> Compiled {
     }
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let spec = (!failed).then_some(ResolvedSpec { images });
-    Compiled { spec, diagnostics, source_map: map }
+    Compiled { spec, diagnostics, levels: project.levels, source_map: map }
 }
 
 /// All spec files as nodes, and whether every file could be read.

@@ -10,6 +10,7 @@
 
 mod compile;
 mod context;
+mod levels;
 mod node;
 mod param;
 mod paths;

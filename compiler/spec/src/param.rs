@@ -122,8 +122,9 @@ fn param_type(
             ParamType::List(Box::new(element))
         }
         unknown => {
-            let found = Diagnostic::error(codes::SPEC_PARAM_TYPE, format!("`{unknown}` is no type"))
-                .at(ty.span, "unknown type");
+            let found =
+                Diagnostic::error(codes::SPEC_PARAM_TYPE, format!("`{unknown}` is no type"))
+                    .at(ty.span, "unknown type");
             cursor.report(suggest(found, ty, Written::Quoted, TYPES));
             return None;
         }

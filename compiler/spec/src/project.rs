@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use forge_control::ProfileTemplate;
-use forge_diag::{Code, Diagnostic, Sink, SourceMap, Span, Spanned, codes};
+use forge_diag::{Code, Diagnostic, Levels, Sink, SourceMap, Span, Spanned, codes};
 use forge_syntax::reference::{Field, NodeKind};
 use forge_syntax::{Cursor, Node, Written, suggest};
 
+use crate::levels;
 use crate::node::base::BaseDecl;
 use crate::node::image::ImageDecl;
 use crate::node::mirror::MirrorDecl;
@@ -24,7 +25,8 @@ pub(crate) const PROJECT: NodeKind = NodeKind {
     example: "project \"site\"",
 };
 
-const TOP_LEVEL: [&str; 7] = ["project", "mirror", "base", "role", "profile", "secret", "image"];
+const TOP_LEVEL: [&str; 8] =
+    ["project", "lints", "mirror", "base", "role", "profile", "secret", "image"];
 
 /// Everything that the files of a project declare.
 #[derive(Debug, Default)]
@@ -35,8 +37,12 @@ pub(crate) struct Project {
     pub(crate) profiles: BTreeMap<String, ProfileTemplate>,
     pub(crate) secrets: BTreeMap<String, SecretDecl>,
     pub(crate) images: BTreeMap<String, ImageDecl>,
+    /// What is said of warnings.
+    pub(crate) levels: Levels,
     /// Where `project` stands.
     named: Option<Span>,
+    /// Where `lints` stands.
+    lints: Option<Span>,
     /// Where each name was declared first, by kind.
     places: BTreeMap<(&'static str, String), Span>,
 }
@@ -52,6 +58,7 @@ impl Project {
     fn add_node(&mut self, node: &Node, map: &SourceMap, sink: &mut Sink) {
         match node.name.value.as_str() {
             "project" => self.add_project(node, map, sink),
+            "lints" => self.add_lints(node, map, sink),
             "mirror" => {
                 let decl = mirror::decode(node, sink).map(|decl| (decl.name.clone(), decl));
                 insert(&mut self.mirrors, &mut self.places, "mirror", decl, sink);
@@ -90,12 +97,7 @@ impl Project {
         let mut cursor = Cursor::of(node, &PROJECT);
         cursor.arg::<String>("name");
         cursor.finish(sink);
-        if &*map.path(node.head.file) != "forge.kdl" {
-            sink.push(
-                Diagnostic::error(codes::SPEC_PROJECT, "`project` stands in `forge.kdl` alone")
-                    .at(node.head, "not here"),
-            );
-        }
+        at_the_root(node, map, sink);
         if let Some(first) = self.named.replace(node.head) {
             sink.push(
                 Diagnostic::error(codes::SPEC_DUPLICATE, "the project is named twice")
@@ -103,6 +105,22 @@ impl Project {
                     .and(first, "first here"),
             );
         }
+    }
+
+    fn add_lints(&mut self, node: &Node, map: &SourceMap, sink: &mut Sink) {
+        if !at_the_root(node, map, sink) {
+            return;
+        }
+        if let Some(first) = self.lints {
+            sink.push(
+                Diagnostic::error(codes::SPEC_DUPLICATE, "two nodes give warnings their levels")
+                    .at(node.head, "and again here")
+                    .and(first, "first here"),
+            );
+            return;
+        }
+        self.lints = Some(node.head);
+        levels::decode(node, &mut self.levels, sink);
     }
 
     pub(crate) fn mirror(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&MirrorDecl> {
@@ -132,6 +150,16 @@ impl Project {
     pub(crate) fn image(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&ImageDecl> {
         find(&self.images, "image", name, sink)
     }
+}
+
+/// What speaks of the whole project stands where everybody looks; true when it does.
+fn at_the_root(node: &Node, map: &SourceMap, sink: &mut Sink) -> bool {
+    let there = &*map.path(node.head.file) == "forge.kdl";
+    if !there {
+        let headline = format!("`{}` stands in `forge.kdl` alone", node.name.value);
+        sink.push(Diagnostic::error(codes::SPEC_PROJECT, headline).at(node.head, "not here"));
+    }
+    there
 }
 
 fn insert<T>(

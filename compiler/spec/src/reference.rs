@@ -3,11 +3,19 @@
 use forge_syntax::reference::NodeKind;
 
 use crate::node::{base, content, expect_failed, image, kernel, mirror, output, role, secret};
-use crate::{node, param, project};
+use crate::{levels, node, param, project};
 
 /// The kinds that may stand at the top of a file.
 pub fn top_level() -> Vec<&'static NodeKind> {
-    vec![&project::PROJECT, &mirror::KIND, &base::KIND, &secret::KIND, &role::KIND, &image::KIND]
+    vec![
+        &project::PROJECT,
+        &levels::KIND,
+        &mirror::KIND,
+        &base::KIND,
+        &secret::KIND,
+        &role::KIND,
+        &image::KIND,
+    ]
 }
 
 /// The kinds that may stand in a role's or an image's body.

@@ -30,6 +30,8 @@ pub(crate) struct Project {
     pub(crate) sources: Arc<dyn Sources>,
     /// What is to be done; none when it has mistakes.
     pub(crate) plan: Option<Plan>,
+    /// How many warnings were found.
+    pub(crate) warnings: usize,
     /// What was found, as JSON.
     pub(crate) findings: serde_json::Value,
 }
@@ -90,8 +92,11 @@ impl Ctx {
         let sources: Arc<dyn Sources> = Arc::new(
             DiskSources::open(&root).map_err(|error| CmdError::environment(error.to_string()))?,
         );
-        let (plan, findings) = compile(ui, sources.as_ref());
-        Ok(Project { root, sources, plan, findings })
+        let Checked { plan, diagnostics, source_map } = compile(ui, sources.as_ref());
+        let warns = |found: &&Diagnostic| found.severity == Severity::Warning;
+        let warnings = diagnostics.iter().filter(warns).count();
+        let findings = json(&diagnostics, &source_map);
+        Ok(Project { root, sources, plan, warnings, findings })
     }
 
     /// Writes the mends of all mistakes that can be meant in one way only; gives the paths of the
@@ -127,7 +132,7 @@ impl Ctx {
 
     /// Compiles the project on disk; mistakes end the command.
     pub(crate) fn compiled(&self, ui: &Ui) -> Result<Option<Compiled>, CmdError> {
-        let Project { root, sources, plan, findings: _ } = self.compile(ui)?;
+        let Project { root, sources, plan, .. } = self.compile(ui)?;
         Ok(plan.map(|plan| Compiled { root, sources, plan }))
     }
 
@@ -143,7 +148,7 @@ impl Ctx {
                 .help("a shallow clone may lack it: `git fetch` gets it"),
             other => CmdError::user(format!("revision `{revision}`: {other}")),
         })?;
-        Ok(compile(ui, &sources).0)
+        Ok(compile(ui, &sources).plan)
     }
 
     /// The store, for questions; an absent one is an empty one.
@@ -159,12 +164,11 @@ pub(crate) fn root_above(path: &Path) -> Option<&Path> {
     path.ancestors().find(|directory| directory.join("forge.kdl").is_file())
 }
 
-/// Compiles sources, printing every mistake and warning; the plan, when there is no mistake, and
-/// what was found as JSON.
-fn compile(ui: &Ui, sources: &dyn Sources) -> (Option<Plan>, serde_json::Value) {
-    let Checked { plan, diagnostics, source_map } = forge_plan::check(sources);
-    print(ui, &diagnostics, &source_map);
-    (plan, json(&diagnostics, &source_map))
+/// Compiles sources, printing every mistake and warning.
+fn compile(ui: &Ui, sources: &dyn Sources) -> Checked {
+    let checked = forge_plan::check(sources);
+    print(ui, &checked.diagnostics, &checked.source_map);
+    checked
 }
 
 /// Replaces a file of the project by a new text, whole or not at all.

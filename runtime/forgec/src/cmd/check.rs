@@ -10,6 +10,10 @@ pub(crate) struct Args {
     /// Write the mends of mistakes that can be meant in one way only
     #[arg(long)]
     pub(crate) fix: bool,
+
+    /// Take warnings for mistakes, whatever their level; for pipelines
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
 }
 
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
@@ -21,12 +25,19 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     }
     let project = ctx.compile(ui)?;
     let Some(compiled) = project.plan else { return Ok(Exit::Findings) };
+    let denied = args.deny_warnings && project.warnings > 0;
+    let exit = if denied { Exit::Findings } else { Exit::Done };
     if ui.json() {
         ui.out(&format!("{:#}", project.findings));
-        return Ok(Exit::Done);
+        return Ok(exit);
+    }
+    if denied {
+        let plural = if project.warnings == 1 { "warning" } else { "warnings" };
+        ui.err(&format!("{} {plural}, denied by `--deny-warnings`", project.warnings));
+        return Ok(exit);
     }
     let images = compiled.images.len();
     let plural = if images == 1 { "image" } else { "images" };
     ui.note(&format!("{images} {plural}, {} steps, no mistakes", compiled.nodes.len()));
-    Ok(Exit::Done)
+    Ok(exit)
 }
