@@ -56,8 +56,10 @@ fn the_site_has_every_kind_of_step() {
     let mut kinds: Vec<_> = plan.nodes.iter().map(|node| node.action.kind()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    let all =
-        ["base", "changes", "pack", "packages", "resolve", "run", "secrets", "stamp", "verify"];
+    let all = [
+        "base", "changes", "fetch", "pack", "packages", "resolve", "run", "secrets", "stamp",
+        "unpack", "verify",
+    ];
     assert_eq!(kinds, all);
 }
 

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Control, Digest, ImagePath, Level, Located, Origin, Pin, Preseed, Repository,
-    SourceFile,
+    Change, Control, Digest, Fetch, ImagePath, Level, Located, Origin, Pin, Preseed, Repository,
+    SourceFile, Unpack,
 };
 
 /// What one node of a plan does. Closed: every `match` on it names every kind.
@@ -16,6 +16,10 @@ pub enum Action {
     Base(Base),
     /// Installs packages from a resolved list.
     Packages(Packages),
+    /// Fetches a file by its hash.
+    Fetch(Fetch),
+    /// Unpacks a fetched archive.
+    Unpack(Unpack),
     /// Applies typed changes without any sandbox.
     Changes(Changes),
     /// Runs a script in the sandbox.
@@ -37,6 +41,8 @@ impl Action {
             Self::Resolve(_) => "resolve",
             Self::Base(_) => "base",
             Self::Packages(_) => "packages",
+            Self::Fetch(_) => "fetch",
+            Self::Unpack(_) => "unpack",
             Self::Changes(_) => "changes",
             Self::Run(_) => "run",
             Self::Secrets(_) => "secrets",
@@ -51,11 +57,12 @@ impl Action {
         match self {
             Self::Base(_)
             | Self::Packages(_)
+            | Self::Unpack(_)
             | Self::Changes(_)
             | Self::Run(_)
             | Self::Secrets(_)
             | Self::Stamp(_) => true,
-            Self::Resolve(_) | Self::Verify(_) | Self::Pack(_) => false,
+            Self::Resolve(_) | Self::Fetch(_) | Self::Verify(_) | Self::Pack(_) => false,
         }
     }
 }
@@ -180,6 +187,11 @@ pub struct Run {
     /// Declared inputs, visible read-only below `/run/forge/input`, by project path relative to
     /// the file that names them.
     pub inputs: Vec<(String, SourceFile)>,
+    /// Names of the fetched files that its [`EdgeRole::Source`] inputs are, in their order; visible
+    /// beside the other inputs.
+    ///
+    /// [`EdgeRole::Source`]: crate::EdgeRole::Source
+    pub fetched: Vec<String>,
     /// Environment of the script, beside the fixed one.
     pub environment: BTreeMap<String, String>,
     /// Secrets, each a file `/run/forge/secrets/NAME` on a tmpfs.

@@ -2,10 +2,10 @@
 //! part of an action cannot be forgotten here.
 
 use crate::{
-    Action, Base, Change, ChangeKind, Changes, Content, DeclaredPath, ExpectFailed, KeyBuilder,
-    Located, Mirror, Origin, OutputSettings, Pack, PackageSources, Packages, Pin, Preseed,
-    Repository, Resolve, Run, SecretFile, SecretReference, SecretSource, Secrets, SourceFile,
-    Stamp, Verify,
+    Action, Base, Change, ChangeKind, Changes, Content, DeclaredPath, ExpectFailed, Fetch,
+    KeyBuilder, Located, Mirror, Origin, OutputSettings, Pack, PackageSources, Packages, Pin,
+    Preseed, Repository, Resolve, Run, SecretFile, SecretReference, SecretSource, Secrets,
+    SourceFile, Stamp, Unpack, Verify,
 };
 
 impl Action {
@@ -16,6 +16,8 @@ impl Action {
             Self::Resolve(_)
             | Self::Base(_)
             | Self::Packages(_)
+            | Self::Fetch(_)
+            | Self::Unpack(_)
             | Self::Changes(_)
             | Self::Run(_)
             | Self::Secrets(_)
@@ -41,6 +43,10 @@ impl Action {
                 }
                 hold_fields(holds, &mut key);
             }
+            Self::Fetch(Fetch { name: _, url: _, sha256, origin }) => {
+                key.field_at("SHA-256", sha256, origin);
+            }
+            Self::Unpack(unpack) => unpack_fields(unpack, &mut key),
             Self::Changes(Changes { changes, protected }) => {
                 for change in changes {
                     change_fields(change, &mut key);
@@ -59,6 +65,15 @@ impl Action {
         }
         key
     }
+}
+
+fn unpack_fields(unpack: &Unpack, key: &mut KeyBuilder) {
+    // What the archive is, the input says.
+    let Unpack { source: _, into, strip, owner, group, setuid, origin } = unpack;
+    key.field_at("into", into.to_string(), origin);
+    key.field_at("components taken off", strip.to_string(), origin);
+    key.field_at("owner", format!("{owner}:{group}"), origin);
+    key.field_at("files may run as their owner", setuid.to_string(), origin);
 }
 
 fn name_fields(names: &[Located<String>], key: &mut KeyBuilder) {
@@ -206,11 +221,14 @@ fn number(value: Option<u32>) -> String {
 }
 
 fn run_fields(run: &Run, key: &mut KeyBuilder) {
-    let Run { name, script, inputs, environment, secrets, protected, origin } = run;
+    let Run { name, script, inputs, fetched, environment, secrets, protected, origin } = run;
     key.field_at("step", name, origin);
     source_field("script", script, Some(origin), key);
     for (path, file) in inputs {
         source_field(&format!("input {path}"), file, Some(origin), key);
+    }
+    for name in fetched {
+        key.field_at("fetched input", name, origin);
     }
     for (name, value) in environment {
         key.field_at(format!("environment {name}"), value, origin);

@@ -37,6 +37,12 @@ impl Plan {
         self.node(id).inputs.iter().find(|edge| edge.role == role).map(|edge| edge.node)
     }
 
+    /// The fetched files that a node uses, in its own order.
+    pub fn sources(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        let edges = self.node(id).inputs.iter().filter(|edge| edge.role == EdgeRole::Source);
+        edges.map(|edge| edge.node)
+    }
+
     /// The image of this name.
     pub fn image(&self, name: &str) -> Option<&Image> {
         self.images.iter().find(|image| image.name == name)
@@ -80,6 +86,8 @@ pub enum EdgeRole {
     List,
     /// A resolved list whose packages count as installed.
     Installed,
+    /// A fetched file.
+    Source,
     /// A verdict that must not block.
     Verdict,
 }

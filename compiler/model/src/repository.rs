@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Origin, SecretReference, SourceFile};
+use crate::{ImagePath, Origin, SecretReference, SourceFile};
 
 /// A repository of packages beside the base's own sources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,38 @@ impl Pin {
             PinTo::Release(release) => format!("release {release}"),
         }
     }
+}
+
+/// A file from elsewhere, known by its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetch {
+    /// Its name in the spec.
+    pub name: String,
+    /// Where it is found; in no key, since the hash says what it is.
+    pub url: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+    /// Where it is declared.
+    pub origin: Origin,
+}
+
+/// Unpacks a fetched archive into a directory of the image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpack {
+    /// The archive's name in the spec, for people.
+    pub source: String,
+    /// The directory.
+    pub into: ImagePath,
+    /// Components taken off each member's path.
+    pub strip: u32,
+    /// Owner's name.
+    pub owner: String,
+    /// Group's name.
+    pub group: String,
+    /// Files may run as their owner or group.
+    pub setuid: bool,
+    /// Where it is asked for.
+    pub origin: Origin,
 }
 
 /// An answer to a question of debconf, given before packages are configured.

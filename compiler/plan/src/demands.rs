@@ -27,6 +27,8 @@ fn controls(node: &Node) -> &[Control] {
         Action::Resolve(_)
         | Action::Base(_)
         | Action::Packages(_)
+        | Action::Fetch(_)
+        | Action::Unpack(_)
         | Action::Changes(_)
         | Action::Run(_)
         | Action::Secrets(_)

@@ -234,6 +234,8 @@ fn secrets(plan: &Plan, image: &Image) -> BTreeMap<String, Vec<String>> {
             | Action::Resolve(_)
             | Action::Base(_)
             | Action::Packages(_)
+            | Action::Fetch(_)
+            | Action::Unpack(_)
             | Action::Changes(_)
             | Action::Verify(_)
             | Action::Pack(_) => {}

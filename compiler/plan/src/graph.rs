@@ -48,6 +48,7 @@ impl Graph {
                 EdgeRole::Lower => "input: the layers below",
                 EdgeRole::List => "input: the package list",
                 EdgeRole::Installed => "input: the packages installed before",
+                EdgeRole::Source => "input: a fetched file",
                 EdgeRole::Verdict => "input: a verdict",
             };
             key.digest(name, &self.graph[input.0].key.digest);

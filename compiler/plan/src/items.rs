@@ -56,6 +56,7 @@ impl PartChanges {
             // Steps and secrets are nodes of their own; holds and answers go to the package step.
             ItemKind::Run { .. }
             | ItemKind::SecretFile { .. }
+            | ItemKind::Unpack { .. }
             | ItemKind::Hold { .. }
             | ItemKind::Preseed { .. } => {}
         }

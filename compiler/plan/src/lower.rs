@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, SourceMap, codes};
 use forge_model::{
-    Action, Base, Changes, DeclaredPath, EdgeRole, Image, ImagePath, Level, Located, NodeId,
+    Action, Base, Changes, DeclaredPath, EdgeRole, Fetch, Image, ImagePath, Level, Located, NodeId,
     Origin, Pack, PackageSources, Packages, Plan, Resolve, Run, SecretFile, SecretReference,
-    Secrets, SourceFile, Stamp, Verdict, Verify,
+    Secrets, SourceFile, Stamp, Unpack, Verdict, Verify,
 };
 use forge_spec::{BaseKind, ItemKind, Part, ResolvedImage, ResolvedSpec};
 
@@ -80,6 +80,8 @@ struct ImageLowering<'a> {
     installed: Option<Handle>,
     /// What the parts so far say of sources and versions.
     packaging: Packaging,
+    /// Files that are fetched, by their hash.
+    fetched: BTreeMap<String, Handle>,
 }
 
 /// What one package step asks for.
@@ -94,10 +96,13 @@ struct Wanted<'a> {
 impl<'a> ImageLowering<'a> {
     fn new(graph: &'a mut Graph, image: &'a ResolvedImage) -> Self {
         let packaging = Packaging::default();
-        Self { graph, image, layers: Vec::new(), installed: None, packaging }
+        let (layers, fetched) = (Vec::new(), BTreeMap::new());
+        Self { graph, image, layers, installed: None, packaging, fetched }
     }
 
     fn lower(mut self, spec_verdicts: Vec<Verdict>) -> Result<Image, LowerError> {
+        // Before everything else: what cannot be had ends a build at its beginning.
+        self.fetches();
         self.base();
         self.kernel()?;
         let changes: Vec<_> = self.image.parts.iter().map(PartChanges::of).collect();
@@ -109,6 +114,7 @@ impl<'a> ImageLowering<'a> {
         for (part, changes) in self.image.parts.iter().zip(&changes) {
             self.changes(part, "accounts", &changes.accounts);
         }
+        self.unpacks();
         for (part, changes) in self.image.parts.iter().zip(&changes) {
             self.changes(part, "files", &changes.files);
         }
@@ -129,6 +135,56 @@ impl<'a> ImageLowering<'a> {
         inputs.extend(list.map(|list| (list, EdgeRole::List)));
         inputs.extend(self.layers.last().map(|below| (*below, EdgeRole::Lower)));
         let layer = self.graph.add(&self.image.name, label, action, &inputs, origins);
+        self.layers.push(layer);
+    }
+
+    fn fetches(&mut self) {
+        let items = self.image.parts.iter().flat_map(|part| &part.items);
+        let sources = items.flat_map(|item| match &item.kind {
+            ItemKind::Unpack { source, .. } => std::slice::from_ref(source),
+            ItemKind::Run { fetched, .. } => fetched.as_slice(),
+            _ => &[],
+        });
+        for source in sources {
+            if self.fetched.contains_key(&source.sha256) {
+                continue;
+            }
+            let (label, origins) = (format!("fetch {}", source.name), vec![source.origin.clone()]);
+            let action = Action::Fetch(source.clone());
+            let handle = self.graph.add(&self.image.name, label, action, &[], origins);
+            self.fetched.insert(source.sha256.clone(), handle);
+        }
+    }
+
+    fn unpacks(&mut self) {
+        for part in &self.image.parts {
+            for item in &part.items {
+                let ItemKind::Unpack { source, into, strip, owner, group, setuid } = &item.kind
+                else {
+                    continue;
+                };
+                let unpack = Unpack {
+                    source: source.name.clone(),
+                    into: into.clone(),
+                    strip: *strip,
+                    owner: owner.clone(),
+                    group: group.clone(),
+                    setuid: *setuid,
+                    origin: item.origin.clone(),
+                };
+                let label = format!("{}/unpack {}", part.name, source.name);
+                let sources = std::slice::from_ref(source);
+                self.push_with(label, Action::Unpack(unpack), sources, item.origin.clone());
+            }
+        }
+    }
+
+    /// A layer that uses fetched files.
+    fn push_with(&mut self, label: String, action: Action, sources: &[Fetch], origin: Origin) {
+        let fetched = sources.iter().filter_map(|source| self.fetched.get(&source.sha256));
+        let mut inputs: Vec<_> = fetched.map(|handle| (*handle, EdgeRole::Source)).collect();
+        inputs.extend(self.layers.last().map(|below| (*below, EdgeRole::Lower)));
+        let layer = self.graph.add(&self.image.name, label, action, &inputs, vec![origin]);
         self.layers.push(layer);
     }
 
@@ -288,7 +344,8 @@ impl<'a> ImageLowering<'a> {
         let protected = declared(changes);
         for part in &self.image.parts {
             for item in &part.items {
-                let ItemKind::Run { name, script, inputs, environment, secrets } = &item.kind
+                let ItemKind::Run { name, script, inputs, fetched, environment, secrets } =
+                    &item.kind
                 else {
                     continue;
                 };
@@ -296,13 +353,14 @@ impl<'a> ImageLowering<'a> {
                     name: name.clone(),
                     script: script.clone(),
                     inputs: inputs.clone(),
+                    fetched: fetched.iter().map(|source| source.name.clone()).collect(),
                     environment: environment.clone(),
                     secrets: secrets.clone(),
                     protected: if item.overrides { Vec::new() } else { protected.clone() },
                     origin: item.origin.clone(),
                 };
                 let label = format!("{}/run {name}", part.name);
-                self.push(label, Action::Run(run), None, vec![item.origin.clone()]);
+                self.push_with(label, Action::Run(run), fetched, item.origin.clone());
             }
         }
     }

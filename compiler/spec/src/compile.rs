@@ -45,6 +45,7 @@ pub fn compile(sources: &dyn Sources) -> Compiled {
         scope: Scope::default(),
         files: BTreeMap::new(),
         templates: BTreeMap::new(),
+        own_sources: BTreeMap::new(),
     };
     let images = resolve::images(&mut cx);
     let mut diagnostics = sink.into_sorted();

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, FileId, Sink, SourceMap, Span, Spanned, codes};
-use forge_model::{ImagePath, Located, Origin, SecretReference, SourceError, SourceFile, Sources};
+use forge_model::{
+    Fetch, ImagePath, Located, Origin, SecretReference, SourceError, SourceFile, Sources,
+};
 use forge_syntax::{Piece, Text, closest, did_you_mean, pieces, quote};
 
 use crate::paths;
@@ -18,6 +20,8 @@ pub(crate) struct Context<'a> {
     pub(crate) scope: Scope,
     pub(crate) files: BTreeMap<String, Result<SourceFile, SourceError>>,
     pub(crate) templates: BTreeMap<String, Option<FileId>>,
+    /// Sources of the role or image that is being resolved; none after a reported mistake.
+    pub(crate) own_sources: BTreeMap<String, Option<Fetch>>,
 }
 
 impl Context<'_> {
@@ -96,6 +100,30 @@ impl Context<'_> {
     pub(crate) fn secret(&mut self, name: &Spanned<String>) -> Option<SecretReference> {
         let project = self.project;
         project.secret(name, self.sink)?.resolve(self)
+    }
+
+    /// The source of this name: the part's own, or the project's.
+    pub(crate) fn fetched(&mut self, name: &Spanned<String>) -> Option<Fetch> {
+        if let Some(own) = self.own_sources.get(&name.value) {
+            return own.clone();
+        }
+        let project = self.project;
+        if let Some(decl) = project.fetched.get(&name.value) {
+            // The project's sources know no parameters.
+            let scope = std::mem::take(&mut self.scope);
+            let fetch = decl.resolve(self);
+            self.scope = scope;
+            return fetch;
+        }
+        let known = self.own_sources.keys().chain(project.fetched.keys()).map(String::as_str);
+        let found = Diagnostic::error(
+            codes::SPEC_UNDEFINED,
+            format!("there is no source `{}`", name.value),
+        )
+        .at(name.span, "named here")
+        .maybe_help(did_you_mean(&name.value, known));
+        self.report(found);
+        None
     }
 
     /// Reports an account's or group's name that no `/etc/passwd` can hold; true when it is good.

@@ -9,11 +9,12 @@ use forge_syntax::{Cursor, Node, Written, suggest};
 
 use crate::levels;
 use crate::node::base::BaseDecl;
+use crate::node::fetched::SourceDecl;
 use crate::node::image::ImageDecl;
 use crate::node::mirror::MirrorDecl;
 use crate::node::role::RoleDecl;
 use crate::node::secret::SecretDecl;
-use crate::node::{base, image, mirror, role, secret};
+use crate::node::{base, fetched, image, mirror, role, secret};
 
 pub(crate) const PROJECT: NodeKind = NodeKind {
     name: "project",
@@ -25,8 +26,8 @@ pub(crate) const PROJECT: NodeKind = NodeKind {
     example: "project \"site\"",
 };
 
-const TOP_LEVEL: [&str; 8] =
-    ["project", "lints", "mirror", "base", "role", "profile", "secret", "image"];
+const TOP_LEVEL: [&str; 9] =
+    ["project", "lints", "mirror", "base", "role", "profile", "secret", "source", "image"];
 
 /// Everything that the files of a project declare.
 #[derive(Debug, Default)]
@@ -36,6 +37,7 @@ pub(crate) struct Project {
     pub(crate) roles: BTreeMap<String, RoleDecl>,
     pub(crate) profiles: BTreeMap<String, ProfileTemplate>,
     pub(crate) secrets: BTreeMap<String, SecretDecl>,
+    pub(crate) fetched: BTreeMap<String, SourceDecl>,
     pub(crate) images: BTreeMap<String, ImageDecl>,
     /// What is said of warnings.
     pub(crate) levels: Levels,
@@ -79,6 +81,10 @@ impl Project {
             "secret" => {
                 let decl = secret::decode(node, sink).map(|decl| (decl.name.clone(), decl));
                 insert(&mut self.secrets, &mut self.places, "secret", decl, sink);
+            }
+            "source" => {
+                let decl = fetched::decode(node, sink).map(|decl| (decl.name.clone(), decl));
+                insert(&mut self.fetched, &mut self.places, "source", decl, sink);
             }
             "image" => {
                 let decl = image::decode(node, sink).map(|decl| (decl.name.clone(), decl));

@@ -2,7 +2,9 @@
 
 use forge_syntax::reference::NodeKind;
 
-use crate::node::{base, content, expect_failed, image, kernel, mirror, output, role, secret};
+use crate::node::{
+    base, content, expect_failed, fetched, image, kernel, mirror, output, role, secret,
+};
 use crate::{levels, node, param, project};
 
 /// The kinds that may stand at the top of a file.
@@ -13,6 +15,7 @@ pub fn top_level() -> Vec<&'static NodeKind> {
         &mirror::KIND,
         &base::KIND,
         &secret::KIND,
+        &fetched::KIND,
         &role::KIND,
         &image::KIND,
     ]

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use forge_model::{
-    Content, ExpectFailed, ImagePath, Located, Origin, OutputSettings, PackageSources, PinTo,
-    Profile, SecretReference, SourceFile,
+    Content, ExpectFailed, Fetch, ImagePath, Located, Origin, OutputSettings, PackageSources,
+    PinTo, Profile, SecretReference, SourceFile,
 };
 
 /// All images of a project, by name.
@@ -170,6 +170,21 @@ pub enum ItemKind {
         /// The answer.
         value: String,
     },
+    /// `unpack "source" into=…`.
+    Unpack {
+        /// The archive.
+        source: Fetch,
+        /// The directory.
+        into: ImagePath,
+        /// Components taken off each member's path.
+        strip: u32,
+        /// Owner's name.
+        owner: String,
+        /// Group's name.
+        group: String,
+        /// Files may run as their owner or group.
+        setuid: bool,
+    },
     /// `exclude-paths "/pattern"`.
     ExcludePaths {
         /// dpkg's patterns.
@@ -284,6 +299,8 @@ pub enum ItemKind {
         script: SourceFile,
         /// Declared inputs: path as written, file.
         inputs: Vec<(String, SourceFile)>,
+        /// Declared inputs from elsewhere, by their names.
+        fetched: Vec<Fetch>,
         /// Environment: parameters asked for by `param`, upper-cased, `-` as `_`, and `env`.
         environment: BTreeMap<String, String>,
         /// Secrets asked for.

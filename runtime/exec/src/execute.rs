@@ -186,6 +186,8 @@ impl Executor {
             Action::Resolve(resolve) => steps::debian::resolve(step, resolve),
             Action::Base(base) => steps::base::base(step, base),
             Action::Packages(packages) => steps::debian::packages(step, packages),
+            Action::Fetch(fetch) => steps::fetch::fetch(step, fetch),
+            Action::Unpack(unpack) => steps::unpack::unpack(step, unpack),
             Action::Changes(changes) => steps::native::changes(step, changes),
             Action::Run(run) => steps::run::run(step, run),
             Action::Secrets(secrets) => steps::native::secrets(step, secrets),

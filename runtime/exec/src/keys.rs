@@ -82,6 +82,9 @@ pub fn action_key(
     for list in by_role(EdgeRole::Installed)? {
         key.digest("input: the packages installed before", &list);
     }
+    for file in by_role(EdgeRole::Source)? {
+        key.digest("input: a fetched file", &file);
+    }
     for verdict in by_role(EdgeRole::Verdict)? {
         key.digest("input: a verdict", &verdict);
     }
@@ -113,6 +116,8 @@ fn tool_fields(action: &Action, facts: &dyn Facts, key: &mut KeyBuilder) {
         Action::Base(_)
         | Action::Resolve(_)
         | Action::Packages(_)
+        | Action::Fetch(_)
+        | Action::Unpack(_)
         | Action::Changes(_)
         | Action::Run(_)
         | Action::Secrets(_)
@@ -132,6 +137,8 @@ pub fn secrets_of(action: &Action) -> Vec<&SecretReference> {
         | Action::Resolve(_)
         | Action::Base(_)
         | Action::Packages(_)
+        | Action::Fetch(_)
+        | Action::Unpack(_)
         | Action::Changes(_)
         | Action::Verify(_)
         | Action::Pack(_) => Vec::new(),

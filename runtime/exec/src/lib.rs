@@ -8,6 +8,7 @@
 //! and committed at once, so that a failure later loses nothing. Controls and artifacts are other
 //! crates' business: the command line wires a runner for them.
 
+mod archive;
 pub mod binding;
 pub mod blame;
 pub mod changes;

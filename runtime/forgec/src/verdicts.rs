@@ -161,6 +161,8 @@ fn origin(node: &Node, path: &ImagePath) -> Option<forge_model::Origin> {
         Action::Resolve(_)
         | Action::Base(_)
         | Action::Packages(_)
+        | Action::Fetch(_)
+        | Action::Unpack(_)
         | Action::Run(_)
         | Action::Stamp(_)
         | Action::Verify(_)

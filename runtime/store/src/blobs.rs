@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use forge_model::Digest;
@@ -29,6 +30,23 @@ impl Store {
             .and_then(|()| self.write(&path, bytes, 0o644, Durability::Later))
             .map_err(|source| StoreError::io("written", &path, source))?;
         Ok(digest)
+    }
+
+    /// Keeps a file of a transaction's directory, which is moved; gives its digest and size.
+    pub fn put_file(&self, file: &Path) -> Result<(Digest, u64), StoreError> {
+        let read = |path: &Path| forge_sys::tree::hash_file(path);
+        let (size, digest) = read(file).map_err(|source| StoreError::io("read", file, source))?;
+        let path = self.blob_path(&digest);
+        if read(&path).is_ok_and(|(_, found)| found == digest) {
+            return Ok((digest, size));
+        }
+        self.leave_note()?;
+        let parent = path.parent().unwrap_or(&path);
+        durable::create_directories(parent, 0o755)
+            .and_then(|()| fs::set_permissions(file, PermissionsExt::from_mode(0o644)))
+            .and_then(|()| fs::rename(file, &path))
+            .map_err(|source| StoreError::io("written", &path, source))?;
+        Ok((digest, size))
     }
 
     /// The bytes of a blob, checked against their name.

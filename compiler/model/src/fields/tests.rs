@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::{
     Action, Base, Change, ChangeKind, Changes, Check, Compression, Content, Control, DeclaredPath,
-    Digest, ExpectFailed, Expectation, ImagePath, Level, Located, Mirror, Operator, Origin,
+    Digest, ExpectFailed, Expectation, Fetch, ImagePath, Level, Located, Mirror, Operator, Origin,
     OutputSettings, Pack, PackageSources, Packages, Pin, PinTo, Preseed, Property, Repository,
     Resolve, Resource, Run, Scalar, SecretFile, SecretReference, SecretSource, Secrets, SourceFile,
-    Stamp, Verify,
+    Stamp, Unpack, Verify,
 };
 
 fn origin() -> Origin {
@@ -233,6 +233,7 @@ fn run() -> Run {
         name: "tune".to_owned(),
         script: source("tune.sh"),
         inputs: vec![("tune.conf".to_owned(), source("tune.conf"))],
+        fetched: vec!["lmod".to_owned(), "tcl".to_owned()],
         environment: BTreeMap::from([("MODE".to_owned(), "fast".to_owned())]),
         secrets: secrets(),
         protected: protected(),
@@ -286,6 +287,21 @@ fn samples() -> Vec<Action> {
             names: names(),
             answers: answers(),
             holds: names(),
+        }),
+        Action::Fetch(Fetch {
+            name: text("lmod"),
+            url: text("https://mirror.example.org/lmod.tar.gz"),
+            sha256: "ab".repeat(32),
+            origin: origin(),
+        }),
+        Action::Unpack(Unpack {
+            source: text("lmod"),
+            into: path("/opt/lmod"),
+            strip: 1,
+            owner: text("root"),
+            group: text("adm"),
+            setuid: false,
+            origin: origin(),
         }),
         Action::Changes(Changes { changes, protected: protected() }),
         Action::Run(run()),
@@ -412,6 +428,8 @@ fn must_not_count(kind: &str, part: &Part) -> bool {
         || bit
         || (kind == "resolve" && ends(&["url"]) && holds("sources"))
         || holds("login")
+        || (kind == "fetch" && (ends(&["name"]) || ends(&["url"])))
+        || ends(&["Unpack", "source"])
         || ends(&["Tree", "directory"])
         || ends(&["because"])
         || ends(&["code"])

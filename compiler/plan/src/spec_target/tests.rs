@@ -64,6 +64,7 @@ fn run(overrides: bool) -> (bool, ItemKind) {
         name: "tune".to_owned(),
         script: source("x"),
         inputs: Vec::new(),
+        fetched: Vec::new(),
         environment: BTreeMap::new(),
         secrets: Vec::new(),
     };

@@ -7,6 +7,7 @@ pub(crate) mod controls;
 pub(crate) mod directory;
 pub(crate) mod exclude_paths;
 pub(crate) mod expect_failed;
+pub(crate) mod fetched;
 pub(crate) mod file;
 pub(crate) mod image;
 pub(crate) mod kernel;
@@ -44,6 +45,7 @@ pub(crate) type TextAt = Spanned<Text>;
 pub(crate) enum Statement {
     Item(ItemDecl),
     Packages(packages::PackagesDecl),
+    Source(fetched::SourceDecl),
     Role(role::RoleUse),
     Controls(controls::ControlsUse),
     When(when::WhenDecl),
@@ -72,6 +74,7 @@ const ITEMS: &[(&NodeKind, Read)] = &[
     (&pin::HOLD, pin::read_hold),
     (&preseed::KIND, preseed::read),
     (&exclude_paths::KIND, exclude_paths::read),
+    (&fetched::UNPACK, fetched::read_unpack),
     (&file::KIND, file::read),
     (&directory::KIND, directory::read),
     (&link::KIND, link::read),
@@ -87,7 +90,7 @@ const ITEMS: &[(&NodeKind, Read)] = &[
 
 /// The kinds that may stand in a role and in an image.
 pub(crate) fn statement_kinds() -> impl Iterator<Item = &'static NodeKind> {
-    let others = [&packages::KIND, &role::USE, &controls::KIND, &when::KIND];
+    let others = [&packages::KIND, &fetched::KIND, &role::USE, &controls::KIND, &when::KIND];
     others.into_iter().chain(ITEMS.iter().map(|(kind, _)| *kind))
 }
 
@@ -122,6 +125,7 @@ fn statement(
     }
     match name {
         "packages" => packages::decode(node, sink).map(Statement::Packages),
+        "source" => fetched::decode(node, sink).map(Statement::Source),
         "role" => role::decode_use(node, sink).map(Statement::Role),
         "controls" => Some(Statement::Controls(controls::decode(node, sink))),
         "when" => when::decode(node, owner, sink).map(Statement::When),

@@ -27,7 +27,8 @@ pub(crate) const KIND: NodeKind = NodeKind {
         Child::new(
             "input",
             "a file or directory of the project that the script may read below \
-             `/run/forge/input`; it runs again when one changes",
+             `/run/forge/input`, or `source=` the name of a `source`, which is there under that \
+             name; it runs again when one changes",
         ),
         Child::new("param", "a parameter that the script reads from its environment"),
         Child::new("env", "a variable and its value"),
@@ -41,6 +42,7 @@ struct RunDecl {
     name: TextAt,
     script: TextAt,
     inputs: Vec<TextAt>,
+    fetched: Vec<Spanned<String>>,
     params: Vec<Spanned<String>>,
     env: Vec<(Spanned<String>, TextAt)>,
     secrets: Vec<Spanned<String>>,
@@ -50,13 +52,28 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let name = cursor.arg("name");
     let script = cursor.required_prop("script");
     let mut found = Sink::new();
-    let inputs = words(cursor.children("input"), "path", &mut found);
+    let (inputs, fetched) = read_inputs(cursor.children("input"), &mut found);
     let params = words(cursor.children("param"), "parameter's name", &mut found);
     let secrets = words(cursor.children("secret"), "secret's name", &mut found);
     let env = variables(cursor.children("env"), &mut found);
     found.into_sorted().into_iter().for_each(|diagnostic| cursor.report(diagnostic));
     let (name, script) = (name?, script?);
-    Some(Box::new(RunDecl { name, script, inputs, params, env, secrets }))
+    Some(Box::new(RunDecl { name, script, inputs, fetched, params, env, secrets }))
+}
+
+/// Paths of the project, and names of sources.
+fn read_inputs(nodes: Vec<&Node>, found: &mut Sink) -> (Vec<TextAt>, Vec<Spanned<String>>) {
+    let (mut paths, mut sources) = (Vec::new(), Vec::new());
+    for node in nodes {
+        let mut below = Cursor::new(node);
+        if node.entries.iter().any(|entry| entry.name.is_some()) {
+            sources.extend(below.required_prop("source"));
+        } else {
+            paths.extend(below.some_args("path"));
+        }
+        below.finish(found);
+    }
+    (paths, sources)
 }
 
 fn variables(nodes: Vec<&Node>, found: &mut Sink) -> Vec<(Spanned<String>, TextAt)> {
@@ -105,7 +122,9 @@ impl Declaration for RunDecl {
         let environment = self.environment(cx);
         let secrets: Vec<SecretReference> =
             self.secrets.iter().filter_map(|name| cx.secret(name)).collect();
-        Some(ItemKind::Run { name: name?, script: script?, inputs, environment, secrets })
+        let fetched = self.fetched.iter().filter_map(|name| cx.fetched(name)).collect();
+        let (name, script) = (name?, script?);
+        Some(ItemKind::Run { name, script, inputs, fetched, environment, secrets })
     }
 }
 

@@ -96,7 +96,10 @@ fn uses(body: &[Statement]) -> Vec<&Spanned<String>> {
         match statement {
             Statement::Role(role) => found.push(&role.name),
             Statement::When(when) => found.extend(uses(&when.body)),
-            Statement::Item(_) | Statement::Packages(_) | Statement::Controls(_) => {}
+            Statement::Item(_)
+            | Statement::Packages(_)
+            | Statement::Source(_)
+            | Statement::Controls(_) => {}
         }
     }
     found

@@ -94,9 +94,10 @@ fn subjects(kind: &ItemKind) -> Vec<Subject> {
             vec![Subject::Pin(package.clone(), to.clone())]
         }
         ItemKind::Preseed { question, .. } => vec![Subject::Question(question.clone())],
-        ItemKind::Hold { .. } | ItemKind::ExcludePaths { .. } | ItemKind::Remove { .. } => {
-            Vec::new()
-        }
+        ItemKind::Hold { .. }
+        | ItemKind::ExcludePaths { .. }
+        | ItemKind::Unpack { .. }
+        | ItemKind::Remove { .. } => Vec::new(),
     }
 }
 

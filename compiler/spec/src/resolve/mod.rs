@@ -30,6 +30,10 @@ pub(crate) fn images(cx: &mut Context<'_>) -> Vec<ResolvedImage> {
     for secret in project.secrets.values() {
         secret.resolve(cx);
     }
+    cx.scope = crate::value::Scope::default();
+    for source in project.fetched.values() {
+        source.resolve(cx);
+    }
     chain::role_cycles(cx);
     unused::report(cx, &used);
     images

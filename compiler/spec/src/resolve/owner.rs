@@ -55,6 +55,7 @@ pub(crate) fn check(
     for (item, span) in items() {
         let (ItemKind::File { owner, group, .. }
         | ItemKind::SecretFile { owner, group, .. }
+        | ItemKind::Unpack { owner, group, .. }
         | ItemKind::Directory { owner, group, .. }) = &item.kind
         else {
             continue;

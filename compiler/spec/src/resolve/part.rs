@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forge_diag::{Span, Spanned};
-use forge_model::Profile;
+use forge_diag::{Diagnostic, Span, Spanned, codes};
+use forge_model::{Fetch, Profile};
 use forge_syntax::{Text, Value};
 
 use super::bind::{self, SetValues};
@@ -60,7 +60,9 @@ impl<'a, 'b> Builder<'a, 'b> {
             self.set.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect();
         cx.scope = Scope { values };
         let mut own = empty(cx, &image.name.value, image.head, image.head);
+        cx.own_sources = sources(cx, &image.body);
         self.statements(cx, &image.body, &mut own);
+        cx.own_sources.clear();
         if !own.part.items.is_empty() || !own.part.packages.is_empty() {
             self.parts.push(own);
         }
@@ -77,6 +79,8 @@ impl<'a, 'b> Builder<'a, 'b> {
                     }
                 }
                 Statement::Packages(packages) => into.part.packages.push(packages.resolve(cx)),
+                // Those of the body are known from its beginning on.
+                Statement::Source(_) => {}
                 Statement::Role(used) => self.role(cx, used),
                 Statement::Controls(used) => self.controls(cx, used),
                 Statement::When(when) => {
@@ -113,11 +117,14 @@ impl<'a, 'b> Builder<'a, 'b> {
             return;
         }
         let outer = std::mem::replace(&mut cx.scope, scope);
+        let own = sources(cx, &role.body);
+        let outer_sources = std::mem::replace(&mut cx.own_sources, own);
         self.open.push(&role.name.value);
         let mut part = empty(cx, &role.name.value, used.head, role.head);
         self.statements(cx, &role.body, &mut part);
         self.open.pop();
         cx.scope = outer;
+        cx.own_sources = outer_sources;
         self.parts.push(part);
     }
 
@@ -146,6 +153,51 @@ impl<'a, 'b> Builder<'a, 'b> {
             }
             let profile = template.instantiate(&values, name.span, cx.map, cx.sink);
             self.profiles.extend(profile.map(|profile| (profile, name.span)));
+        }
+    }
+}
+
+/// The sources that a body declares, whichever the order of its nodes.
+fn sources(cx: &mut Context<'_>, body: &[Statement]) -> BTreeMap<String, Option<Fetch>> {
+    let mut found: BTreeMap<String, Option<Fetch>> = BTreeMap::new();
+    let mut places: BTreeMap<&str, Span> = BTreeMap::new();
+    collect_sources(cx, body, &mut found, &mut places);
+    found
+}
+
+fn collect_sources<'b>(
+    cx: &mut Context<'_>,
+    body: &'b [Statement],
+    found: &mut BTreeMap<String, Option<Fetch>>,
+    places: &mut BTreeMap<&'b str, Span>,
+) {
+    for statement in body {
+        match statement {
+            Statement::Source(decl) => {
+                let name = &decl.name;
+                let project = cx.project;
+                let earlier = places.insert(&name.value, name.span);
+                let earlier =
+                    earlier.or_else(|| project.fetched.get(&name.value).map(|one| one.name.span));
+                if let Some(first) = earlier {
+                    let headline = format!("two declarations of the source `{}`", name.value);
+                    cx.report(
+                        Diagnostic::error(codes::SPEC_DUPLICATE, headline)
+                            .at(name.span, "declared again here")
+                            .and(first, "first here"),
+                    );
+                }
+                let fetch = decl.resolve(cx);
+                found.insert(name.value.clone(), fetch);
+            }
+            Statement::When(when) if when.holds(cx) == Some(true) => {
+                collect_sources(cx, &when.body, found, places);
+            }
+            Statement::Item(_)
+            | Statement::Packages(_)
+            | Statement::Role(_)
+            | Statement::Controls(_)
+            | Statement::When(_) => {}
         }
     }
 }

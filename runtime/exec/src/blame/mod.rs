@@ -68,7 +68,7 @@ pub enum Maker {
     Secret(Origin),
     /// The image's stamp.
     Stamp(Origin),
-    /// A file or directory of the project, by its path there.
+    /// A file or directory of the project, by its path there, or a fetched archive, by its name.
     Source(String),
 }
 
@@ -236,6 +236,7 @@ impl<'a> Blamer<'a> {
                 let files = files.iter().map(|(path, file)| (path.clone(), file.path.clone()));
                 Makers::Sources(files.collect(), directory.clone())
             }
+            Action::Unpack(unpack) => Makers::One(Maker::Source(unpack.source.clone())),
             Action::Run(run) => {
                 Makers::One(Maker::Script { name: run.name.clone(), origin: run.origin.clone() })
             }
@@ -247,9 +248,11 @@ impl<'a> Blamer<'a> {
             }
             Action::Stamp(stamp) => Makers::One(Maker::Stamp(stamp.origin.clone())),
             // The one was handled above, the others make no layer.
-            Action::Changes(_) | Action::Resolve(_) | Action::Verify(_) | Action::Pack(_) => {
-                Makers::One(Maker::MaintainerScript)
-            }
+            Action::Changes(_)
+            | Action::Resolve(_)
+            | Action::Fetch(_)
+            | Action::Verify(_)
+            | Action::Pack(_) => Makers::One(Maker::MaintainerScript),
         })
     }
 }

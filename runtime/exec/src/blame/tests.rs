@@ -38,6 +38,7 @@ fn run() -> Action {
         name: "tune".to_owned(),
         script: source("tune.sh"),
         inputs: Vec::new(),
+        fetched: Vec::new(),
         environment: BTreeMap::new(),
         secrets: Vec::new(),
         protected: Vec::new(),

@@ -72,11 +72,7 @@ impl<'a> Apt<'a> {
             let (directory, names) = (unit.directory.clone(), unit.names()?);
             return Ok(Self { context, directory, sources, names, _units: vec![unit], _own: None });
         }
-        make_directory(&context.work)?;
-        let own = tempfile::Builder::new()
-            .prefix("apt-")
-            .tempdir_in(&context.work)
-            .map_err(|source| io_error(&context.work, source))?;
+        let own = own_directory(context)?;
         let directory = own.path().to_owned();
         make_parts(&directory)?;
         let logins = directory.join("logins");
@@ -102,6 +98,16 @@ impl<'a> Apt<'a> {
         let sources = Sources::together(&units);
         write_sources(&directory, &sources)?;
         Ok(Self { context, directory, sources, names, _units: opened, _own: Some(own) })
+    }
+
+    /// A directory for fetching files that no list names.
+    pub(crate) fn without_lists(context: &'a Context) -> Result<Self, DebianError> {
+        let own = own_directory(context)?;
+        let directory = own.path().to_owned();
+        make_parts(&directory)?;
+        configure(context, &directory, None, "amd64")?;
+        let (sources, names) = (Sources::together([]), BTreeSet::new());
+        Ok(Self { context, directory, sources, names, _units: Vec::new(), _own: Some(own) })
     }
 
     /// One of apt's programs, on this directory.
@@ -206,6 +212,12 @@ impl<'a> Unit<'a> {
         }
         Ok(())
     }
+}
+
+fn own_directory(context: &Context) -> Result<tempfile::TempDir, DebianError> {
+    make_directory(&context.work)?;
+    let made = tempfile::Builder::new().prefix("apt-").tempdir_in(&context.work);
+    made.map_err(|source| io_error(&context.work, source))
 }
 
 fn make_parts(directory: &Path) -> Result<(), DebianError> {

@@ -54,7 +54,7 @@ pub fn fetch(
             .filter_map(|record| Some((*record, addresses(record).into_iter().nth(round)?)))
             .collect();
         for batch in jobs.chunks(BATCH) {
-            tail.extend(download(context, &apt, partial.path(), batch)?);
+            tail.extend(download_batch(context, &apt, partial.path(), batch)?);
         }
         let entered: Vec<&str> = missing
             .par_iter()
@@ -75,13 +75,26 @@ pub fn fetch(
     Err(DebianError::Unreachable { what, tail: complaints(&tail) })
 }
 
+/// Fetches one file to `target`; gives its SHA-256.
+pub fn download(context: &Context, url: &str, target: &Path) -> Result<String, DebianError> {
+    let apt = Apt::without_lists(context)?;
+    let command = apt.command("/usr/lib/apt/apt-helper").args(["-q", "download-file", url]);
+    let output = context.logged(command.arg(target)).run()?;
+    if !output.success() {
+        let tail = complaints(&output.tail);
+        return Err(DebianError::Unreachable { what: format!("`{url}`"), tail });
+    }
+    let mut file = std::fs::File::open(target).map_err(|source| io_error(target, source))?;
+    sha256_of(&mut file).map_err(|source| io_error(target, source))
+}
+
 /// True when the file is there in full length. apt checks its hash once more when it is used.
 fn is_present(debs: &Path, record: &PackageRecord) -> bool {
     std::fs::metadata(deb_path(debs, record)).is_ok_and(|found| found.len() == record.size)
 }
 
 /// Fetches what can be fetched; gives the output's end when something could not.
-fn download(
+fn download_batch(
     context: &Context,
     apt: &Apt<'_>,
     partial: &Path,

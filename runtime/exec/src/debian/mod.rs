@@ -29,7 +29,7 @@ use forge_sys::process::{Cancel, Command};
 pub use apt::known_packages;
 pub use base::{BaseRequest, build_base};
 pub use error::{DebianError, ErrorKind, UnknownPackage, UselessPin};
-pub use fetch::fetch;
+pub use fetch::{download, fetch};
 pub use packages::{InstallRequest, install};
 pub use resolve::{LIST_VERSION, ResolveRequest, resolve};
 pub use scrub::{RULES, Rule, Treatment, rule, scrub};

@@ -37,7 +37,7 @@ impl From<DebianError> for StepError {
     }
 }
 
-fn context(step: &Step<'_>) -> Result<debian::Context, StepError> {
+pub(crate) fn context(step: &Step<'_>) -> Result<debian::Context, StepError> {
     let (events, node) = (step.context.events.clone(), step.node.id);
     let progress = move |line: &str| {
         let message = line.trim().to_owned();

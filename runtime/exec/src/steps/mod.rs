@@ -2,9 +2,11 @@
 
 pub(crate) mod base;
 pub(crate) mod debian;
+pub(crate) mod fetch;
 pub(crate) mod leak;
 pub(crate) mod native;
 pub(crate) mod run;
+pub(crate) mod unpack;
 
 use forge_model::{Action, Change, ImagePath, Key, TreeEntry};
 
@@ -34,6 +36,8 @@ pub(crate) fn narrow_key_of(action: &Action, sight: &Sight, facts: &dyn Facts) -
         Action::Resolve(_)
         | Action::Base(_)
         | Action::Packages(_)
+        | Action::Fetch(_)
+        | Action::Unpack(_)
         | Action::Run(_)
         | Action::Verify(_)
         | Action::Pack(_) => None,
@@ -54,6 +58,8 @@ pub(crate) fn predicted(action: &Action, sight: &Sight) -> Option<Draft> {
         | Action::Resolve(_)
         | Action::Base(_)
         | Action::Packages(_)
+        | Action::Fetch(_)
+        | Action::Unpack(_)
         | Action::Run(_)
         | Action::Verify(_)
         | Action::Pack(_) => None,

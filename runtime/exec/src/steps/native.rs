@@ -24,7 +24,7 @@ pub(crate) fn draft(changes: &[Change], stack: &Stack) -> Result<Draft, Vec<Chan
 }
 
 /// All errors of a list as one.
-fn joined(errors: Vec<ChangeError>) -> StepError {
+pub(crate) fn joined(errors: Vec<ChangeError>) -> StepError {
     let fault = errors.iter().map(|error| error.fault).max().unwrap_or(Fault::Bug);
     let lines: Vec<_> = errors
         .iter()

@@ -9,7 +9,7 @@ use forge_secret::{Masker, SecretValue};
 use forge_sys::nspawn::{self, Bind, NspawnError, Payload, Sandbox};
 use forge_sys::process::{Command, ProcessError};
 
-use super::{debian, native};
+use super::{debian, native, unpack};
 use crate::step::{Made, Step};
 use crate::{Fault, StepError};
 
@@ -79,6 +79,12 @@ fn prepare(
         let relative = String::from_utf8_lossy(path.as_bytes()).into_owned();
         let mode = if file.executable { 0o755 } else { 0o644 };
         write(&inside.join("input").join(relative), &native::read_source(step, file)?, mode)?;
+    }
+    for (name, id) in run.fetched.iter().zip(step.plan.sources(step.node.id)) {
+        let (from, to) = (unpack::fetched(step, id)?, inside.join("input").join(name));
+        std::fs::create_dir_all(inside.join("input"))
+            .and_then(|()| std::fs::copy(&from, &to))
+            .map_err(|error| StepError::environment(error.to_string()))?;
     }
     let mut values = Vec::new();
     for secret in &run.secrets {
