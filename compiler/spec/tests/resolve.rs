@@ -356,7 +356,12 @@ fn with_example(place: &str, name: &str, example: &str) -> MemorySources {
             role "probe"
         }
     "#;
-    // A top-level example may declare what the surroundings declare.
+    let fetched = format!(
+        "{surroundings} source \"lmod\" url=\"https://a.example.org/x\" sha256=\"{}\";",
+        "ab".repeat(32)
+    );
+    // An example may declare what the surroundings declare.
+    let surroundings = if name == "unpack" { fetched.as_str() } else { surroundings };
     let text = match (place, name) {
         ("top", "image") => format!("{surroundings}{example}"),
         ("top", _) => example.to_owned(),
