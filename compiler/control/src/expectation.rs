@@ -47,8 +47,7 @@ impl Decoder<'_> {
         let separator = cursor.prop::<Text>("sep");
         let section = cursor.prop::<Text>("section");
         let good = cursor.finish(self.sink);
-        let values: Vec<Scalar> =
-            values.iter().filter_map(|value| self.scalar(Property::Setting, value)).collect();
+        let values = self.scalars(Property::Setting, &values).0;
         let key = self.plain(&key?)?;
         let separator = match separator {
             Some(separator) => self.plain(&separator)?,
@@ -112,10 +111,34 @@ impl Decoder<'_> {
             );
             return None;
         }
-        let values: Vec<_> =
-            arguments.iter().filter_map(|value| self.scalar(property, value)).collect();
+        let (values, whole) = self.scalars(property, arguments);
         // A mistake in one of them is reported; judging by the rest would be another demand.
-        (values.len() == arguments.len()).then_some(Operator::OneOf(values))
+        whole.then_some(Operator::OneOf(values))
+    }
+
+    /// All values, those of a list that stands alone in a text one by one, and whether all of them
+    /// could be read.
+    fn scalars(&mut self, property: Property, given: &[Spanned<Value>]) -> (Vec<Scalar>, bool) {
+        let (mut values, mut whole) = (Vec::new(), true);
+        for one in given {
+            let several = match &one.value {
+                Value::Text(text) => self.scope.elements(text),
+                _ => None,
+            };
+            let Some(several) = several else {
+                let scalar = self.scalar(property, one);
+                whole &= scalar.is_some();
+                values.extend(scalar);
+                continue;
+            };
+            for text in several {
+                let text = Value::Text(Text { value: text, raw: true });
+                let scalar = self.scalar(property, &Spanned::new(text, one.span));
+                whole &= scalar.is_some();
+                values.extend(scalar);
+            }
+        }
+        (values, whole)
     }
 
     fn operator(

@@ -7,12 +7,10 @@
 mod control;
 mod expectation;
 mod literal;
-mod param;
 pub mod reference;
 mod scope;
 mod template;
 
-pub use param::{Param, ParamType};
 pub use template::ProfileTemplate;
 
 #[cfg(test)]

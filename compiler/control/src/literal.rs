@@ -2,6 +2,7 @@
 
 use forge_diag::{Diagnostic, Span, Spanned, codes};
 use forge_model::{Property, Scalar, ValueKind};
+use forge_param::ParamValue;
 use forge_syntax::{Text, Value, did_you_mean};
 
 use crate::control::Decoder;
@@ -92,8 +93,8 @@ impl Decoder<'_> {
             return Some(Scalar::Text(String::new()));
         };
         match property.value_kind() {
-            ValueKind::Number => match text.parse() {
-                Ok(number) if filled.interpolated => Some(Scalar::Integer(number)),
+            ValueKind::Number => match in_numbers(filled, text) {
+                Some(number) if filled.interpolated => Some(Scalar::Integer(number)),
                 _ => {
                     let help = format!("write `{property} {text}` without quotes");
                     let help = if text.parse::<i64>().is_ok() {
@@ -176,6 +177,14 @@ impl Decoder<'_> {
             .help(help),
         );
         None
+    }
+}
+
+/// A number as text; a size that a parameter has, in bytes.
+fn in_numbers(filled: &Filled, text: &str) -> Option<i64> {
+    match &filled.whole {
+        Some(ParamValue::Size(size)) => i64::try_from(size.bytes()).ok(),
+        _ => text.parse().ok(),
     }
 }
 

@@ -3,9 +3,8 @@
 use forge_syntax::reference::{Child, Field, NodeKind};
 
 /// Every node kind of this crate, in the order in which the reference names them.
-pub const NODE_KINDS: [&NodeKind; 12] = [
+pub const NODE_KINDS: [&NodeKind; 11] = [
     &PROFILE,
-    &PARAM,
     &CONTROL,
     &FILE,
     &PACKAGE,
@@ -34,28 +33,13 @@ pub const PROFILE: NodeKind = NodeKind {
     props: &[],
     children: &[
         Child::new("title", "one line for reports"),
-        Child::new("param", "a parameter, read as `${name}` in any text of the profile"),
+        Child::new(
+            "param",
+            "a parameter, as roles have them; read as `${name}` in any text of the profile",
+        ),
         Child::new("control", "a demand with an identity"),
     ],
     example: "profile \"ssh\" {\n    control \"ssh-1\" {\n        package \"openssh-server\" { installed }\n    }\n}",
-};
-
-/// `param` of a profile.
-pub const PARAM: NodeKind = NodeKind {
-    name: "param",
-    doc: "A parameter of a profile. Whoever asks for the profile gives its value.",
-    args: &[Field::required("name", "name", "what `${name}` refers to")],
-    props: &[
-        Field::required(
-            "type",
-            "`\"string\"`, `\"name\"`, `\"path\"`, `\"ip\"`, `\"int\"` or `\"bool\"`",
-            "what values it takes",
-        ),
-        Field::optional("default", "value", "what holds when nobody gives one"),
-        Field::optional("doc", "text", "what it is for"),
-    ],
-    children: &[],
-    example: "param \"mgmtd\" type=\"ip\" doc=\"address of the management daemon\"",
 };
 
 /// `control`.

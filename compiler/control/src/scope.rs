@@ -2,21 +2,20 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
+use forge_param::{ParamDecl, ParamType, ParamValue};
 use forge_syntax::{Piece, Text, did_you_mean, pieces};
-
-use crate::Param;
 
 /// What `${name}` stands for.
 pub(crate) enum Scope<'a> {
     /// The profile is only checked: names must be declared, their values come later.
     Declared {
         /// The parameters.
-        params: &'a [Param],
+        params: &'a [ParamDecl],
         /// Those that were read.
         read: RefCell<BTreeSet<String>>,
     },
     /// An image uses the profile.
-    Bound(&'a BTreeMap<String, String>),
+    Bound(&'a BTreeMap<String, ParamValue>),
 }
 
 /// A text with its parameters put in.
@@ -26,6 +25,8 @@ pub(crate) struct Filled {
     pub(crate) value: Option<String>,
     /// A parameter stands in it.
     pub(crate) interpolated: bool,
+    /// The parameter's value, where the text is one `${name}` alone.
+    pub(crate) whole: Option<ParamValue>,
 }
 
 enum Found {
@@ -49,6 +50,10 @@ impl Scope<'_> {
                 return None;
             }
         };
+        let whole = match (self, pieces.as_slice()) {
+            (Self::Bound(values), [Piece::Name { name, .. }]) => values.get(name).cloned(),
+            _ => None,
+        };
         let mut value = Some(String::new());
         let mut interpolated = false;
         for piece in pieces {
@@ -64,22 +69,47 @@ impl Scope<'_> {
                 Found::Later => None,
             };
         }
-        Some(Filled { value, interpolated })
+        Some(Filled { value, interpolated, whole })
     }
 
-    /// A parameter; none for an unknown name.
+    /// The elements of a list that a text passes on whole, `"${list}"` alone: none of them while
+    /// they are still to come. `None` for any other text.
+    pub(crate) fn elements(&self, text: &Text) -> Option<Vec<String>> {
+        let pieces = pieces(text).ok()?;
+        let [Piece::Name { name, .. }] = pieces.as_slice() else {
+            return None;
+        };
+        match self {
+            Self::Declared { params, read } => {
+                let param = params.iter().find(|param| param.name.value == *name)?;
+                let several = matches!(*param.ty, ParamType::List(_) | ParamType::Hosts);
+                several.then(|| {
+                    read.borrow_mut().insert(name.clone());
+                    Vec::new()
+                })
+            }
+            Self::Bound(values) => values.get(name)?.elements(),
+        }
+    }
+
+    /// A parameter; none for an unknown name, and for a list, which no text can hold.
     fn lookup(&self, name: &str, span: Span, sink: &mut Sink) -> Option<Found> {
         let known: Vec<&str> = match self {
             Self::Declared { params, read } => {
-                if params.iter().any(|param| param.name.value == name) {
+                if let Some(param) = params.iter().find(|param| param.name.value == name) {
                     read.borrow_mut().insert(name.to_owned());
+                    if matches!(*param.ty, ParamType::List(_)) {
+                        sink.push(list_in_text(name, span).and(param.name.span, "declared here"));
+                        return None;
+                    }
                     return Some(Found::Later);
                 }
                 params.iter().map(|param| param.name.value.as_str()).collect()
             }
             Self::Bound(values) => {
                 if let Some(value) = values.get(name) {
-                    return Some(Found::Value(value.clone()));
+                    // A list has been reported where the profile is declared.
+                    return value.text().map(Found::Value);
                 }
                 values.keys().map(String::as_str).collect()
             }
@@ -94,4 +124,11 @@ impl Scope<'_> {
         );
         None
     }
+}
+
+fn list_in_text(name: &str, span: Span) -> Diagnostic {
+    let headline = format!("`{name}` is a list and cannot stand inside of a text");
+    Diagnostic::error(codes::SPEC_TEXT, headline)
+        .at(span, "a list")
+        .help(format!("where several values may stand, write \"${{{name}}}\" alone"))
 }

@@ -3,12 +3,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use forge_diag::{Diagnostic, Sink, SourceMap, Span, Spanned, codes};
 use forge_model::Profile;
-use forge_syntax::{Cursor, Node, Value};
+use forge_param::{ParamDecl, ParamValue};
+use forge_syntax::{Cursor, Node};
 
 use crate::control::Decoder;
-use crate::param::bind;
+use crate::reference;
 use crate::scope::Scope;
-use crate::{Param, reference};
 
 /// A profile as it is declared, its parameters still open.
 #[derive(Clone, Debug)]
@@ -16,10 +16,14 @@ pub struct ProfileTemplate {
     /// Its name, with its place.
     pub name: Spanned<String>,
     /// Its parameters.
-    pub params: Vec<Param>,
-    title: String,
+    pub params: Vec<ParamDecl>,
+    /// No declaration of a parameter has a mistake: others would only follow from it.
+    pub params_are_whole: bool,
+    /// The node.
+    pub head: Span,
+    /// One line for reports.
+    pub title: String,
     controls: Vec<Node>,
-    head: Span,
 }
 
 impl ProfileTemplate {
@@ -39,7 +43,7 @@ impl ProfileTemplate {
             title
         });
         let name = name?;
-        let params = decode_params(&params, sink);
+        let (params, params_are_whole) = forge_param::decode_all(&params, sink);
         if controls.is_empty() {
             let headline = format!("profile `{}` has no control", name.value);
             sink.push(
@@ -49,7 +53,7 @@ impl ProfileTemplate {
             );
         }
         let title = title.map(|title| title.value).unwrap_or_default();
-        let template = Self { name, params, title, controls, head: node.head };
+        let template = Self { name, params, params_are_whole, head: node.head, title, controls };
         template.check(map, sink);
         Some(template)
     }
@@ -78,23 +82,20 @@ impl ProfileTemplate {
         }
     }
 
-    /// The profile with these values for its parameters. `at` is the node that asks for it.
-    /// None when a parameter is missing, unknown or of another type, which is reported.
+    /// The profile with a value for each of its parameters.
     pub fn instantiate(
         &self,
-        values: &BTreeMap<String, Spanned<Value>>,
-        at: Span,
+        values: &BTreeMap<String, ParamValue>,
         map: &SourceMap,
         sink: &mut Sink,
-    ) -> Option<Profile> {
-        let bound = bind(&self.name.value, &self.params, values, at, sink)?;
-        let scope = Scope::Bound(&bound);
-        Some(Profile {
+    ) -> Profile {
+        let scope = Scope::Bound(values);
+        Profile {
             name: self.name.value.clone(),
             title: self.title.clone(),
             controls: self.decode_controls(&scope, map, sink),
             origin: crate::control::origin(map, self.head),
-        })
+        }
     }
 
     fn decode_controls(
@@ -124,25 +125,4 @@ impl ProfileTemplate {
         }
         controls
     }
-}
-
-fn decode_params(nodes: &[&Node], sink: &mut Sink) -> Vec<Param> {
-    let mut params: Vec<Param> = Vec::new();
-    for node in nodes {
-        let Some(param) = Param::decode(node, sink) else {
-            continue;
-        };
-        match params.iter().find(|earlier| earlier.name == param.name) {
-            Some(earlier) => {
-                let headline = format!("`{}` is given twice", param.name.value);
-                sink.push(
-                    Diagnostic::error(codes::SYNTAX_DUPLICATE, headline)
-                        .at(param.name.span, "and again here")
-                        .and(earlier.name.span, "first here"),
-                );
-            }
-            None => params.push(param),
-        }
-    }
-    params
 }

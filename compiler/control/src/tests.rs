@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
-use forge_diag::{Diagnostic, Severity, Sink, SourceMap, Spanned};
+use forge_diag::{Diagnostic, Severity, Sink, SourceMap};
 use forge_model::{Check, Control, Level, Operator, Profile, Property, Resource, Scalar};
-use forge_syntax::{Text, Value};
+
+use forge_param::ParamValue;
 
 use crate::{ProfileTemplate, reference};
 
@@ -13,12 +14,14 @@ fn compile(text: &str, values: &[(&str, &str)]) -> (Option<Profile>, Vec<String>
     let nodes = forge_syntax::parse(file, text, &mut sink).unwrap_or_default();
     let profile = nodes.first().and_then(|node| {
         let template = ProfileTemplate::decode(node, &map, &mut sink)?;
-        let value = |text: &str| Value::Text(Text { value: text.to_owned(), raw: false });
-        let values: BTreeMap<_, _> = values
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), Spanned::new(value(text), node.head)))
-            .collect();
-        template.instantiate(&values, node.head, &map, &mut sink)
+        let mut bound = BTreeMap::new();
+        for param in &template.params {
+            let given = values.iter().find(|(name, _)| *name == param.name.value);
+            let given = given.map(|(_, text)| param.ty.of_text(text).expect("a value of the type"));
+            let value = given.or_else(|| Some(param.default.clone()?.value));
+            bound.extend(value.map(|value| (param.name.value.clone(), value)));
+        }
+        Some(template.instantiate(&bound, &map, &mut sink))
     });
     let shown = |found: &Diagnostic| {
         let place = found.span().map_or("", |span| map.slice(span));
@@ -131,19 +134,43 @@ fn a_profile_with_its_parameters_put_in() {
 }
 
 #[test]
-fn parameters_are_checked() {
-    let cases: &[(&[(&str, &str)], &str)] = &[
-        (&[], "profile `beegfs` needs a value for `mgmtd`"),
-        (&[("mgmtd", "mgmt01")], "`mgmtd` must be an IP address in quotes"),
-        (&[("mgmtd", "10.0.0.1"), ("bufer", "1")], "profile `beegfs` has no parameter `bufer`"),
-        (&[("mgmtd", "10.0.0.1"), ("buffer", "big")], "`buffer` must be a whole number"),
+fn lists_and_sizes_are_put_in() {
+    let text = r#"profile "p" {
+        param "owners" type="list" of="name"
+        param "largest" type="size"
+        param "hosts" type="hostlist" default="n[1-2]"
+        control "c" {
+            file "/a" { owner "root" "${owners}"; size max="${largest}"; content includes="${hosts}" }
+            file "/b" { setting "Hosts" "${hosts}" }
+        }
+    }"#;
+    let (mut map, mut sink) = (SourceMap::new(), Sink::new());
+    let file = map.add("p.kdl", text);
+    let nodes = forge_syntax::parse(file, text, &mut sink).unwrap();
+    let template = ProfileTemplate::decode(&nodes[0], &map, &mut sink).unwrap();
+    let names = ["ann", "bob"].map(|name| ParamValue::Text(name.to_owned()));
+    let values = [
+        ("owners", ParamValue::List(names.to_vec())),
+        ("largest", template.params[1].ty.of_text("2K").unwrap()),
+        ("hosts", template.params[2].default.clone().unwrap().value),
     ];
-    for (values, want) in cases {
-        let (profile, found) = compile(POLICY, values);
-        assert!(profile.is_none(), "{want}");
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].starts_with(want), "{found:?}");
-    }
+    let values = values.map(|(name, value)| (name.to_owned(), value)).into();
+    let profile = template.instantiate(&values, &map, &mut sink);
+    assert!(sink.into_sorted().is_empty());
+    let setting = Operator::Setting {
+        key: "Hosts".to_owned(),
+        values: vec![self::text("n1"), self::text("n2")],
+        separator: "=".to_owned(),
+        section: None,
+    };
+    let owners = Operator::OneOf(["root", "ann", "bob"].map(self::text).to_vec());
+    let want = [
+        (Property::Owner, false, owners),
+        (Property::Size, false, Operator::Max(Scalar::Integer(2048))),
+        (Property::Content, false, Operator::Includes(self::text("n[1-2]"))),
+        (Property::Setting, false, setting),
+    ];
+    assert_eq!(expectations(&profile.controls[0]), want);
 }
 
 #[test]
@@ -156,7 +183,7 @@ fn mistakes_of_profiles() {
         ),
         (
             format!("profile \"p\" {{ param \"a\" type=\"adress\"; {body} }}"),
-            "`adress` is no type @ \"adress\" @ known here: `bool`, `int`, `ip`, `name`, `path`, `string`",
+            "`adress` is no type @ \"adress\" @ types are `string`, `name`, `int`, `port`, `bool`, `enum`, `ip`, `cidr`, `path`, `mode`, `size`, `duration`, `hostlist`, `list`",
         ),
         (
             format!("profile \"p\" {{ {body}; {body} }}"),
@@ -173,6 +200,10 @@ fn mistakes_of_profiles() {
         (
             "profile \"p\" { control \"c\" { package \"${nam}\" { installed } } ; param \"name\" type=\"name\" default=\"x\" }".to_owned(),
             "there is no parameter `nam` @ \"${nam}\" @ did you mean `name`?",
+        ),
+        (
+            "profile \"p\" { param \"a\" type=\"list\"; control \"c\" { file \"/x-${a}\" { exists } } }".to_owned(),
+            "`a` is a list and cannot stand inside of a text @ \"/x-${a}\" @ where several values may stand, write \"${a}\" alone",
         ),
     ];
     for (text, want) in cases {
@@ -318,16 +349,13 @@ fn the_examples_of_the_reference_compile() {
         let example = kind.example;
         let text = match kind.name {
             "profile" => example.to_owned(),
-            "param" => format!(
-                "profile \"p\" {{ {example}; control \"c\" {{ file \"/${{mgmtd}}\" {{ exists }} }} }}"
-            ),
             "control" => format!("profile \"p\" {{ {example} }}"),
             "only-if" => format!(
                 "profile \"p\" {{ control \"c\" {{ {example}; file \"/a\" {{ exists }} }} }}"
             ),
             _ => format!("profile \"p\" {{ control \"c\" {{ {example} }} }}"),
         };
-        let profile = good(&text, if kind.name == "param" { &[("mgmtd", "::1")] } else { &[] });
+        let profile = good(&text, &[]);
         compiled += profile.controls.len();
     }
     assert_eq!(compiled, reference::NODE_KINDS.len());

@@ -6,11 +6,12 @@ use forge_diag::{Diagnostic, FileId, Sink, SourceMap, Span, Spanned, codes};
 use forge_model::{
     Fetch, ImagePath, Located, Origin, SecretReference, SourceError, SourceFile, Sources,
 };
+use forge_param::ParamValue;
 use forge_syntax::{Piece, Text, closest, did_you_mean, pieces, quote};
 
 use crate::paths;
 use crate::project::Project;
-use crate::value::{ParamValue, Scope};
+use crate::value::Scope;
 
 pub(crate) struct Context<'a> {
     pub(crate) project: &'a Project,
@@ -182,16 +183,15 @@ impl Context<'_> {
         }
     }
 
-    /// Texts as a list; `"${list}"` alone gives all elements of a list.
+    /// Texts as a list; `"${list}"` alone gives all elements of a list, or all of its hosts.
     pub(crate) fn texts(&mut self, texts: &[Spanned<Text>]) -> Vec<Spanned<String>> {
         let mut out = Vec::new();
         for text in texts {
-            match self.passed_on(&text.value) {
-                Some(ParamValue::List(values)) => {
-                    let words = values.iter().filter_map(ParamValue::text);
-                    out.extend(words.map(|word| Spanned::new(word, text.span)));
+            match self.passed_on(&text.value).and_then(|value| value.elements()) {
+                Some(words) => {
+                    out.extend(words.into_iter().map(|word| Spanned::new(word, text.span)));
                 }
-                _ => out.extend(self.text(text).map(|value| Spanned::new(value, text.span))),
+                None => out.extend(self.text(text).map(|value| Spanned::new(value, text.span))),
             }
         }
         out

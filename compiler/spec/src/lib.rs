@@ -12,7 +12,6 @@ mod compile;
 mod context;
 mod levels;
 mod node;
-mod param;
 mod paths;
 mod project;
 pub mod reference;

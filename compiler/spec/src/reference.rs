@@ -5,7 +5,7 @@ use forge_syntax::reference::NodeKind;
 use crate::node::{
     base, content, expect_failed, fetched, image, kernel, mirror, output, role, secret,
 };
-use crate::{levels, node, param, project};
+use crate::{levels, node, project};
 
 /// The kinds that may stand at the top of a file.
 pub fn top_level() -> Vec<&'static NodeKind> {
@@ -31,7 +31,7 @@ pub fn inner() -> Vec<(&'static str, &'static NodeKind)> {
     vec![
         ("base", &base::DEBIAN),
         ("base", &base::ARCHIVE),
-        ("role", &param::KIND),
+        ("role", &forge_param::KIND),
         ("file", &content::KIND),
         ("image", &kernel::KIND),
         ("image", &output::KIND),

@@ -7,6 +7,7 @@ use forge_model::{
     Content, ExpectFailed, Fetch, ImagePath, Located, Origin, OutputSettings, PackageSources,
     PinTo, Profile, SecretReference, SourceFile,
 };
+use forge_param::ParamValue;
 
 /// All images of a project, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,6 +27,8 @@ pub struct ResolvedImage {
     pub cluster: String,
     /// `set type=…`; the rest of the name when not set.
     pub image_type: String,
+    /// What the image sets, by name, with what its name and its base say.
+    pub set: Vec<Parameter>,
     /// The lowest layer.
     pub base: ResolvedBase,
     /// The kernel.
@@ -99,10 +102,44 @@ pub struct Part {
     pub origin: Origin,
     /// Where it is declared.
     pub declared: Origin,
+    /// A role's parameters, in the order of their declaration.
+    pub parameters: Vec<Parameter>,
     /// Packages, with recommends asked for or not.
     pub packages: Vec<PartPackages>,
     /// Everything else, in the order of the file.
     pub items: Vec<Item>,
+}
+
+/// A value that a name has, and who gave it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Its type as a declaration spells it; none for what an image sets.
+    pub ty: Option<String>,
+    /// The value.
+    pub value: ParamValue,
+    /// Who gave it.
+    pub source: ParameterSource,
+    /// Where the value stands.
+    pub origin: Origin,
+}
+
+/// Who gives a parameter its value, the strongest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ParameterSource {
+    /// The node that uses the role.
+    Given,
+    /// The image's own `set`.
+    Set,
+    /// The `set` of an image that this one is made from.
+    Inherited(String),
+    /// The image's name, which says cluster and type where no `set` does.
+    Name,
+    /// The image's base.
+    Base,
+    /// The parameter's default.
+    Default,
 }
 
 /// One `packages` node.

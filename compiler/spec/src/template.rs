@@ -1,7 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
 
 use forge_diag::{Diagnostic, FileId, Span, codes};
+use forge_param::{HostList, ParamValue};
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use crate::context::Context;
@@ -11,7 +15,7 @@ use crate::context::Context;
 pub(crate) fn render(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<String> {
     let file = load(cx, named_at, path)?;
     let values: BTreeMap<String, Value> =
-        cx.scope.values.iter().map(|(name, value)| (variable(name), value.template())).collect();
+        cx.scope.iter().map(|(name, value)| (variable(name), seen(value))).collect();
     let text = cx.map.text(file).to_owned();
     let environment = environment();
     let rendered = environment
@@ -39,6 +43,82 @@ pub(crate) fn variables(text: &str) -> BTreeSet<String> {
 /// A parameter's name in templates.
 pub(crate) fn variable(name: &str) -> String {
     name.replace('-', "_")
+}
+
+/// A value as templates see it: a size prints as text and has `bytes`, a time has `seconds`, a list
+/// of hosts prints as text and is a sequence of its hosts.
+fn seen(value: &ParamValue) -> Value {
+    match value {
+        ParamValue::Text(text) => Value::from(text.as_str()),
+        ParamValue::Integer(number) => Value::from(*number),
+        ParamValue::Bool(value) => Value::from(*value),
+        ParamValue::Size(size) => Value::from_object(Measure {
+            text: size.to_string(),
+            numbers: [
+                ("bytes", size.bytes()),
+                ("kib", size.bytes() >> 10),
+                ("mib", size.bytes() >> 20),
+                ("gib", size.bytes() >> 30),
+            ]
+            .to_vec(),
+        }),
+        ParamValue::Duration(time) => Value::from_object(Measure {
+            text: time.to_string(),
+            numbers: [
+                ("seconds", time.micros() / 1_000_000),
+                ("minutes", time.micros() / 60_000_000),
+                ("milliseconds", time.micros() / 1000),
+            ]
+            .to_vec(),
+        }),
+        ParamValue::Hosts(list) => Value::from_object(Hosts(list.clone())),
+        ParamValue::List(values) => values.iter().map(seen).collect(),
+    }
+}
+
+/// A text with numbers to compute with, in whole units.
+#[derive(Debug)]
+struct Measure {
+    text: String,
+    numbers: Vec<(&'static str, u64)>,
+}
+
+impl Object for Measure {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name = key.as_str()?;
+        let (_, number) = self.numbers.iter().find(|(known, _)| *known == name)?;
+        Some(Value::from(*number))
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[derive(Debug)]
+struct Hosts(HostList);
+
+impl Object for Hosts {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let host = self.0.hosts().get(key.as_usize()?)?;
+        Some(Value::from(host.as_str()))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.0.hosts().len())
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
 }
 
 fn environment() -> Environment<'static> {

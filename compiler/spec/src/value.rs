@@ -1,78 +1,56 @@
 use std::collections::BTreeMap;
-use std::fmt;
+use std::sync::Arc;
 
-/// A parameter's value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ParamValue {
-    Text(String),
-    Integer(i64),
-    Bool(bool),
-    List(Vec<ParamValue>),
+use forge_diag::Span;
+use forge_param::{ParamType, ParamValue};
+
+use crate::ParameterSource;
+
+/// A value that a name has, with what is known of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub(crate) value: ParamValue,
+    /// Where the value stands.
+    pub(crate) span: Span,
+    /// Who gave it.
+    pub(crate) source: ParameterSource,
+    /// The type of a declared parameter; what an image sets has none.
+    pub(crate) ty: Option<Arc<ParamType>>,
 }
 
-impl ParamValue {
-    /// The value as text; none for a list.
-    pub(crate) fn text(&self) -> Option<String> {
-        match self {
-            Self::Text(text) => Some(text.clone()),
-            Self::Integer(number) => Some(number.to_string()),
-            Self::Bool(value) => Some(value.to_string()),
-            Self::List(_) => None,
-        }
-    }
-
-    /// The value for the environment of a script: elements of a list with blanks between.
-    pub(crate) fn environment(&self) -> String {
-        match self {
-            Self::List(values) => {
-                let words: Vec<String> = values.iter().map(Self::environment).collect();
-                words.join(" ")
-            }
-            Self::Text(_) | Self::Integer(_) | Self::Bool(_) => self.text().unwrap_or_default(),
-        }
-    }
-
-    /// The value for a template.
-    pub(crate) fn template(&self) -> minijinja::Value {
-        match self {
-            Self::Text(text) => minijinja::Value::from(text.as_str()),
-            Self::Integer(number) => minijinja::Value::from(*number),
-            Self::Bool(value) => minijinja::Value::from(*value),
-            Self::List(values) => values.iter().map(Self::template).collect(),
-        }
-    }
-}
-
-/// As it would be written in a spec.
-impl fmt::Display for ParamValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "{text:?}"),
-            Self::Integer(number) => write!(f, "{number}"),
-            Self::Bool(value) => write!(f, "#{value}"),
-            Self::List(values) => {
-                for (index, value) in values.iter().enumerate() {
-                    let blank = if index == 0 { "" } else { " " };
-                    write!(f, "{blank}{value}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
+/// Values by name.
+pub(crate) type Values = BTreeMap<String, Bound>;
 
 /// The values that texts, conditions and templates of one part may use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scope {
-    pub(crate) values: BTreeMap<String, ParamValue>,
+    /// The part's own parameters.
+    own: Values,
+    /// What the image sets.
+    set: Arc<Values>,
 }
 
 impl Scope {
+    /// Parameters before what the image sets.
+    pub(crate) fn new(own: Values, set: Arc<Values>) -> Self {
+        Self { own, set }
+    }
+
+    pub(crate) fn bound(&self, name: &str) -> Option<&Bound> {
+        self.own.get(name).or_else(|| self.set.get(name))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&ParamValue> {
-        self.values.get(name)
+        self.bound(name).map(|bound| &bound.value)
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.values.keys().map(String::as_str)
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// Every name with its value; what a parameter hides is left out.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &ParamValue)> {
+        let hidden = self.set.iter().filter(|(name, _)| !self.own.contains_key(*name));
+        self.own.iter().chain(hidden).map(|(name, bound)| (name.as_str(), &bound.value))
     }
 }

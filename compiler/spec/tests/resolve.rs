@@ -72,6 +72,94 @@ fn the_nearest_value_of_a_parameter_wins() {
 }
 
 #[test]
+fn every_type_is_seen_by_texts_and_templates() {
+    let spec = resolve(&[
+        (
+            "a.kdl",
+            r#"
+            role "r" {
+                param "tmp" type="size" default="2048M"
+                param "lease" type="duration" default="90s"
+                param "nodes" type="hostlist" default="n[08-10]"
+                param "sizes" type="list" of="size" { default "64K" "1M"; }
+                param "mode" type="mode" default="0640"
+                file "/text" mode="${mode}" { content "${tmp} ${lease} ${nodes} ${mode}"; }
+                file "/template" template="t.j2"
+                role "inner" tmp="${tmp}" { hosts "login" "${nodes}"; }
+            }
+            role "inner" {
+                param "hosts" type="list" of="name"
+                param "tmp" type="string"
+                file "/inner" template="inner.j2"
+            }
+            image "i" { base "b"; role "r"; }
+            "#,
+        ),
+        (
+            "t.j2",
+            "{{ tmp }} {{ tmp.mib }} {{ lease }} {{ lease.seconds }} {{ nodes }} \
+             {% for node in nodes %}{{ node }},{% endfor %} {{ nodes | length }} {{ nodes[2] }} \
+             {{ sizes | join('+') }} {{ sizes[1].kib }} {{ arch }} {{ suite }}",
+        ),
+        ("inner.j2", "{{ hosts | join(' ') }} {{ tmp }}"),
+    ]);
+    let image = image(&spec, "i");
+    assert_eq!(text(image, "/text"), "2G 1min 30s n[08-10] 0640\n");
+    let template = "2G 2048 1min 30s 90 n[08-10] n08,n09,n10, 3 n10 64K+1M 1024 amd64 bookworm";
+    assert_eq!(text(image, "/template"), template);
+    assert_eq!(text(image, "/inner"), "login n08 n09 n10 2G");
+    let modes: Vec<u32> = items(image)
+        .filter_map(|item| match item.kind {
+            ItemKind::File { mode, .. } => Some(mode),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(modes, [0o644, 0o640, 0o644]);
+}
+
+#[test]
+fn a_value_says_who_gave_it() {
+    let spec = resolve(&[(
+        "a.kdl",
+        r#"role "r" {
+    param "line" type="string"
+    param "own" type="string" default="default"
+    param "inherited" type="string" default="default"
+    param "plain" type="string" default="default"
+    param "cluster" type="name"
+    param "suite" type="name"
+    param "arch" type="name" default="any"
+    file "/x" { content "${line} ${own} ${inherited} ${plain} ${cluster} ${suite} ${arch}"; }
+}
+image "parent" {
+    base "b"
+    set own="parent" inherited="parent"
+    role "r" line="line"
+}
+image "child" from="parent" {
+    set own="child"
+}
+"#,
+    )]);
+    let child = image(&spec, "child");
+    let shown: Vec<String> = child.parts[0]
+        .parameters
+        .iter()
+        .map(|one| format!("{} {} {:?} {}", one.name, one.value, one.source, one.origin))
+        .collect();
+    let want = [
+        "line \"line\" Given a.kdl:14",
+        "own \"child\" Set a.kdl:17",
+        "inherited \"parent\" Inherited(\"parent\") a.kdl:13",
+        "plain \"default\" Default a.kdl:5",
+        "cluster \"child\" Name a.kdl:16",
+        "suite \"bookworm\" Base a.kdl:12",
+        "arch \"any\" Default a.kdl:8",
+    ];
+    assert_eq!(shown, want);
+}
+
+#[test]
 fn parts_stand_in_the_order_of_use() {
     let spec = resolve(&[(
         "a.kdl",

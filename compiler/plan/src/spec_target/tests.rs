@@ -118,6 +118,7 @@ fn image(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> ResolvedImage {
         name: "beegfs".to_owned(),
         origin: at(1),
         declared: at(1),
+        parameters: Vec::new(),
         packages: vec![PartPackages { names, files: Vec::new(), recommends: false }],
         items,
     };
@@ -126,6 +127,7 @@ fn image(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> ResolvedImage {
         origin: at(1),
         cluster: "summit".to_owned(),
         image_type: "compute".to_owned(),
+        set: Vec::new(),
         base: ResolvedBase {
             name: "b".to_owned(),
             origin: at(1),

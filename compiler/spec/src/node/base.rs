@@ -133,7 +133,7 @@ fn debian(node: &Node, sink: &mut Sink) -> Option<DebianDecl> {
     let mut cursor = Cursor::of(node, &DEBIAN);
     let suite: Option<Spanned<String>> = cursor.required_prop("suite");
     if let Some(suite) = &suite
-        && !crate::param::is_name(&suite.value)
+        && !forge_param::is_name(&suite.value)
     {
         let headline = format!("`{}` is no name of a suite", suite.value);
         cursor.report(bad_name(suite.span, headline));

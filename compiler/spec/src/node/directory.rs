@@ -3,7 +3,7 @@ use forge_syntax::Cursor;
 use forge_syntax::reference::{Field, NodeKind};
 
 use super::file::{GROUP, OWNER, owner, owner_group};
-use super::{Declaration, Mode, OVERRIDE, TextAt};
+use super::{Declaration, ModeText, OVERRIDE, TextAt, mode};
 use crate::ItemKind;
 use crate::context::Context;
 
@@ -24,7 +24,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
 #[derive(Debug)]
 struct DirectoryDecl {
     path: TextAt,
-    mode: Option<Spanned<Mode>>,
+    mode: Option<Spanned<ModeText>>,
     owner: Option<TextAt>,
     group: Option<TextAt>,
 }
@@ -42,7 +42,7 @@ impl Declaration for DirectoryDecl {
         let path = cx.image_path(&self.path);
         let owner = owner(cx, self.owner.as_ref());
         let group = owner_group(cx, self.group.as_ref());
-        let mode = self.mode.as_ref().map_or(0o755, |mode| mode.value.0);
-        Some(ItemKind::Directory { path: path?, mode, owner: owner?, group: group? })
+        let mode = mode(cx, self.mode.as_ref(), 0o755);
+        Some(ItemKind::Directory { path: path?, mode: mode?, owner: owner?, group: group? })
     }
 }

@@ -58,7 +58,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<SourceDecl> {
     let mut cursor = Cursor::of(node, &KIND);
     let name: Option<Spanned<String>> = cursor.arg("name");
     if let Some(name) = &name
-        && !crate::param::is_name(&name.value)
+        && !forge_param::is_name(&name.value)
     {
         let headline = format!("`{}` is no name of a source", name.value);
         cursor.report(

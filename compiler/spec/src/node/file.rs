@@ -4,7 +4,7 @@ use forge_syntax::Cursor;
 use forge_syntax::reference::{Field, NodeKind};
 
 use super::content::{self, ContentDecl};
-use super::{Declaration, Mode, OVERRIDE, TextAt};
+use super::{Declaration, ModeText, OVERRIDE, TextAt, mode};
 use crate::ItemKind;
 use crate::context::Context;
 
@@ -47,7 +47,7 @@ enum Holds {
 struct FileDecl {
     path: TextAt,
     holds: Holds,
-    mode: Option<Spanned<Mode>>,
+    mode: Option<Spanned<ModeText>>,
     owner: Option<TextAt>,
     group: Option<TextAt>,
 }
@@ -89,7 +89,6 @@ impl Declaration for FileDecl {
         let path = cx.image_path(&self.path);
         let owner = owner(cx, self.owner.as_ref());
         let group = owner_group(cx, self.group.as_ref());
-        let mode = self.mode.as_ref().map(|mode| mode.value.0);
         match &self.holds {
             Holds::Content(content) => {
                 let content = content.resolve(cx)?;
@@ -97,12 +96,18 @@ impl Declaration for FileDecl {
                     Content::Source(file) if file.executable => 0o755,
                     Content::Source(_) | Content::Text(_) => 0o644,
                 };
-                let mode = mode.unwrap_or(usual);
-                Some(ItemKind::File { path: path?, content, mode, owner: owner?, group: group? })
+                let mode = mode(cx, self.mode.as_ref(), usual);
+                Some(ItemKind::File {
+                    path: path?,
+                    content,
+                    mode: mode?,
+                    owner: owner?,
+                    group: group?,
+                })
             }
             Holds::Secret(name) => {
                 let secret = cx.secret(name);
-                let mode = mode.unwrap_or(0o400);
+                let mode = mode(cx, self.mode.as_ref(), 0o400)?;
                 if mode & 0o007 != 0 {
                     let span = self.mode.as_ref().map_or(name.span, |mode| mode.span);
                     cx.report(world_readable(span, name, mode));

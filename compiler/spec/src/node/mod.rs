@@ -31,6 +31,7 @@ pub(crate) mod when;
 use std::fmt;
 
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
+use forge_param::Mode;
 use forge_syntax::reference::{Field, NodeKind};
 use forge_syntax::{Cursor, Entry, FromValue, Mistake, Node, Text, Value, Written, quote, suggest};
 
@@ -148,31 +149,48 @@ fn item(node: &Node, kind: &'static NodeKind, read: Read, sink: &mut Sink) -> Op
     what.map(|what| ItemDecl { span: node.head, overrides, what })
 }
 
-/// A file mode: four octal digits in quotes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mode(pub(crate) u32);
+/// A file mode: four octal digits, or a parameter that holds them.
+#[derive(Clone, Debug)]
+pub(crate) enum ModeText {
+    Digits(u32),
+    Parameter(Text),
+}
 
-impl FromValue for Mode {
-    const EXPECTED: &'static str = "four octal digits in quotes";
+impl FromValue for ModeText {
+    const EXPECTED: &'static str = Mode::EXPECTED;
 
     fn from_value(entry: &Entry) -> Result<Self, Mistake> {
-        let digits = match &entry.value {
-            Value::Text(text) => text.value.as_str(),
-            Value::Integer { written, .. } => written.strip_prefix("0o").unwrap_or(written),
-            Value::Float { .. } | Value::Bool(_) | Value::Null => "",
-        };
-        let octal = (1..=4).contains(&digits.len())
-            && digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
-        match (&entry.value, u32::from_str_radix(digits, 8)) {
-            (Value::Text(_), Ok(mode)) if octal && digits.len() == 4 => Ok(Self(mode)),
-            (_, Ok(mode)) if octal => {
-                let mended = format!("\"{mode:04o}\"");
-                let mistake = Mistake::help(format!("write {mended}")).mended(mended);
-                Err(mistake.code(codes::SPEC_MODE))
+        match &entry.value {
+            Value::Text(text) if !text.raw && text.value.starts_with("${") => {
+                Ok(Self::Parameter(text.clone()))
             }
-            _ => Err(Mistake::help("for example \"0644\"").code(codes::SPEC_MODE)),
+            _ => Mode::from_value(entry).map(|mode| Self::Digits(mode.0)),
         }
     }
+}
+
+/// The mode that a node gives; the usual one without. None after a reported mistake.
+pub(crate) fn mode(
+    cx: &mut Context<'_>,
+    given: Option<&Spanned<ModeText>>,
+    usual: u32,
+) -> Option<u32> {
+    let text = match given.map(|mode| &mode.value) {
+        None => return Some(usual),
+        Some(ModeText::Digits(mode)) => return Some(*mode),
+        Some(ModeText::Parameter(text)) => text,
+    };
+    let span = given.map(|mode| mode.span)?;
+    let value = cx.text(&Spanned::new(text.clone(), span))?;
+    if forge_param::is_mode(&value) {
+        return u32::from_str_radix(&value, 8).ok();
+    }
+    cx.report(
+        Diagnostic::error(codes::SPEC_MODE, format!("`mode` must be {}", Mode::EXPECTED))
+            .at(span, format!("its value is \"{value}\""))
+            .help("declare the parameter with `type=\"mode\"`"),
+    );
+    None
 }
 
 /// A value that may be written as text or as a whole number.

@@ -125,7 +125,7 @@ impl Declaration for RepositoryDecl {
 impl RepositoryDecl {
     fn name(&self, cx: &mut Context<'_>) -> Option<String> {
         let name = cx.text(&self.name)?;
-        if crate::param::is_name(&name) && !RESERVED.contains(&name.as_str()) {
+        if forge_param::is_name(&name) && !RESERVED.contains(&name.as_str()) {
             return Some(name);
         }
         let headline = format!("`{name}` is no name of a repository");

@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
+use forge_param::ParamDecl;
 use forge_syntax::reference::{Child, Field, NodeKind};
 use forge_syntax::{Cursor, Entry, Node, Piece, Value, pieces};
 
 use super::{Statement, statements};
-use crate::param::{self, ParamDecl};
 
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "role",
@@ -57,6 +57,16 @@ pub(crate) struct Given {
     pub(crate) value: GivenValue,
 }
 
+impl Given {
+    /// Where the value stands; for a list, its name.
+    pub(crate) fn span(&self) -> Span {
+        match &self.value {
+            GivenValue::One(entry) => entry.span,
+            GivenValue::List(_) => self.name.span,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum GivenValue {
     /// `name="value"`.
@@ -74,36 +84,12 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<RoleDecl> {
         below.finish(sink);
     }
     let declared = cursor.children("param");
-    let count = declared.len();
-    let params = decode_params(declared, sink);
-    let params_are_whole = params.len() == count;
+    let (params, params_are_whole) = forge_param::decode_all(&declared, sink);
     let rest = cursor.rest_children();
     cursor.finish(sink);
     let body = statements(rest.iter().copied(), "role", &["param", "doc"], sink);
     let mentions = Mentions::of(rest);
     Some(RoleDecl { name: name?, head: node.head, params, params_are_whole, body, mentions })
-}
-
-/// Declared parameters, each name once.
-pub(crate) fn decode_params(nodes: Vec<&Node>, sink: &mut Sink) -> Vec<ParamDecl> {
-    let mut params: Vec<ParamDecl> = Vec::new();
-    for node in nodes {
-        let Some(decl) = param::decode(node, sink) else {
-            continue;
-        };
-        match params.iter().find(|known| known.name == decl.name) {
-            Some(known) => sink.push(
-                Diagnostic::error(
-                    codes::SYNTAX_DUPLICATE,
-                    format!("the parameter `{}` is declared twice", decl.name.value),
-                )
-                .at(decl.name.span, "and again here")
-                .and(known.name.span, "first here"),
-            ),
-            None => params.push(decl),
-        }
-    }
-    params
 }
 
 /// What a body speaks of.

@@ -1,103 +1,131 @@
-//! Values for parameters: on the line that uses a role, from the images' `set`, by default.
+//! Values for parameters of roles and profiles: on the line that uses them, from the images' `set`,
+//! by default.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use forge_diag::{Diagnostic, Span, Spanned, codes};
+use forge_param::{ParamDecl, ParamType, ParamValue, bad_value};
 use forge_syntax::{Entry, Text, Value, Written, suggest};
 
+use crate::ParameterSource;
 use crate::context::Context;
-use crate::node::role::{Given, GivenValue, RoleDecl, RoleUse};
-use crate::param::{ParamDecl, ParamType, bad_value};
-use crate::value::{ParamValue, Scope};
+use crate::node::role::{Given, GivenValue};
+use crate::value::{Bound, Values};
 
-/// What the images of a chain set, with places.
-pub(crate) type SetValues = BTreeMap<String, Spanned<ParamValue>>;
+/// What has parameters.
+pub(crate) struct Taker<'a> {
+    /// `role` or `profile`.
+    pub(crate) kind: &'static str,
+    pub(crate) name: &'a str,
+    pub(crate) head: Span,
+    pub(crate) params: &'a [ParamDecl],
+    /// No declaration of a parameter has a mistake: others would only follow from it.
+    pub(crate) whole: bool,
+}
 
-/// The scope of a role that is used in the current scope. None when a parameter has no value;
-/// reported.
-pub(crate) fn role(
+impl Taker<'_> {
+    /// Whether it declares a parameter of this name.
+    pub(crate) fn takes(&self, name: &str) -> bool {
+        self.params.iter().any(|param| param.name.value == name)
+    }
+}
+
+/// A value for each parameter, those on the line read in the current scope. None when one has no
+/// value; reported. `used` is the node that asks.
+pub(crate) fn values<'g>(
     cx: &mut Context<'_>,
-    role: &RoleDecl,
-    used: &RoleUse,
-    set: &SetValues,
-) -> Option<Scope> {
-    let mut values: BTreeMap<String, ParamValue> =
-        set.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect();
-    let mut good = role.params_are_whole;
-    for param in &role.params {
+    taker: &Taker<'_>,
+    given: impl Iterator<Item = &'g Given> + Clone,
+    set: &Values,
+    used: Span,
+) -> Option<Values> {
+    let mut values = Values::new();
+    let mut good = taker.whole;
+    for param in taker.params {
         let name = &param.name.value;
-        let given = used.given.iter().find(|given| given.name.value == *name);
-        let value = match (given, set.get(name)) {
-            (Some(given), _) => given_value(cx, param, given),
-            (None, Some(value)) => set_value(cx, param, value),
+        let on_line = given.clone().find(|given| given.name.value == *name);
+        // What the base says is no `set`: it stands in where a default is missing.
+        let set = set
+            .get(name)
+            .filter(|bound| param.default.is_none() || bound.source != ParameterSource::Base);
+        let (value, span, source) = match (on_line, set) {
+            (Some(given), _) => {
+                (given_value(cx, param, given), given.span(), ParameterSource::Given)
+            }
+            (None, Some(bound)) => (set_value(cx, param, bound), bound.span, bound.source.clone()),
             (None, None) => {
                 if param.default.is_none() {
-                    cx.report(missing(role, param, used.head));
+                    cx.report(missing(taker, param, used));
                 }
-                param.default.clone()
+                let span = param.default.as_ref().map_or(param.name.span, |value| value.span);
+                let value = param.default.as_ref().map(|value| value.value.clone());
+                (value, span, ParameterSource::Default)
             }
         };
         good &= value.is_some();
-        values.extend(value.map(|value| (name.clone(), value)));
+        let ty = Some(Arc::clone(&param.ty));
+        values.extend(value.map(|value| (name.clone(), Bound { value, span, source, ty })));
     }
-    for given in &used.given {
-        if role.params.iter().all(|param| param.name != given.name) {
-            if role.params_are_whole {
-                cx.report(unknown(role, given));
-            }
-            good = false;
+    for given in given.filter(|given| !taker.takes(&given.name.value)) {
+        if taker.whole {
+            cx.report(unknown(taker, given));
         }
+        good = false;
     }
-    good.then_some(Scope { values })
+    good.then_some(values)
 }
 
-fn missing(role: &RoleDecl, param: &ParamDecl, used: Span) -> Diagnostic {
+fn missing(taker: &Taker<'_>, param: &ParamDecl, used: Span) -> Diagnostic {
     let name = &param.name.value;
-    let help = match param.ty {
+    let help = match *param.ty {
         ParamType::List(_) => format!("add `{{ {name} … }}`, or set it for the image"),
         _ => format!("add `{name}=…`, or set it for the image"),
     };
     Diagnostic::error(
         codes::SPEC_PARAM_MISSING,
-        format!("the role `{}` needs a value for `{name}`", role.name.value),
+        format!("the {} `{}` needs a value for `{name}`", taker.kind, taker.name),
     )
     .at(used, "used without it")
     .and(param.name.span, "declared here, without a default")
     .help(help)
 }
 
-fn unknown(role: &RoleDecl, given: &Given) -> Diagnostic {
-    let known = role.params.iter().map(|param| param.name.value.as_str());
+fn unknown(taker: &Taker<'_>, given: &Given) -> Diagnostic {
+    let known = taker.params.iter().map(|param| param.name.value.as_str());
     let found = Diagnostic::error(
         codes::SPEC_PARAM_UNKNOWN,
-        format!("the role `{}` has no parameter `{}`", role.name.value, given.name.value),
+        format!("the {} `{}` has no parameter `{}`", taker.kind, taker.name, given.name.value),
     )
     .at(given.name.span, "unknown parameter")
-    .and(role.head, "the role is declared here");
+    .and(taker.head, format!("the {} is declared here", taker.kind));
     suggest(found, &given.name, Written::Bare, known)
 }
 
 fn given_value(cx: &mut Context<'_>, param: &ParamDecl, given: &Given) -> Option<ParamValue> {
-    match (&given.value, &param.ty) {
-        (GivenValue::One(entry), ty) => one(cx, param, ty, entry),
+    let read = Reading { name: &param.name.value, declared: Some(param.name.span) };
+    match (&given.value, &*param.ty) {
+        (GivenValue::One(entry), ty) => read.one(cx, ty, entry),
         (GivenValue::List(entries), ParamType::List(element)) => {
             let mut values = Vec::new();
             let mut good = true;
             for entry in entries {
                 match passed_on(cx, entry) {
                     Some(ParamValue::List(more)) => values.extend(more),
-                    _ => match one(cx, param, element, entry) {
+                    Some(ParamValue::Hosts(hosts)) => {
+                        values.extend(hosts.hosts().iter().cloned().map(ParamValue::Text));
+                    }
+                    _ => match read.one(cx, element, entry) {
                         Some(value) => values.push(value),
                         None => good = false,
                     },
                 }
             }
             let list = ParamValue::List(values);
-            if good && param.ty.accepts(&list).is_err() {
-                cx.report(wrong(param, given.name.span, &list));
-                return None;
+            let taken = param.ty.take(&list);
+            if good && taken.is_err() {
+                cx.report(read.wrong(&param.ty, given.name.span, &list));
             }
-            good.then_some(list)
+            taken.ok().filter(|_| good)
         }
         (GivenValue::List(_), _) => {
             let name = &param.name.value;
@@ -119,36 +147,59 @@ fn passed_on(cx: &Context<'_>, entry: &Entry) -> Option<ParamValue> {
     }
 }
 
-/// One written value, its `${name}` put in, as a value of a type.
-fn one(
-    cx: &mut Context<'_>,
-    param: &ParamDecl,
-    ty: &ParamType,
-    entry: &Entry,
-) -> Option<ParamValue> {
-    let what = format!("`{}`", param.name.value);
-    if let Value::Text(text) = &entry.value
-        && has_names(text)
-    {
-        if let Some(value) = cx.passed_on(text)
-            && ty.accepts(&value).is_ok()
+/// The reading of a value that something of a name must have.
+pub(crate) struct Reading<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) declared: Option<Span>,
+}
+
+impl Reading<'_> {
+    /// One written value, its `${name}` put in, as a value of a type.
+    pub(crate) fn one(
+        &self,
+        cx: &mut Context<'_>,
+        ty: &ParamType,
+        entry: &Entry,
+    ) -> Option<ParamValue> {
+        if let Value::Text(text) = &entry.value
+            && has_names(text)
         {
-            return Some(value);
+            if let Some(value) = cx.passed_on(text)
+                && let Ok(value) = ty.take(&value)
+            {
+                return Some(value);
+            }
+            let put_in = cx.text(&Spanned::new(text.clone(), entry.span))?;
+            let value = ty.of_text(&put_in);
+            if value.is_none() {
+                cx.report(self.wrong(ty, entry.span, &ParamValue::Text(put_in)));
+            }
+            return value;
         }
-        let put_in = cx.text(&Spanned::new(text.clone(), entry.span))?;
-        let value = ty.of_text(&put_in);
-        if value.is_none() {
-            cx.report(wrong(param, entry.span, &ParamValue::Text(put_in)));
+        match ty.read(entry) {
+            Ok(value) => Some(value),
+            Err(_) if entry.reported => None,
+            Err(mistake) => {
+                let found = bad_value(&format!("`{}`", self.name), ty, entry, mistake);
+                cx.report(self.with_declaration(found));
+                None
+            }
         }
-        return value;
     }
-    match ty.read(entry) {
-        Ok(value) => Some(value),
-        Err(_) if entry.reported => None,
-        Err(mistake) => {
-            let found = bad_value(&what, ty, entry, mistake);
-            cx.report(found.and(param.name.span, "declared here"));
-            None
+
+    fn wrong(&self, ty: &ParamType, span: Span, value: &ParamValue) -> Diagnostic {
+        let found = Diagnostic::error(
+            codes::SPEC_PARAM_VALUE,
+            format!("`{}` must be {}", self.name, ty.expected()),
+        )
+        .at(span, format!("its value is {value}"));
+        self.with_declaration(found)
+    }
+
+    fn with_declaration(&self, found: Diagnostic) -> Diagnostic {
+        match self.declared {
+            Some(span) => found.and(span, "declared here"),
+            None => found,
         }
     }
 }
@@ -157,38 +208,28 @@ fn has_names(text: &Text) -> bool {
     !text.raw && text.value.contains("${")
 }
 
-fn set_value(
-    cx: &mut Context<'_>,
-    param: &ParamDecl,
-    set: &Spanned<ParamValue>,
-) -> Option<ParamValue> {
-    if param.ty.accepts(&set.value).is_ok() {
-        return Some(set.value.clone());
+fn set_value(cx: &mut Context<'_>, param: &ParamDecl, set: &Bound) -> Option<ParamValue> {
+    match param.ty.take(&set.value) {
+        Ok(value) => Some(value),
+        Err(mistake) => {
+            let read = Reading { name: &param.name.value, declared: Some(param.name.span) };
+            let found = read.wrong(&param.ty, set.span, &set.value);
+            cx.report(found.maybe_help(mistake.help));
+            None
+        }
     }
-    cx.report(wrong(param, set.span, &set.value));
-    None
-}
-
-fn wrong(param: &ParamDecl, span: Span, value: &ParamValue) -> Diagnostic {
-    Diagnostic::error(
-        codes::SPEC_PARAM_VALUE,
-        format!("`{}` must be {}", param.name.value, param.ty.expected()),
-    )
-    .at(span, format!("its value is {value}"))
-    .and(param.name.span, "declared here")
 }
 
 /// The values of a `set`, as they are written.
-pub(crate) fn set(cx: &mut Context<'_>, given: &Given) -> Option<Spanned<ParamValue>> {
-    let value = match &given.value {
-        GivenValue::One(entry) => plain(cx, entry)?,
+pub(crate) fn set(cx: &mut Context<'_>, given: &Given) -> Option<ParamValue> {
+    match &given.value {
+        GivenValue::One(entry) => plain(cx, entry),
         GivenValue::List(entries) => {
             let values: Vec<Option<ParamValue>> =
                 entries.iter().map(|entry| plain(cx, entry)).collect();
-            ParamValue::List(values.into_iter().collect::<Option<_>>()?)
+            Some(ParamValue::List(values.into_iter().collect::<Option<_>>()?))
         }
-    };
-    Some(Spanned::new(value, given.name.span))
+    }
 }
 
 fn plain(cx: &mut Context<'_>, entry: &Entry) -> Option<ParamValue> {
@@ -197,7 +238,10 @@ fn plain(cx: &mut Context<'_>, entry: &Entry) -> Option<ParamValue> {
             .at(entry.span, format!("this is {}", entry.value.what()))
     };
     match &entry.value {
-        Value::Text(text) => cx.text(&Spanned::new(text.clone(), entry.span)).map(ParamValue::Text),
+        Value::Text(text) => match cx.passed_on(text) {
+            Some(value) => Some(value),
+            None => cx.text(&Spanned::new(text.clone(), entry.span)).map(ParamValue::Text),
+        },
         Value::Integer { value, .. } => {
             let number = i64::try_from(*value).ok().map(ParamValue::Integer);
             if number.is_none() {

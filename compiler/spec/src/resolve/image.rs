@@ -1,17 +1,19 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use forge_diag::{Diagnostic, Span, Spanned, codes};
 use forge_model::{ExpectFailed, Located, Profile};
+use forge_param::ParamValue;
 
-use super::bind::{self, SetValues};
+use super::bind;
 use super::part::{Builder, Built};
 use super::{chain, conflict, owner};
 use crate::context::Context;
 use crate::node::image::ImageDecl;
 use crate::node::output::OutputDecl;
 use crate::node::unit_name;
-use crate::value::{ParamValue, Scope};
-use crate::{ItemKind, ResolvedImage};
+use crate::value::{Bound, Scope, Values};
+use crate::{BaseKind, ItemKind, Parameter, ParameterSource, ResolvedBase, ResolvedImage};
 
 /// One image with everything that it inherits.
 pub(crate) fn resolve<'a>(
@@ -20,14 +22,14 @@ pub(crate) fn resolve<'a>(
     used: &mut BTreeSet<String>,
 ) -> Option<ResolvedImage> {
     let chain = chain::of(cx, image)?;
-    let set = set_values(cx, image, &chain);
-    let text = |name: &str| set.get(name).and_then(|value| value.value.text()).unwrap_or_default();
-    let (cluster, image_type) = (text("cluster"), text("type"));
-
     let base = chain.iter().rev().find_map(|image| image.base.as_ref());
+    let base_name = base.map(|name| name.span);
     let base =
         base.and_then(|name| cx.project.base(name, cx.sink)).and_then(|base| base.resolve(cx));
-    cx.scope = scope(&set);
+    let set = Arc::new(set_values(cx, image, &chain, base.as_ref().zip(base_name)));
+    let text = |name: &str| set.get(name).and_then(|bound| bound.value.text()).unwrap_or_default();
+    let (cluster, image_type) = (text("cluster"), text("type"));
+    cx.scope = Scope::new(Values::new(), Arc::clone(&set));
     let kernel = chain.iter().rev().find_map(|image| image.kernel.as_ref());
     let kernel = kernel.and_then(|kernel| kernel.resolve(cx));
 
@@ -54,6 +56,7 @@ pub(crate) fn resolve<'a>(
         origin: cx.origin(image.head),
         cluster,
         image_type,
+        set: parameters(cx, &set),
         base: base?,
         kernel,
         parts: parts.into_iter().map(|built| built.part).collect(),
@@ -63,48 +66,81 @@ pub(crate) fn resolve<'a>(
     })
 }
 
-fn scope(set: &SetValues) -> Scope {
-    let values = set.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect();
-    Scope { values }
-}
+/// Names that no `set` may give another value, and who says theirs.
+const FIXED: [(&str, &str); 3] = [
+    ("image", "`image` is always the image's name"),
+    ("arch", "`arch` is always the base's architecture"),
+    ("suite", "`suite` is always the base's suite"),
+];
 
-/// What the images of the chain set, the later ones over the earlier; `image`, and `cluster` and
-/// `type` from the image's name when nothing sets them.
-fn set_values(cx: &mut Context<'_>, image: &ImageDecl, chain: &[&ImageDecl]) -> SetValues {
-    cx.scope = Scope::default();
-    let mut set = SetValues::new();
+/// What the images of a chain set, later ones before earlier ones, with what the name and the base
+/// say. A `set` may use what was set before it.
+fn set_values(
+    cx: &mut Context<'_>,
+    image: &ImageDecl,
+    chain: &[&ImageDecl],
+    base: Option<(&ResolvedBase, Span)>,
+) -> Values {
+    let mut set = Values::new();
     let name = &image.name;
-    let (cluster, kind) = name.value.split_once('-').unwrap_or((&name.value, "node"));
-    for (key, value) in [("cluster", cluster), ("type", kind)] {
+    let mut insert = |key: &str, value: &str, span: Span, source: ParameterSource| {
         let value = ParamValue::Text(value.to_owned());
-        set.insert(key.to_owned(), Spanned::new(value, name.span));
+        set.insert(key.to_owned(), Bound { value, span, source, ty: None });
+    };
+    let (cluster, kind) = name.value.split_once('-').unwrap_or((&name.value, "node"));
+    for (key, value) in [("cluster", cluster), ("type", kind), ("image", &name.value)] {
+        insert(key, value, name.span, ParameterSource::Name);
     }
-    for image in chain {
-        for given in &image.set {
-            if given.name.value == "image" {
+    if let Some((base, span)) = base {
+        insert("arch", &base.arch, span, ParameterSource::Base);
+        if let BaseKind::Debian { sources, .. } = &base.kind {
+            insert("suite", &sources.suite, span, ParameterSource::Base);
+        }
+    }
+    for from in chain {
+        let source = if from.name == *name {
+            ParameterSource::Set
+        } else {
+            ParameterSource::Inherited(from.name.value.clone())
+        };
+        for given in &from.set {
+            let key = &given.name.value;
+            if let Some((_, headline)) = FIXED.iter().find(|(fixed, _)| fixed == key) {
                 cx.report(
-                    Diagnostic::error(codes::SPEC_VALUE, "`image` is always the image's name")
+                    Diagnostic::error(codes::SPEC_VALUE, *headline)
                         .at(given.name.span, "cannot be set"),
                 );
                 continue;
             }
+            cx.scope = Scope::new(set.clone(), Arc::default());
             if let Some(value) = bind::set(cx, given) {
-                check_name(cx, &given.name.value, &value);
-                set.insert(given.name.value.clone(), value);
+                let span = given.span();
+                check_name(cx, key, &Spanned::new(&value, span));
+                set.insert(key.clone(), Bound { value, span, source: source.clone(), ty: None });
             }
         }
     }
-    let value = ParamValue::Text(name.value.clone());
-    set.insert("image".to_owned(), Spanned::new(value, name.span));
     set
 }
 
+/// Values as a spec shows them, by name.
+pub(crate) fn parameters(cx: &Context<'_>, values: &Values) -> Vec<Parameter> {
+    let one = |(name, bound): (&String, &Bound)| Parameter {
+        name: name.clone(),
+        ty: bound.ty.as_ref().map(|ty| ty.name()),
+        value: bound.value.clone(),
+        source: bound.source.clone(),
+        origin: cx.origin(bound.span),
+    };
+    values.iter().map(one).collect()
+}
+
 /// Cluster and type name files.
-fn check_name(cx: &mut Context<'_>, key: &str, value: &Spanned<ParamValue>) {
+fn check_name(cx: &mut Context<'_>, key: &str, value: &Spanned<&ParamValue>) {
     if key != "cluster" && key != "type" {
         return;
     }
-    let good = matches!(&value.value, ParamValue::Text(text) if crate::param::is_name(text));
+    let good = matches!(value.value, ParamValue::Text(text) if forge_param::is_name(text));
     if !good {
         cx.report(
             Diagnostic::error(codes::SPEC_NAME, format!("`{key}` must be a name"))

@@ -1,6 +1,6 @@
 //! From declarations to images: `from` followed, roles unrolled, parameters put in.
 
-mod bind;
+pub(crate) mod bind;
 mod chain;
 mod conflict;
 mod glob;

@@ -1,18 +1,21 @@
 //! Roles unrolled to parts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use forge_diag::{Diagnostic, Span, Spanned, codes};
+use forge_control::ProfileTemplate;
+use forge_diag::{Diagnostic, Span, codes};
 use forge_model::{Fetch, Profile};
-use forge_syntax::{Text, Value};
+use forge_param::ParamValue;
 
-use super::bind::{self, SetValues};
+use super::bind::{self, Taker};
+use super::image::parameters;
 use crate::context::Context;
 use crate::node::Statement;
 use crate::node::controls::ControlsUse;
 use crate::node::image::ImageDecl;
-use crate::node::role::{Given, GivenValue, RoleUse};
-use crate::value::{ParamValue, Scope};
+use crate::node::role::RoleUse;
+use crate::value::{Scope, Values};
 use crate::{Item, Part};
 
 /// A part with the places of its items, for labels.
@@ -24,7 +27,7 @@ pub(crate) struct Built {
 
 /// What a chain of images comes to.
 pub(crate) struct Builder<'a, 'b> {
-    pub(crate) set: &'b SetValues,
+    pub(crate) set: &'b Arc<Values>,
     /// Roles that are left out.
     pub(crate) dropped: BTreeSet<String>,
     /// Of those, the ones that were met.
@@ -41,7 +44,7 @@ pub(crate) struct Builder<'a, 'b> {
 }
 
 impl<'a, 'b> Builder<'a, 'b> {
-    pub(crate) fn new(set: &'b SetValues, used: &'b mut BTreeSet<String>) -> Self {
+    pub(crate) fn new(set: &'b Arc<Values>, used: &'b mut BTreeSet<String>) -> Self {
         Self {
             set,
             dropped: BTreeSet::new(),
@@ -56,9 +59,7 @@ impl<'a, 'b> Builder<'a, 'b> {
 
     /// The image's roles, then its own items as a part of its name.
     pub(crate) fn image(&mut self, cx: &mut Context<'a>, image: &'a ImageDecl) {
-        let values =
-            self.set.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect();
-        cx.scope = Scope { values };
+        cx.scope = Scope::new(Values::new(), Arc::clone(self.set));
         let mut own = empty(cx, &image.name.value, image.head, image.head);
         cx.own_sources = sources(cx, &image.body);
         self.statements(cx, &image.body, &mut own);
@@ -106,21 +107,29 @@ impl<'a, 'b> Builder<'a, 'b> {
             return;
         }
         self.used.insert(role.name.value.clone());
-        let Some(scope) = bind::role(cx, role, used, self.set) else {
-            return;
+        let taker = Taker {
+            kind: "role",
+            name: &role.name.value,
+            head: role.head,
+            params: &role.params,
+            whole: role.params_are_whole,
         };
-        let values = role.params.iter().filter_map(|param| {
-            let name = &param.name.value;
-            scope.get(name).map(|value| (name.clone(), value.clone()))
-        });
-        if !self.made.insert((role.name.value.clone(), values.collect())) {
+        let values = bind::values(cx, &taker, used.given.iter(), self.set, used.head);
+        let Some(values) = values else { return };
+        let key = values.iter().map(|(name, bound)| (name.clone(), bound.value.clone()));
+        if !self.made.insert((role.name.value.clone(), key.collect())) {
             return;
         }
+        let mut shown = parameters(cx, &values);
+        let place = |name: &str| role.params.iter().position(|param| param.name.value == name);
+        shown.sort_by_key(|parameter| place(&parameter.name));
+        let scope = Scope::new(values, Arc::clone(self.set));
         let outer = std::mem::replace(&mut cx.scope, scope);
         let own = sources(cx, &role.body);
         let outer_sources = std::mem::replace(&mut cx.own_sources, own);
         self.open.push(&role.name.value);
         let mut part = empty(cx, &role.name.value, used.head, role.head);
+        part.part.parameters = shown;
         self.statements(cx, &role.body, &mut part);
         self.open.pop();
         cx.scope = outer;
@@ -130,29 +139,25 @@ impl<'a, 'b> Builder<'a, 'b> {
 
     fn controls(&mut self, cx: &mut Context<'a>, used: &ControlsUse) {
         let project = cx.project;
-        let given = given_values(cx, &used.given);
         let templates: Vec<_> = used
             .names
             .iter()
             .filter_map(|name| Some((name, project.profile(name, cx.sink)?)))
             .collect();
-        for (name, template) in &templates {
-            let alone = templates.len() == 1;
-            let takes =
-                |param: &str| template.params.iter().any(|declared| declared.name.value == param);
-            let mut values: BTreeMap<String, Spanned<Value>> = given
-                .iter()
-                // A value that no profile of the line takes is reported for the first of them.
-                .filter(|(param, _)| alone || takes(param) || !known(&templates, param))
-                .map(|(param, value)| (param.clone(), value.clone()))
-                .collect();
-            for (param, value) in self.set {
-                if takes(param) && !values.contains_key(param) {
-                    values.extend(value_of(&value.value, value.span).map(|at| (param.clone(), at)));
-                }
-            }
-            let profile = template.instantiate(&values, name.span, cx.map, cx.sink);
-            self.profiles.extend(profile.map(|profile| (profile, name.span)));
+        let takers: Vec<Taker<'_>> = templates.iter().map(|(_, profile)| taker(profile)).collect();
+        for (index, ((name, template), taker)) in templates.iter().zip(&takers).enumerate() {
+            // A value that no profile of the line takes is reported for the first of them.
+            let known = |given: &str| takers.iter().any(|taker| taker.takes(given));
+            let given = used.given.iter().filter(|given| {
+                let given = &given.name.value;
+                taker.takes(given) || index == 0 && !known(given)
+            });
+            let Some(values) = bind::values(cx, taker, given, self.set, name.span) else {
+                continue;
+            };
+            let values = values.into_iter().map(|(name, bound)| (name, bound.value)).collect();
+            let profile = template.instantiate(&values, cx.map, cx.sink);
+            self.profiles.push((profile, name.span));
         }
     }
 }
@@ -202,49 +207,14 @@ fn collect_sources<'b>(
     }
 }
 
-/// Values for profiles: text with `${name}` put in, everything else as it is.
-fn given_values(cx: &mut Context<'_>, given: &[Given]) -> BTreeMap<String, Spanned<Value>> {
-    let mut values = BTreeMap::new();
-    for one in given {
-        let entry = match &one.value {
-            GivenValue::One(entry) => entry,
-            GivenValue::List(entries) => {
-                // Profiles take no lists: the first element stands for the mistake.
-                let Some(entry) = entries.first() else {
-                    continue;
-                };
-                entry
-            }
-        };
-        let value = match &entry.value {
-            Value::Text(text) => {
-                let at = Spanned::new(text.clone(), entry.span);
-                let Some(text) = cx.text(&at) else { continue };
-                Value::Text(Text { value: text, raw: true })
-            }
-            other => other.clone(),
-        };
-        values.insert(one.name.value.clone(), Spanned::new(value, entry.span));
+fn taker(profile: &ProfileTemplate) -> Taker<'_> {
+    Taker {
+        kind: "profile",
+        name: &profile.name.value,
+        head: profile.head,
+        params: &profile.params,
+        whole: profile.params_are_whole,
     }
-    values
-}
-
-fn known(templates: &[(&Spanned<String>, &forge_control::ProfileTemplate)], param: &str) -> bool {
-    templates
-        .iter()
-        .any(|(_, template)| template.params.iter().any(|known| known.name.value == param))
-}
-
-fn value_of(value: &ParamValue, span: Span) -> Option<Spanned<Value>> {
-    let value = match value {
-        ParamValue::Text(text) => Value::Text(Text { value: text.clone(), raw: true }),
-        ParamValue::Integer(number) => {
-            Value::Integer { value: i128::from(*number), written: number.to_string() }
-        }
-        ParamValue::Bool(value) => Value::Bool(*value),
-        ParamValue::List(_) => return None,
-    };
-    Some(Spanned::new(value, span))
 }
 
 fn empty(cx: &Context<'_>, name: &str, used: Span, declared: Span) -> Built {
@@ -252,6 +222,7 @@ fn empty(cx: &Context<'_>, name: &str, used: Span, declared: Span) -> Built {
         name: name.to_owned(),
         origin: cx.origin(used),
         declared: cx.origin(declared),
+        parameters: Vec::new(),
         packages: Vec::new(),
         items: Vec::new(),
     };

@@ -47,8 +47,8 @@ fn roles(cx: &mut Context<'_>, used: &BTreeSet<String>) {
 
 fn images(cx: &mut Context<'_>) {
     let project = cx.project;
-    // Plans and artifacts read these two.
-    let mut known: BTreeSet<&str> = BTreeSet::from(["cluster", "type", "image"]);
+    // Plans and artifacts read the first two; the others cannot be set, which is reported.
+    let mut known: BTreeSet<&str> = BTreeSet::from(["cluster", "type", "image", "arch", "suite"]);
     let params = project.roles.values().flat_map(|role| &role.params);
     known.extend(params.map(|param| param.name.value.as_str()));
     let params = project.profiles.values().flat_map(|profile| &profile.params);

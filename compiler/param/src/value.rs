@@ -1,0 +1,79 @@
+use std::fmt;
+
+use crate::{Duration, HostList, Size};
+
+/// A parameter's value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ParamValue {
+    /// A text, a name, a mode, an address, a network or a path.
+    Text(String),
+    /// A whole number or a port.
+    Integer(i64),
+    /// A truth value.
+    Bool(bool),
+    /// A number of bytes.
+    Size(Size),
+    /// A span of time.
+    Duration(Duration),
+    /// Hosts.
+    Hosts(HostList),
+    /// Several values of one type.
+    List(Vec<ParamValue>),
+}
+
+impl ParamValue {
+    /// The value as text; none for a list.
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Integer(number) => Some(number.to_string()),
+            Self::Bool(value) => Some(value.to_string()),
+            Self::Size(size) => Some(size.to_string()),
+            Self::Duration(time) => Some(time.to_string()),
+            Self::Hosts(list) => Some(list.to_string()),
+            Self::List(_) => None,
+        }
+    }
+
+    /// The value for the environment of a script: elements of a list with blanks between.
+    pub fn environment(&self) -> String {
+        match self {
+            Self::List(values) => {
+                let words: Vec<String> = values.iter().map(Self::environment).collect();
+                words.join(" ")
+            }
+            one => one.text().unwrap_or_default(),
+        }
+    }
+
+    /// Elements that can stand where several texts can: those of a list, the hosts of a host
+    /// list. None for a single value.
+    pub fn elements(&self) -> Option<Vec<String>> {
+        match self {
+            Self::List(values) => Some(values.iter().filter_map(Self::text).collect()),
+            Self::Hosts(list) => Some(list.hosts().to_vec()),
+            _ => None,
+        }
+    }
+}
+
+/// As it would be written in a spec.
+impl fmt::Display for ParamValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Bool(value) => write!(f, "#{value}"),
+            Self::Size(size) => write!(f, "\"{size}\""),
+            Self::Duration(time) => write!(f, "\"{time}\""),
+            Self::Hosts(list) => write!(f, "\"{list}\""),
+            Self::List(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    let blank = if index == 0 { "" } else { " " };
+                    write!(f, "{blank}{value}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
