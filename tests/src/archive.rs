@@ -96,6 +96,18 @@ impl Archive {
         archive
     }
 
+    /// A flat archive: a list beside its packages, which nobody signs.
+    pub fn flat(debs: &[Deb<'_>]) -> Self {
+        let directory = TempDir::with_prefix("forge-test-archive-").expect("a temporary directory");
+        let archive = Self { directory };
+        let mut index = String::new();
+        for deb in debs {
+            describe(".", &deb.make(archive.path()), &mut index);
+        }
+        fs::write(archive.path().join("Packages"), index).expect("a list");
+        archive
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.directory.path()

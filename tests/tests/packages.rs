@@ -273,6 +273,25 @@ fn a_repository_that_another_key_signed_is_refused() {
 }
 
 #[test]
+fn a_flat_repository_needs_no_release_file() {
+    let lab = Lab::new();
+    let archive = Archive::flat(&[deb("site-tool", "3", "Depends: lib\n")]);
+    let served = archive.serve(None);
+    let mut action = lab.wanted(&["site-tool"]);
+    let flat = Repository {
+        suites: vec!["./".to_owned()],
+        components: Vec::new(),
+        ..repository("flat", &served.url(), false)
+    };
+    action.repositories = vec![flat];
+    let list = lab.simple(&action).unwrap();
+    assert_eq!(chosen(&list), ["lib 1 from host", "site-tool 3 from flat"]);
+    let supply = lab.supply(&action, None, None);
+    let size: u64 = list.packages.iter().map(|one| one.size).sum();
+    assert_eq!(fetch(&lab.context(), &supply, &list.packages).unwrap(), size);
+}
+
+#[test]
 fn pins_choose_and_say_when_they_choose_nothing() {
     let lab = Lab::new();
     let archive = Archive::new("stable", "main", &[deb("tool", "2.0", ""), deb("tool", "1.5", "")]);
@@ -318,7 +337,10 @@ fn pins_choose_and_say_when_they_choose_nothing() {
             pin("tool", release("n=sid"), 1001),
             "roles/test.kdl:7: no `tool` has release n=sid; there is `n=bookworm`, `n=stable`",
         ),
-        (pin("toool", version("1"), 1001), "roles/test.kdl:7: no package is named `toool`"),
+        (
+            pin("toool", version("1"), 1001),
+            "roles/test.kdl:7: no package is named `toool`; did you mean `tool`?",
+        ),
     ];
     for (pin, want) in mistakes {
         action.pins = vec![pin];

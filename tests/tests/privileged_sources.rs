@@ -53,6 +53,9 @@ role "app" {{
     )
 }
 
+const SITE: &str = "base \"small\" { archive \"bases/base.tar\"; }\n\
+    image \"test-node\" { base \"small\"; role \"app\"; }\n";
+
 struct Lab {
     small: SmallSite,
     served: Served,
@@ -62,7 +65,7 @@ struct Lab {
 impl Lab {
     fn new() -> Self {
         let small = SmallSite::new();
-        small.site.write("site.kdl", "base \"small\" { archive \"bases/base.tar\"; }\nimage \"test-node\" { base \"small\"; role \"app\"; }\n");
+        small.site.write("site.kdl", SITE);
         for unused in ["policy.kdl", "roles/tool/role.kdl"] {
             fs::remove_file(small.site.project().join(unused)).unwrap();
         }
@@ -127,6 +130,24 @@ fn an_archive_becomes_a_layer() {
     assert_eq!(lab.served.asked().len(), asked);
 
     let other = publish(lab.directory.path(), "other.tar.gz", "9.0\n");
+    // Two archives that disagree.
+    lab.write("lmod.tar.gz", &sum(&lab.directory.path().join("lmod.tar.gz")));
+    let more = |more: &str| {
+        format!(
+            "role \"more\" {{\n    source \"other\" url=\"{}/other.tar.gz\" sha256=\"{other}\"\n    unpack \"other\" into=\"/opt/lmod\" strip=1 group=\"adm\" {more}\n}}\n",
+            lab.served.url()
+        )
+    };
+    lab.small.site.write("roles/more.kdl", more(""));
+    lab.small.site.write("site.kdl", SITE.replace("role \"app\"", "role \"app\"; role \"more\""));
+    lab.fails(
+        1,
+        &["`/opt/lmod/VERSION` is unpacked from `lmod`", "roles/more.kdl:3", "override=#true"],
+    );
+    lab.small.site.write("roles/more.kdl", more("override=#true"));
+    lab.build();
+    assert_eq!(lab.shell("cat /opt/lmod/VERSION /opt/lmod/site.conf"), "9.0\nsite\n");
+    lab.small.site.write("site.kdl", SITE);
     lab.write("gone.tar", &"ab".repeat(32));
     lab.fails(3, &["source `lmod`", "404", "roles/app/role.kdl:3"]);
     lab.write("other.tar.gz", &"ab".repeat(32));

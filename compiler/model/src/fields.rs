@@ -69,11 +69,14 @@ impl Action {
 
 fn unpack_fields(unpack: &Unpack, key: &mut KeyBuilder) {
     // What the archive is, the input says.
-    let Unpack { source: _, into, strip, owner, group, setuid, origin } = unpack;
+    let Unpack { source: _, into, strip, owner, group, setuid, overrides, origin } = unpack;
     key.field_at("into", into.to_string(), origin);
     key.field_at("components taken off", strip.to_string(), origin);
     key.field_at("owner", format!("{owner}:{group}"), origin);
     key.field_at("files may run as their owner", setuid.to_string(), origin);
+    if *overrides {
+        key.field_at("override", "true", origin);
+    }
 }
 
 fn name_fields(names: &[Located<String>], key: &mut KeyBuilder) {

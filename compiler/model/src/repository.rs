@@ -87,6 +87,8 @@ pub struct Unpack {
     pub group: String,
     /// Files may run as their owner or group.
     pub setuid: bool,
+    /// It may change what an earlier archive unpacked.
+    pub overrides: bool,
     /// Where it is asked for.
     pub origin: Origin,
 }

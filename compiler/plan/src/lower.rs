@@ -170,6 +170,7 @@ impl<'a> ImageLowering<'a> {
                     owner: owner.clone(),
                     group: group.clone(),
                     setuid: *setuid,
+                    overrides: item.overrides,
                     origin: item.origin.clone(),
                 };
                 let label = format!("{}/unpack {}", part.name, source.name);

@@ -301,6 +301,7 @@ fn samples() -> Vec<Action> {
             owner: text("root"),
             group: text("adm"),
             setuid: false,
+            overrides: false,
             origin: origin(),
         }),
         Action::Changes(Changes { changes, protected: protected() }),

@@ -4,7 +4,7 @@ use forge_syntax::reference::{Field, NodeKind};
 use forge_syntax::{Cursor, Node};
 
 use super::mirror::is_url;
-use super::{Declaration, OVERRIDE, TextAt, bad_value};
+use super::{Declaration, OVERRIDE, TextAt, bad_name, bad_value};
 use crate::ItemKind;
 use crate::context::Context;
 
@@ -61,9 +61,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<SourceDecl> {
         && !forge_param::is_name(&name.value)
     {
         let headline = format!("`{}` is no name of a source", name.value);
-        cursor.report(
-            bad_value(name.span, headline, "here").help("letters, digits, `.`, `_` and `-`"),
-        );
+        cursor.report(bad_name(name.span, headline).help("letters, digits, `.`, `_` and `-`"));
     }
     let url: Option<TextAt> = cursor.required_prop("url");
     let pinned = node

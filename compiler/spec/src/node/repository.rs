@@ -1,7 +1,7 @@
 use forge_diag::{Diagnostic, Sink, Spanned, codes};
 use forge_model::{SecretReference, SourceFile};
-use forge_syntax::Cursor;
 use forge_syntax::reference::{Child, Field, NodeKind};
+use forge_syntax::{Cursor, quote};
 
 use super::mirror::is_url;
 use super::{Declaration, OVERRIDE, TextAt, bad_value, comma_words};
@@ -187,8 +187,14 @@ fn words(cx: &mut Context<'_>, text: &TextAt, what: &str) -> Option<Vec<String>>
     if let Some(bad) = bad {
         let headline = format!("`{bad}` is no name of a {what}");
         let blanks = bad.split_whitespace().collect::<Vec<_>>();
-        let help = (blanks.len() > 1).then(|| format!("write \"{}\"", blanks.join(", ")));
-        cx.report(bad_value(text.span, headline, "here").maybe_help(help));
+        let mended = (blanks.len() > 1).then(|| quote(&blanks.join(", ")));
+        let found = bad_value(text.span, headline, "here");
+        cx.report(match mended {
+            Some(mended) if text.value.value == *bad => {
+                found.help(format!("write {mended}")).mend(text.span, mended)
+            }
+            mended => found.maybe_help(mended.map(|mended| format!("write {mended}"))),
+        });
         return None;
     }
     Some(words)

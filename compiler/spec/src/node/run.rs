@@ -123,6 +123,16 @@ impl Declaration for RunDecl {
         let secrets: Vec<SecretReference> =
             self.secrets.iter().filter_map(|name| cx.secret(name)).collect();
         let fetched = self.fetched.iter().filter_map(|name| cx.fetched(name)).collect();
+        for name in &self.fetched {
+            if inputs.iter().any(|(path, _)| path.split('/').next() == Some(&name.value)) {
+                let headline = format!("two inputs would be `/run/forge/input/{}`", name.value);
+                cx.report(
+                    Diagnostic::error(codes::SYNTAX_DUPLICATE, headline)
+                        .at(name.span, "a source of this name")
+                        .help("give the source another name"),
+                );
+            }
+        }
         let (name, script) = (name?, script?);
         Some(ItemKind::Run { name, script, inputs, fetched, environment, secrets })
     }

@@ -31,8 +31,11 @@ pub struct UnknownPackage {
 pub struct UselessPin {
     /// The pin.
     pub pin: Pin,
-    /// What there is: versions of the package, or names of releases.
+    /// What there is: versions of the package, or names of releases; none when there is no such
+    /// package.
     pub known: Vec<String>,
+    /// Names that are spelled alike, when there is no such package.
+    pub near: Vec<String>,
 }
 
 /// Why packages could not be resolved, fetched or installed.
@@ -196,10 +199,14 @@ fn describe_unknown(unknown: &[UnknownPackage]) -> String {
 }
 
 fn describe_pins(pins: &[UselessPin]) -> String {
-    let lines = pins.iter().map(|UselessPin { pin, known }| {
+    let lines = pins.iter().map(|UselessPin { pin, known, near }| {
         let what = format!("{}: no `{}` has {}", pin.origin, pin.package, pin.to_apt());
         match known.as_slice() {
-            [] => format!("{}: no package is named `{}`", pin.origin, pin.package),
+            [] => describe_unknown(&[UnknownPackage {
+                name: Located::new(pin.package.clone(), pin.origin.clone()),
+                near: near.clone(),
+                providers: Vec::new(),
+            }]),
             known => format!("{what}; there is {}", list(known)),
         }
     });

@@ -47,7 +47,12 @@ pub(crate) fn check_pins(apt: &Apt<'_>, pins: &[&Pin]) -> Result<(), DebianError
         };
         let known: BTreeSet<String> = known.into_iter().collect();
         let known = known.into_iter().take(SHOWN).collect();
-        useless.push(UselessPin { pin: (*pin).clone(), known });
+        let near = if names.is_empty() {
+            near_names(&pin.package, apt.package_names())
+        } else {
+            Vec::new()
+        };
+        useless.push(UselessPin { pin: (*pin).clone(), known, near });
     }
     if useless.is_empty() { Ok(()) } else { Err(DebianError::UselessPins(useless)) }
 }

@@ -118,8 +118,12 @@ impl Sources {
 
     /// The mirror that an address lies below.
     pub(crate) fn mirror_of(&self, uri: &str) -> &str {
-        let owns = |entry: &&Entry| entry.uris.iter().any(|base| below(base, uri).is_some());
-        self.entries.iter().find(owns).map_or(HOST_MIRROR, |entry| entry.mirror.as_str())
+        let bases = self.entries.iter().flat_map(|entry| {
+            entry.uris.iter().map(|base| (base.trim_end_matches('/'), entry.mirror.as_str()))
+        });
+        // One repository may lie below another: the nearest base is the right one.
+        let owners = bases.filter(|(base, _)| below(base, uri).is_some());
+        owners.max_by_key(|(base, _)| base.len()).map_or(HOST_MIRROR, |(_, mirror)| mirror)
     }
 
     /// Addresses that a path of a mirror may be found at, the likeliest first.
@@ -471,6 +475,23 @@ mod tests {
             )
         );
         assert!(image_sources_list(&wanted(true, None)).starts_with("# "));
+        let inner = Repository {
+            name: "inner".to_owned(),
+            url: "http://m.example.org/debian/site".to_owned(),
+            suites: vec!["./".to_owned()],
+            components: Vec::new(),
+            key: None,
+            login: None,
+            origin: forge_model::Origin::new("x.kdl", 1, 1),
+        };
+        let inner = Sources::of_repository(&inner, None);
+        let both = Sources::together([&sources, &inner]);
+        assert_eq!(both.mirror_of("http://m.example.org/debian/site/./x.deb"), "inner");
+        assert_eq!(both.mirror_of("http://m.example.org/debian/sitex/x.deb"), "near");
+        assert_eq!(
+            inner.text(),
+            "Types: deb\nURIs: http://m.example.org/debian/site\nSuites: ./\nTrusted: yes\n\n"
+        );
         let none = Sources::new(&wanted(true, None), "amd64", etc.path());
         assert!(matches!(none, Err(DebianError::NoSources { .. })), "{none:?}");
     }

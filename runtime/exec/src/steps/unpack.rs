@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use forge_model::{Change, ChangeKind, Content, ImagePath, NodeId, SourceFile, Tree, Unpack};
+use forge_model::{
+    Action, Change, ChangeKind, Content, ImagePath, Manifest, NodeId, SourceFile, Tree, Unpack,
+};
 use forge_store::{LayerContent, OutputKind};
 
 use super::{leak, native};
@@ -43,6 +45,9 @@ pub(crate) fn unpack(step: &Step<'_>, unpack: &Unpack) -> Result<Made, StepError
     let members = archive::read(&file, rules, &files).map_err(|error| blame(unpack, error))?;
     let changes = changes(unpack, &members, &stack.tree);
     let draft = native::draft(&changes, &stack).map_err(native::joined)?;
+    if !unpack.overrides {
+        check_earlier(step, &draft.manifest)?;
+    }
     for (path, content) in &draft.contents {
         // Everything that the changes say is a file of the archive.
         if let DraftContent::Source(file) = content {
@@ -59,6 +64,29 @@ pub(crate) fn unpack(step: &Step<'_>, unpack: &Unpack) -> Result<Made, StepError
     let mut made = Made::new(output, OutputKind::Layer, draft.manifest.content_size());
     made.notes = notes;
     Ok(made)
+}
+
+/// What an earlier archive put there stays: a declaration is binding.
+fn check_earlier(step: &Step<'_>, made: &Manifest) -> Result<(), StepError> {
+    for id in step.plan.stack_below(step.node.id) {
+        let Action::Unpack(earlier) = &step.plan.node(id).action else { continue };
+        let missing = || StepError::bug("a step began before the layers below it were there");
+        let digest = step.inputs.get(&id).ok_or_else(missing)?;
+        let layer = step.context.store.layer(digest)?;
+        let changed = made.entries.iter().find(|(path, entry)| {
+            let before = layer.manifest().entries.get(path);
+            before.is_some_and(|before| before != *entry)
+        });
+        if let Some((path, _)) = changed {
+            let message = format!(
+                "`{path}` is unpacked from `{}` at {}, and this archive has another",
+                earlier.source, earlier.origin
+            );
+            let help = "unpack it elsewhere, or say `override=#true` at the later node";
+            return Err(StepError::user(message).help(help));
+        }
+    }
+    Ok(())
 }
 
 fn failed(error: std::io::Error) -> StepError {
@@ -85,7 +113,8 @@ fn place(file: &Path, tree: &Path, path: &ImagePath) -> Result<(), StepError> {
 
 /// What the members say, as declared paths. A directory that is there keeps its owner and mode.
 fn changes(unpack: &Unpack, members: &BTreeMap<ImagePath, Member>, below: &Tree) -> Vec<Change> {
-    let Unpack { source: _, into, strip: _, owner, group, setuid: _, origin } = unpack;
+    let Unpack { source: _, into, strip: _, owner, group, setuid: _, overrides: _, origin } =
+        unpack;
     let change = |what| Change { origin: origin.clone(), what };
     let directory = |path: ImagePath, mode: u32| {
         let (owner, group) = (owner.clone(), group.clone());
