@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use forge_diag::{Diagnostic, SourceMap, codes, render};
 use forge_model::MemorySources;
 use forge_plan::{Checked, check};
+use forge_stdlib::WithLibrary;
 use forge_test::unescape;
 
 /// A finding, wanted or found: file (empty without a place), line in it, and `error[CODE] TEXT`.
@@ -114,7 +115,7 @@ fn compile_case(case: &Case, text: &str) -> Checked {
     for file in &case.files {
         sources.insert(file.path.as_str(), unescape(&file.text).repeat(file.times));
     }
-    check(&sources)
+    check(&WithLibrary::new(sources))
 }
 
 fn finding(diagnostic: &Diagnostic, map: &SourceMap) -> Finding {

@@ -17,6 +17,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("syntax", &["diag"]),
     ("judge", &["diag", "model"]),
+    ("stdlib", &["model"]),
     ("param", &["diag", "model", "syntax"]),
     ("control", &["diag", "model", "syntax", "param"]),
     ("spec", &["diag", "model", "syntax", "param", "control"]),

@@ -51,7 +51,7 @@ impl Scope<'_> {
             }
         };
         let whole = match (self, pieces.as_slice()) {
-            (Self::Bound(values), [Piece::Name { name, .. }]) => values.get(name).cloned(),
+            (Self::Bound(values), [Piece::Name { name, .. }]) => read(values, name),
             _ => None,
         };
         let mut value = Some(String::new());
@@ -88,7 +88,7 @@ impl Scope<'_> {
                     Vec::new()
                 })
             }
-            Self::Bound(values) => values.get(name)?.elements(),
+            Self::Bound(values) => read(values, name)?.elements(),
         }
     }
 
@@ -96,9 +96,10 @@ impl Scope<'_> {
     fn lookup(&self, name: &str, span: Span, sink: &mut Sink) -> Option<Found> {
         let known: Vec<&str> = match self {
             Self::Declared { params, read } => {
-                if let Some(param) = params.iter().find(|param| param.name.value == name) {
-                    read.borrow_mut().insert(name.to_owned());
-                    if matches!(*param.ty, ParamType::List(_)) {
+                let (owner, field) = name.split_once('.').unwrap_or((name, ""));
+                if let Some(param) = params.iter().find(|param| param.name.value == owner) {
+                    read.borrow_mut().insert(owner.to_owned());
+                    if field.is_empty() && matches!(*param.ty, ParamType::List(_)) {
                         sink.push(list_in_text(name, span).and(param.name.span, "declared here"));
                         return None;
                     }
@@ -107,7 +108,7 @@ impl Scope<'_> {
                 params.iter().map(|param| param.name.value.as_str()).collect()
             }
             Self::Bound(values) => {
-                if let Some(value) = values.get(name) {
+                if let Some(value) = read(values, name) {
                     // A list has been reported where the profile is declared.
                     return value.text().map(Found::Value);
                 }
@@ -123,6 +124,14 @@ impl Scope<'_> {
             .maybe_help(did_you_mean(name, known)),
         );
         None
+    }
+}
+
+/// What `${name}` or `${name.field}` stands for.
+fn read(values: &BTreeMap<String, ParamValue>, written: &str) -> Option<ParamValue> {
+    match written.split_once('.') {
+        None => values.get(written).cloned(),
+        Some((name, field)) => values.get(name)?.field(field),
     }
 }
 

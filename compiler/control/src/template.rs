@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use forge_diag::{Diagnostic, Sink, SourceMap, Span, Spanned, codes};
 use forge_model::Profile;
 use forge_param::{ParamDecl, ParamValue};
-use forge_syntax::{Cursor, Node};
+use forge_syntax::{Cursor, Node, Value};
 
 use crate::control::Decoder;
 use crate::reference;
@@ -96,6 +96,17 @@ impl ProfileTemplate {
             controls: self.decode_controls(&scope, map, sink),
             origin: crate::control::origin(map, self.head),
         }
+    }
+
+    /// Id and title of each control, as they are written.
+    pub fn controls(&self) -> Vec<(String, String)> {
+        let text = |node: &Node| match node.entries.first().map(|entry| &entry.value) {
+            Some(Value::Text(text)) => text.value.clone(),
+            _ => String::new(),
+        };
+        let title =
+            |node: &Node| node.children.iter().find(|child| child.name.value == "title").map(text);
+        self.controls.iter().map(|node| (text(node), title(node).unwrap_or_default())).collect()
     }
 
     fn decode_controls(

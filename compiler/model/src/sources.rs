@@ -38,6 +38,10 @@ impl fmt::Display for SourceError {
 
 impl std::error::Error for SourceError {}
 
+/// The directory below which the shipped library stands, and what its names begin with. A project
+/// has no directory of this name.
+pub const LIBRARY: &str = "std";
+
 /// The only window of the compiler onto a project: a directory, a revision in git, or memory.
 ///
 /// Paths are relative to the project's root with `/` between components and never contain `..`.

@@ -35,6 +35,37 @@ impl ParamValue {
         }
     }
 
+    /// What `${name.field}` can ask for, in whole units.
+    pub fn fields(&self) -> Vec<(&'static str, u64)> {
+        match self {
+            Self::Size(size) => {
+                let bytes = size.bytes();
+                let scaled = |shift: u32| bytes >> shift;
+                let units = [("kib", scaled(10)), ("mib", scaled(20)), ("gib", scaled(30))];
+                std::iter::once(("bytes", bytes)).chain(units).collect()
+            }
+            Self::Duration(time) => {
+                let micros = time.micros();
+                [
+                    ("milliseconds", micros / 1000),
+                    ("seconds", micros / 1_000_000),
+                    ("minutes", micros / 60_000_000),
+                ]
+                .to_vec()
+            }
+            Self::Hosts(list) => vec![("count", list.hosts().len() as u64)],
+            Self::List(values) => vec![("count", values.len() as u64)],
+            Self::Text(_) | Self::Integer(_) | Self::Bool(_) => Vec::new(),
+        }
+    }
+
+    /// The value that `${name.field}` stands for.
+    pub fn field(&self, name: &str) -> Option<Self> {
+        let fields = self.fields();
+        let (_, number) = fields.iter().find(|(known, _)| *known == name)?;
+        i64::try_from(*number).ok().map(Self::Integer)
+    }
+
     /// The value for the environment of a script: elements of a list with blanks between.
     pub fn environment(&self) -> String {
         match self {

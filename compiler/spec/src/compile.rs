@@ -3,12 +3,13 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use forge_diag::{Diagnostic, FileId, Levels, Severity, Sink, SourceMap, codes};
-use forge_model::{SourceEntry, Sources};
+use forge_model::{LIBRARY, SourceEntry, Sources};
 use forge_syntax::Node;
 
 use crate::ResolvedSpec;
 use crate::context::Context;
 use crate::levels;
+use crate::library;
 use crate::project::Project;
 use crate::resolve;
 use crate::value::Scope;
@@ -37,6 +38,7 @@ pub fn compile(sources: &dyn Sources) -> Compiled {
     for nodes in &documents {
         project.add(nodes, &map, &mut sink);
     }
+    library::load(&mut project, &documents, sources, &mut map, &mut sink);
     let mut cx = Context {
         project: &project,
         sources,
@@ -77,8 +79,20 @@ fn load(sources: &dyn Sources, map: &mut SourceMap, sink: &mut Sink) -> (Vec<Vec
                 .help("run forge in the root of a project, or begin one with an empty `forge.kdl`"),
         );
     }
-    let files: Vec<Option<FileId>> =
-        entries.iter().map(|entry| load_file(sources, entry, map, sink)).collect();
+    let library = format!("{LIBRARY}/");
+    if let Some(entry) = entries.iter().find(|entry| entry.path.starts_with(&library)) {
+        let headline = format!("a project has no directory `{LIBRARY}`");
+        sink.push(
+            Diagnostic::error(codes::SPEC_PROJECT, headline)
+                .help("the shipped library stands there: give the directory another name")
+                .note(format!("found `{}`", entry.path)),
+        );
+    }
+    let files: Vec<Option<FileId>> = entries
+        .iter()
+        .filter(|entry| !entry.path.starts_with(&library))
+        .map(|entry| load_file(sources, entry, map, sink))
+        .collect();
     let parsed = parse(&files, map, sink);
     let complete = parsed.iter().all(Option::is_some);
     (parsed.into_iter().flatten().collect(), complete)
@@ -126,7 +140,7 @@ fn parse(files: &[Option<FileId>], map: &SourceMap, sink: &mut Sink) -> Vec<Opti
     parsed
 }
 
-fn load_file(
+pub(crate) fn load_file(
     sources: &dyn Sources,
     entry: &SourceEntry,
     map: &mut SourceMap,

@@ -74,7 +74,19 @@ impl Context<'_> {
     fn name_value(&mut self, span: Span, name: &str, index: usize) -> Option<String> {
         let written = format!("${{{name}}}");
         let span = self.find(span, &written, index);
-        let Some(value) = self.scope.get(name) else {
+        if let Some((owner, field)) = name.split_once('.')
+            && let Some(value) = self.scope.get(owner)
+            && value.field(field).is_none()
+        {
+            let fields: Vec<&str> = value.fields().iter().map(|(name, _)| *name).collect();
+            let headline = format!("`{owner}` has no `{field}`");
+            let found = Diagnostic::error(codes::SPEC_TEXT, headline)
+                .at(span, format!("its value here is {value}"))
+                .maybe_help(did_you_mean(field, fields));
+            self.report(found);
+            return None;
+        }
+        let Some(value) = self.scope.read(name) else {
             let near = closest(name, self.scope.names()).map(|near| format!("${{{near}}}"));
             let found = self.undefined_name(name).at(span, "not known here");
             self.report(match near {
@@ -178,7 +190,7 @@ impl Context<'_> {
     /// The value that a text passes on whole: `"${name}"` alone keeps its type.
     pub(crate) fn passed_on(&self, text: &Text) -> Option<ParamValue> {
         match pieces(text).ok()?.as_slice() {
-            [Piece::Name { name, .. }] => self.scope.get(name).cloned(),
+            [Piece::Name { name, .. }] => self.scope.read(name),
             _ => None,
         }
     }

@@ -10,7 +10,9 @@
 
 mod compile;
 mod context;
+pub mod describe;
 mod levels;
+mod library;
 mod node;
 mod paths;
 mod project;
@@ -21,4 +23,5 @@ mod template;
 mod value;
 
 pub use compile::{Compiled, compile};
+pub use forge_param::{ParamDecl, ParamType, ParamValue};
 pub use resolved::*;

@@ -1,6 +1,6 @@
 //! What a project declares, by kind and name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forge_control::ProfileTemplate;
 use forge_diag::{Code, Diagnostic, Levels, Sink, SourceMap, Span, Spanned, codes};
@@ -8,6 +8,7 @@ use forge_syntax::reference::{Field, NodeKind};
 use forge_syntax::{Cursor, Node, Written, suggest};
 
 use crate::levels;
+use crate::library::{check_name, is_library};
 use crate::node::base::BaseDecl;
 use crate::node::fetched::SourceDecl;
 use crate::node::image::ImageDecl;
@@ -41,8 +42,12 @@ pub(crate) struct Project {
     pub(crate) images: BTreeMap<String, ImageDecl>,
     /// What is said of warnings.
     pub(crate) levels: Levels,
+    /// Names of the shipped library, when the project names one of it.
+    pub(crate) library: BTreeSet<String>,
+    /// The directory of the library whose files are being read.
+    reading: Option<String>,
     /// Where `project` stands.
-    named: Option<Span>,
+    named_at: Option<Span>,
     /// Where `lints` stands.
     lints: Option<Span>,
     /// Where each name was declared first, by kind.
@@ -50,11 +55,39 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// Adds the declarations of one file.
+    /// Adds the declarations of one file of the project.
     pub(crate) fn add(&mut self, nodes: &[Node], map: &SourceMap, sink: &mut Sink) {
+        self.reading = None;
         for node in nodes {
             self.add_node(node, map, sink);
         }
+    }
+
+    /// Adds the declarations of one file of the library's directory.
+    pub(crate) fn add_library(
+        &mut self,
+        directory: &str,
+        nodes: &[Node],
+        map: &SourceMap,
+        sink: &mut Sink,
+    ) {
+        self.reading = Some(directory.to_owned());
+        for node in nodes {
+            self.add_node(node, map, sink);
+        }
+        self.reading = None;
+    }
+
+    /// The declaration's name and the declaration, where the file may declare that name.
+    fn named<T>(
+        &self,
+        decl: Option<T>,
+        name: impl Fn(&T) -> &Spanned<String>,
+        sink: &mut Sink,
+    ) -> Option<(Spanned<String>, T)> {
+        let decl = decl?;
+        let name = name(&decl).clone();
+        check_name(self.reading.as_deref(), &name, sink).then_some((name, decl))
     }
 
     fn add_node(&mut self, node: &Node, map: &SourceMap, sink: &mut Sink) {
@@ -62,24 +95,24 @@ impl Project {
             "project" => self.add_project(node, map, sink),
             "lints" => self.add_lints(node, map, sink),
             "mirror" => {
-                let decl = mirror::decode(node, sink).map(|decl| (decl.name.clone(), decl));
+                let decl = self.named(mirror::decode(node, sink), |decl| &decl.name, sink);
                 insert(&mut self.mirrors, &mut self.places, "mirror", decl, sink);
             }
             "base" => {
-                let decl = base::decode(node, sink).map(|decl| (decl.name.clone(), decl));
+                let decl = self.named(base::decode(node, sink), |decl| &decl.name, sink);
                 insert(&mut self.bases, &mut self.places, "base", decl, sink);
             }
             "role" => {
-                let decl = role::decode(node, sink).map(|decl| (decl.name.clone(), decl));
+                let decl = self.named(role::decode(node, sink), |decl| &decl.name, sink);
                 insert(&mut self.roles, &mut self.places, "role", decl, sink);
             }
             "profile" => {
                 let decl = ProfileTemplate::decode(node, map, sink);
-                let decl = decl.map(|decl| (decl.name.clone(), decl));
+                let decl = self.named(decl, |decl| &decl.name, sink);
                 insert(&mut self.profiles, &mut self.places, "profile", decl, sink);
             }
             "secret" => {
-                let decl = secret::decode(node, sink).map(|decl| (decl.name.clone(), decl));
+                let decl = self.named(secret::decode(node, sink), |decl| &decl.name, sink);
                 insert(&mut self.secrets, &mut self.places, "secret", decl, sink);
             }
             "source" => {
@@ -87,7 +120,7 @@ impl Project {
                 insert(&mut self.fetched, &mut self.places, "source", decl, sink);
             }
             "image" => {
-                let decl = image::decode(node, sink).map(|decl| (decl.name.clone(), decl));
+                let decl = self.named(image::decode(node, sink), |decl| &decl.name, sink);
                 insert(&mut self.images, &mut self.places, "image", decl, sink);
             }
             name => {
@@ -104,7 +137,7 @@ impl Project {
         cursor.arg::<String>("name");
         cursor.finish(sink);
         at_the_root(node, map, sink);
-        if let Some(first) = self.named.replace(node.head) {
+        if let Some(first) = self.named_at.replace(node.head) {
             sink.push(
                 Diagnostic::error(codes::SPEC_DUPLICATE, "the project is named twice")
                     .at(node.head, "and again here")
@@ -130,15 +163,15 @@ impl Project {
     }
 
     pub(crate) fn mirror(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&MirrorDecl> {
-        find(&self.mirrors, "mirror", name, sink)
+        find(&self.mirrors, &self.library, "mirror", name, sink)
     }
 
     pub(crate) fn base(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&BaseDecl> {
-        find(&self.bases, "base", name, sink)
+        find(&self.bases, &self.library, "base", name, sink)
     }
 
     pub(crate) fn role(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&RoleDecl> {
-        find(&self.roles, "role", name, sink)
+        find(&self.roles, &self.library, "role", name, sink)
     }
 
     pub(crate) fn profile(
@@ -146,15 +179,15 @@ impl Project {
         name: &Spanned<String>,
         sink: &mut Sink,
     ) -> Option<&ProfileTemplate> {
-        find(&self.profiles, "profile", name, sink)
+        find(&self.profiles, &self.library, "profile", name, sink)
     }
 
     pub(crate) fn secret(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&SecretDecl> {
-        find(&self.secrets, "secret", name, sink)
+        find(&self.secrets, &self.library, "secret", name, sink)
     }
 
     pub(crate) fn image(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&ImageDecl> {
-        find(&self.images, "image", name, sink)
+        find(&self.images, &self.library, "image", name, sink)
     }
 }
 
@@ -192,6 +225,7 @@ fn duplicate(code: Code, kind: &str, name: &Spanned<String>, first: Span) -> Dia
 
 fn find<'a, T>(
     known: &'a BTreeMap<String, T>,
+    library: &BTreeSet<String>,
     kind: &str,
     name: &Spanned<String>,
     sink: &mut Sink,
@@ -200,7 +234,9 @@ fn find<'a, T>(
     if found.is_none() {
         let headline = format!("there is no {kind} `{}`", name.value);
         let found = Diagnostic::error(codes::SPEC_UNDEFINED, headline).at(name.span, "named here");
-        sink.push(suggest(found, name, Written::Quoted, known.keys().map(String::as_str)));
+        let shipped = library.iter().filter(|_| is_library(&name.value));
+        let candidates = known.keys().chain(shipped).map(String::as_str);
+        sink.push(suggest(found, name, Written::Quoted, candidates));
     }
     found
 }

@@ -52,24 +52,9 @@ fn seen(value: &ParamValue) -> Value {
         ParamValue::Text(text) => Value::from(text.as_str()),
         ParamValue::Integer(number) => Value::from(*number),
         ParamValue::Bool(value) => Value::from(*value),
-        ParamValue::Size(size) => Value::from_object(Measure {
-            text: size.to_string(),
-            numbers: [
-                ("bytes", size.bytes()),
-                ("kib", size.bytes() >> 10),
-                ("mib", size.bytes() >> 20),
-                ("gib", size.bytes() >> 30),
-            ]
-            .to_vec(),
-        }),
-        ParamValue::Duration(time) => Value::from_object(Measure {
-            text: time.to_string(),
-            numbers: [
-                ("seconds", time.micros() / 1_000_000),
-                ("minutes", time.micros() / 60_000_000),
-                ("milliseconds", time.micros() / 1000),
-            ]
-            .to_vec(),
+        ParamValue::Size(_) | ParamValue::Duration(_) => Value::from_object(Measure {
+            text: value.text().unwrap_or_default(),
+            numbers: value.fields(),
         }),
         ParamValue::Hosts(list) => Value::from_object(Hosts(list.clone())),
         ParamValue::List(values) => values.iter().map(seen).collect(),

@@ -44,6 +44,14 @@ impl Scope {
         self.bound(name).map(|bound| &bound.value)
     }
 
+    /// What `${name}` or `${name.field}` stands for.
+    pub(crate) fn read(&self, written: &str) -> Option<ParamValue> {
+        match written.split_once('.') {
+            None => self.get(written).cloned(),
+            Some((name, field)) => self.get(name)?.field(field),
+        }
+    }
+
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|(name, _)| name)
     }

@@ -5,9 +5,9 @@ use crate::Text;
 pub enum Piece {
     /// As it stands, with `$${` already turned into `${`.
     Literal(String),
-    /// `${name}`.
+    /// `${name}`, or `${name.field}`.
     Name {
-        /// The name.
+        /// The name, with the field if one is asked for.
         name: String,
         /// Which `${` of the text it is, `$${` not counted, from 0.
         index: usize,
@@ -23,8 +23,8 @@ pub struct BadPiece {
     pub found: String,
 }
 
-/// The pieces of a text. Names are letters, digits, `-` and `_`, and begin with a letter. A raw
-/// text is one literal.
+/// The pieces of a text. Names are letters, digits, `-` and `_`, and begin with a letter; a field
+/// may follow behind a point. A raw text is one literal.
 pub fn pieces(text: &Text) -> Result<Vec<Piece>, BadPiece> {
     if text.raw {
         return Ok(vec![Piece::Literal(text.value.clone())]);
@@ -62,8 +62,12 @@ fn name_of(from: &str) -> Result<(&str, &str), BadPiece> {
     let Some((name, after)) = inner.split_once('}') else {
         return Err(bad("`${` is never closed", 20));
     };
-    let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let word = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
+    let good =
+        name.split_once('.').map_or_else(|| word(name), |(name, field)| word(name) && word(field));
     if good { Ok((name, after)) } else { Err(bad("this is no name", name.chars().count() + 1)) }
 }
 
@@ -105,6 +109,9 @@ mod tests {
             ("", Ok("")),
             ("${x", Err("${x")),
             ("${ b }", Err("${ b }")),
+            ("${b.c}", Ok("[b.c]")),
+            ("${b.}", Err("${b.}")),
+            ("${b.c.d}", Err("${b.c.d}")),
             ("${none}", Err("${none}")),
         ];
         for (text, want) in cases {

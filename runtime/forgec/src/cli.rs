@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Show(cmd::show::Args),
     /// List the images of the project
     List(cmd::list::Args),
+    /// List and show what the shipped library has
+    Std(cmd::std::Args),
     /// Say why a layer would be rebuilt
     Why(cmd::why::Args),
     /// Name the layer and the spec line, or the package, that made a path

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use forge_diag::render::{HumanOptions, human, json};
-use forge_diag::{Diagnostic, Severity, SourceMap, apply_fixes, sure_fixes};
+use forge_diag::{Diagnostic, FileId, Severity, SourceMap, apply_fixes, sure_fixes};
 use forge_model::{Image, NodeId, Plan, Sources};
 use forge_plan::Checked;
+use forge_stdlib::{WithLibrary, is_library};
 use forge_store::Store;
 use forge_sys::sources::{DiskSources, GitSources, SourcesError};
 
@@ -89,9 +90,9 @@ impl Ctx {
     /// Compiles the project on disk, and prints every mistake.
     pub(crate) fn compile(&self, ui: &Ui) -> Result<Project, CmdError> {
         let root = self.root()?;
-        let sources: Arc<dyn Sources> = Arc::new(
-            DiskSources::open(&root).map_err(|error| CmdError::environment(error.to_string()))?,
-        );
+        let disk =
+            DiskSources::open(&root).map_err(|error| CmdError::environment(error.to_string()))?;
+        let sources: Arc<dyn Sources> = Arc::new(WithLibrary::new(disk));
         let Checked { plan, diagnostics, source_map } = compile(ui, sources.as_ref());
         let warns = |found: &&Diagnostic| found.severity == Severity::Warning;
         let warnings = diagnostics.iter().filter(warns).count();
@@ -110,9 +111,10 @@ impl Ctx {
         for _ in 0..ROUNDS {
             let sources = DiskSources::open(&root)
                 .map_err(|error| CmdError::environment(error.to_string()))?;
-            let found = forge_plan::check(&sources);
+            let found = forge_plan::check(&WithLibrary::new(sources));
             let mut any = false;
-            for file in found.source_map.files() {
+            let own = |file: &FileId| !is_library(&found.source_map.path(*file));
+            for file in found.source_map.files().filter(own) {
                 let fixes = sure_fixes(&found.diagnostics, file);
                 if fixes.is_empty() {
                     continue;
@@ -148,7 +150,7 @@ impl Ctx {
                 .help("a shallow clone may lack it: `git fetch` gets it"),
             other => CmdError::user(format!("revision `{revision}`: {other}")),
         })?;
-        Ok(compile(ui, &sources).plan)
+        Ok(compile(ui, &WithLibrary::new(sources)).plan)
     }
 
     /// The store, for questions; an absent one is an empty one.

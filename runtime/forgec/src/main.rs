@@ -46,6 +46,7 @@ fn run(ui: &Arc<Ui>, cli: Cli) -> Result<Exit, CmdError> {
         Command::Plan(args) => cmd::plan::run(ui, &ctx, &args),
         Command::Show(args) => cmd::show::run(ui, &ctx, &args),
         Command::List(args) => cmd::list::run(ui, &ctx, &args),
+        Command::Std(args) => cmd::std::run(ui, &args),
         Command::Why(args) => cmd::why::run(ui, &ctx, &args),
         Command::Blame(args) => cmd::blame::run(ui, &ctx, &args),
         Command::Build(args) => cmd::build::run(ui, &ctx, &args),

@@ -19,6 +19,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
         "the CPU; never taken from the builder",
     )],
     children: &[
+        Child::new("doc", "what the base is for, in a line"),
         Child::new("debian", "a Debian tree, made by mmdebstrap"),
         Child::new("archive", "a tar archive of the project (plain, gzip or zstd)"),
         Child::new("tree", "a directory of the project, all owned by root"),
@@ -88,7 +89,8 @@ struct DebianDecl {
 #[derive(Debug)]
 pub(crate) struct BaseDecl {
     pub(crate) name: Spanned<String>,
-    head: Span,
+    pub(crate) head: Span,
+    pub(crate) doc: String,
     arch: &'static str,
     /// None after a reported mistake.
     kind: Option<KindDecl>,
@@ -98,12 +100,13 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<BaseDecl> {
     let mut cursor = Cursor::of(node, &KIND);
     let name = cursor.arg("name");
     let arch = one_of(&mut cursor, "arch", &ARCHITECTURES).map_or("amd64", |arch| arch.value);
+    let doc = super::doc(&mut cursor, sink);
     let mut nodes = Vec::new();
     for kind in ["debian", "archive", "tree"] {
         nodes.extend(cursor.child(kind));
     }
     match nodes.as_slice() {
-        [] if node.children.is_empty() => cursor.report(
+        [] if node.children.iter().all(|child| child.name.value == "doc") => cursor.report(
             Diagnostic::error(
                 codes::SYNTAX_MISSING,
                 "`base` does not say what it is made of",
@@ -126,7 +129,7 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<BaseDecl> {
         "archive" => archive(node, sink),
         _ => tree(node, sink),
     });
-    Some(BaseDecl { name: name?, head: node.head, arch, kind })
+    Some(BaseDecl { name: name?, head: node.head, doc, arch, kind })
 }
 
 fn debian(node: &Node, sink: &mut Sink) -> Option<DebianDecl> {

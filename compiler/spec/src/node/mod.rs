@@ -213,6 +213,17 @@ impl FromValue for Plain {
     }
 }
 
+/// The line that a declaration's `doc` holds; empty without one.
+pub(crate) fn doc(cursor: &mut Cursor<'_>, sink: &mut Sink) -> String {
+    let Some(node) = cursor.child("doc") else {
+        return String::new();
+    };
+    let mut below = Cursor::new(node);
+    let text = below.arg::<String>("text");
+    below.finish(sink);
+    text.map(|text| text.value).unwrap_or_default()
+}
+
 /// Reports a value that its place does not allow.
 pub(crate) fn bad_value(span: Span, headline: impl Into<String>, label: &str) -> Diagnostic {
     Diagnostic::error(codes::SPEC_VALUE, headline).at(span, label)

@@ -35,6 +35,7 @@ pub(crate) const USE: NodeKind = NodeKind {
 pub(crate) struct RoleDecl {
     pub(crate) name: Spanned<String>,
     pub(crate) head: Span,
+    pub(crate) doc: String,
     pub(crate) params: Vec<ParamDecl>,
     /// No declaration of a parameter has a mistake: others would only follow from it.
     pub(crate) params_are_whole: bool,
@@ -78,18 +79,14 @@ pub(crate) enum GivenValue {
 pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<RoleDecl> {
     let mut cursor = Cursor::of(node, &KIND);
     let name = cursor.arg::<String>("name");
-    if let Some(doc) = cursor.child("doc") {
-        let mut below = Cursor::new(doc);
-        below.arg::<String>("text");
-        below.finish(sink);
-    }
+    let doc = super::doc(&mut cursor, sink);
     let declared = cursor.children("param");
     let (params, params_are_whole) = forge_param::decode_all(&declared, sink);
     let rest = cursor.rest_children();
     cursor.finish(sink);
     let body = statements(rest.iter().copied(), "role", &["param", "doc"], sink);
     let mentions = Mentions::of(rest);
-    Some(RoleDecl { name: name?, head: node.head, params, params_are_whole, body, mentions })
+    Some(RoleDecl { name: name?, head: node.head, doc, params, params_are_whole, body, mentions })
 }
 
 /// What a body speaks of.
@@ -123,7 +120,8 @@ fn mention(node: &Node, names: &mut BTreeSet<String>, templates: &mut Vec<Spanne
         }
         for piece in pieces(text).unwrap_or_default() {
             if let Piece::Name { name, .. } = piece {
-                names.insert(name);
+                // `${name.field}` reads the parameter too.
+                names.insert(name.split('.').next().unwrap_or_default().to_owned());
             }
         }
         if entry.name.as_ref().is_some_and(|name| name.value == "template") {

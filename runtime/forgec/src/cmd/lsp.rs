@@ -8,6 +8,7 @@ use forge_exec::freshness::{State, closure, freshness};
 use forge_exec::{StoreFacts, StoreLookup};
 use forge_lsp::{Host, LayerState};
 use forge_model::{NodeId, Plan, Sources};
+use forge_stdlib::WithLibrary;
 use forge_store::{Record, Store};
 use forge_sys::sources::DiskSources;
 
@@ -96,7 +97,7 @@ impl Host for Machine {
 
     fn sources(&self, root: &str) -> Result<Arc<dyn Sources>, String> {
         let opened = DiskSources::open(Path::new(root)).map_err(|error| error.to_string())?;
-        Ok(Arc::new(opened))
+        Ok(Arc::new(WithLibrary::new(opened)))
     }
 
     fn layer(&self, root: &str, plan: &Plan, node: NodeId) -> Option<LayerState> {

@@ -13,4 +13,5 @@ pub(crate) mod lsp;
 pub(crate) mod plan;
 pub(crate) mod shell;
 pub(crate) mod show;
+pub(crate) mod std;
 pub(crate) mod why;
