@@ -19,9 +19,11 @@ mod project;
 pub mod reference;
 mod resolve;
 mod resolved;
+mod shown;
 mod template;
 mod value;
 
 pub use compile::{Compiled, compile};
 pub use forge_param::{ParamDecl, ParamType, ParamValue};
 pub use resolved::*;
+pub use shown::ShownItem;

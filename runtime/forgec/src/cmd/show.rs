@@ -1,4 +1,6 @@
-//! `forgec show`: what an image consists of, step by step.
+//! `forgec show`: what an image consists of, step by step, or what its spec resolves to.
+
+mod resolved;
 
 use std::fmt::Write as _;
 
@@ -18,12 +20,27 @@ pub(crate) struct Args {
     /// Only this step, by its label
     #[arg(value_name = "STEP")]
     pub(crate) step: Option<String>,
+
+    /// What the spec resolves to instead: every value, who gave it and where, and every item
+    #[arg(long, conflicts_with = "step")]
+    pub(crate) resolved: bool,
 }
 
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let Some(compiled) = ctx.compiled(ui)? else { return Ok(Exit::Findings) };
     let plan = &compiled.plan;
     let image = image(plan, &args.image)?;
+    if args.resolved {
+        let spec = forge_spec::compile(compiled.sources.as_ref()).spec;
+        let found = spec.iter().flat_map(|spec| &spec.images).find(|one| one.name == image.name);
+        let found = found.ok_or_else(|| CmdError::bug("a plan of an image without a spec"))?;
+        ui.out(&if ui.json() {
+            format!("{:#}", resolved::json(found))
+        } else {
+            resolved::text(found)
+        });
+        return Ok(Exit::Done);
+    }
     let mut steps = steps(plan, image);
     if let Some(label) = &args.step {
         steps.retain(|node| node.label == *label);
