@@ -155,6 +155,18 @@ fn a_role_says_all_that_it_asks_of_packages() {
     assert!(!again.stdout.contains("finished"), "{}", again.stdout);
     assert_eq!(served.asked().len(), asked);
 
+    // Another store comes to the same image, from the same lists.
+    let release = lab.shell("cat /etc/forge-release");
+    let other = Forgec::new(&lab.site.project(), lab.site.scratch())
+        .store(&lab.site.scratch().join("other"))
+        .env("LOGIN", "ann:sesame-open");
+    other.run(&["build"]).expect(0);
+    let arguments = ["shell", "test-node", "--", "cat", "/etc/forge-release"];
+    assert_eq!(other.run(&arguments).expect(0).stdout, release);
+    // What the image needs stays.
+    lab.forgec.run(&["gc"]).expect(0);
+    lab.forgec.run(&["plan", "--exit-code"]).expect(0);
+
     // An answer to a package that was configured before comes late; the image says so.
     lab.site.write(
         "images.kdl",

@@ -125,6 +125,7 @@ fn an_archive_becomes_a_layer() {
         .unwrap();
     let sha256 = sum(&lab.directory.path().join("moved.tar"));
     lab.write("moved.tar", &sha256);
+    lab.small.forgec.run(&["gc"]).expect(0);
     lab.small.forgec.run(&["plan", "--exit-code"]).expect(0);
     lab.build();
     assert_eq!(lab.served.asked().len(), asked);
