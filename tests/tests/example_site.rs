@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use forge_diag::Diagnostic;
 use forge_model::{MemorySources, Sources};
-use forge_plan::{judge_spec, violations};
+use forge_plan::{SpecTarget, judge_spec, violations};
 use forge_spec::compile;
 
 fn site() -> PathBuf {
@@ -39,7 +39,10 @@ fn findings(sources: &MemorySources) -> Vec<Diagnostic> {
     let compiled = compile(sources);
     let mut found = compiled.diagnostics;
     for image in compiled.spec.iter().flat_map(|spec| &spec.images) {
-        found.extend(violations(&judge_spec(image, sources), &compiled.source_map));
+        found.extend(violations(
+            &judge_spec(image, &SpecTarget::new(image, sources)),
+            &compiled.source_map,
+        ));
     }
     found
 }

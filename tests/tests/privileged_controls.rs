@@ -34,6 +34,7 @@ image "test-node" {
     set cluster="test" type="node"
     role "beegfs-client" mgmtd="192.0.2.10"
     role "breaks"
+    file "/opt/beegfs/sbin/beegfs-helperd" mode="0755" { content "a program"; }
     controls "beegfs" mgmtd="192.0.2.10"
     output "initramfs" compress="gzip"
 }

@@ -126,6 +126,9 @@ catalogue! {
     Error SPEC_SECRET = "spec" "secret": "A secret in a file that every account could use";
     Error SPEC_SECRET_PACKED = "spec" "secret-packed": "A secret in an image that is packed for everyone";
     Error SPEC_OWNER = "spec" "owner": "An owner or group that nothing in the image can create";
+    Error REQUIRES_UNIT = "requires" "unit": "A unit is enabled that nothing in the image installs";
+    Error REQUIRES_PROGRAM = "requires" "program": "A program is run that the image does not have, or cannot run";
+    Error REQUIRES_FILE = "requires" "file": "A file is read that nothing in the image makes";
     Error LINT_UNKNOWN = "lint" "unknown": "A level for a code that does not exist";
     Error LINT_ERROR = "lint" "error": "A level for a code whose findings are always errors";
     Warning LINT_UNUSED = "lint" "unused": "An `allow` that allows nothing";

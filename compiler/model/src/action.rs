@@ -331,6 +331,18 @@ pub struct Verify {
     pub expect_failed: Vec<ExpectFailed>,
 }
 
+impl Verify {
+    /// The controls that somebody wrote: all but those that ask for what items need.
+    pub fn written(&self) -> impl Iterator<Item = &Control> {
+        self.controls.iter().filter(|control| control.profile != crate::REQUIREMENTS)
+    }
+
+    /// What items need of what packages and scripts bring.
+    pub fn needs(&self) -> impl Iterator<Item = &Control> {
+        self.controls.iter().filter(|control| control.profile == crate::REQUIREMENTS)
+    }
+}
+
 /// A unit that fails on the builder and is known to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpectFailed {

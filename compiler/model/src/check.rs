@@ -36,6 +36,10 @@ impl std::fmt::Display for Level {
     }
 }
 
+/// The profile of the controls that nobody wrote: what the items of an image need. No declared
+/// profile can have this name.
+pub const REQUIREMENTS: &str = "forge/requirements";
+
 /// A set of controls, with its parameters already put in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use forge_diag::{Diagnostic, Severity, Sink, SourceMap};
 use forge_model::{Plan, Sources};
 
-use crate::{judge_spec, lower, violations};
+use crate::{Known, SpecTarget, judge_spec, lower, needs, violations};
 
 /// What a project comes to.
 #[derive(Debug)]
@@ -26,9 +26,12 @@ pub fn check(sources: &dyn Sources) -> Checked {
     if let Some(spec) = &compiled.spec {
         let mut judged = BTreeMap::new();
         for image in &spec.images {
-            let verdicts = judge_spec(image, sources);
+            let target = SpecTarget::new(image, sources);
+            let verdicts = judge_spec(image, &target);
             findings.extend(violations(&verdicts, &map));
-            judged.insert(image.name.clone(), verdicts);
+            let needs = needs(image, sources, &target, &map);
+            findings.extend(needs.found);
+            judged.insert(image.name.clone(), Known { verdicts, open: needs.open });
         }
         match lower(spec, judged) {
             Ok(lowered) => plan = Some(lowered),

@@ -150,7 +150,7 @@ fn changed_image(old: (&Plan, &Image), new: (&Plan, &Image)) -> ImageChange {
             None => whole_step(node, LayerChangeKind::Added),
         };
         if let Action::Verify(verify) = &node.action {
-            judged_again += verify.controls.len();
+            judged_again += verify.written().count();
         }
         layers.push(change);
     }
@@ -191,7 +191,7 @@ fn compare<K: Ord + ToString, V>(
 fn controls<'a>(plan: &'a Plan, image: &Image) -> BTreeMap<&'a str, &'a Control> {
     let nodes = image.verdicts.iter().map(|id| plan.node(*id));
     let judged = nodes.filter_map(|node| match &node.action {
-        Action::Verify(verify) => Some(&verify.controls),
+        Action::Verify(verify) => Some(verify.written()),
         _ => None,
     });
     judged.flatten().map(|control| (control.id.as_str(), control)).collect()

@@ -15,6 +15,7 @@ mod graph;
 mod items;
 mod lower;
 mod packaging;
+mod requirement;
 mod spec_target;
 
 pub use check::{Checked, check};
@@ -22,5 +23,6 @@ pub use diff::{
     FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges, diff, field_changes,
 };
 pub use graph::Graph;
-pub use lower::{LowerError, lower};
+pub use lower::{Known, LowerError, lower};
+pub use requirement::{Needs, needs};
 pub use spec_target::{SpecTarget, judge_spec, violations};

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, SourceMap, codes};
 use forge_model::{
-    Action, Base, Changes, DeclaredPath, EdgeRole, Fetch, Image, ImagePath, Level, Located, NodeId,
-    Origin, Pack, PackageSources, Packages, Plan, Resolve, Run, SecretFile, SecretReference,
-    Secrets, SourceFile, Stamp, Unpack, Verdict, Verify,
+    Action, Base, Changes, Control, DeclaredPath, EdgeRole, ExpectFailed, Fetch, Image, ImagePath,
+    Level, Located, NodeId, Origin, Pack, PackageSources, Packages, Plan, Resolve, Run, SecretFile,
+    SecretReference, Secrets, SourceFile, Stamp, Unpack, Verdict, Verify,
 };
 use forge_spec::{BaseKind, ItemKind, Part, ResolvedImage, ResolvedSpec};
 
@@ -47,18 +47,26 @@ fn declared(changes: &[PartChanges]) -> Vec<DeclaredPath> {
     declared
 }
 
-/// Lowers all images to one plan. `spec_verdicts` are the control results that the spec alone
-/// gives, by image.
+/// What the spec alone knows of an image.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Known {
+    /// Results of controls.
+    pub verdicts: Vec<Verdict>,
+    /// Needs that only the built image can tell of.
+    pub open: Vec<Control>,
+}
+
+/// Lowers all images to one plan. `known` is what the spec alone tells, by image.
 pub fn lower(
     spec: &ResolvedSpec,
-    mut spec_verdicts: BTreeMap<String, Vec<Verdict>>,
+    mut known: BTreeMap<String, Known>,
 ) -> Result<Plan, Vec<LowerError>> {
     let mut graph = Graph::new();
     let mut images = Vec::new();
     let mut errors = Vec::new();
     for image in &spec.images {
-        let verdicts = spec_verdicts.remove(&image.name).unwrap_or_default();
-        match ImageLowering::new(&mut graph, image).lower(verdicts) {
+        let known = known.remove(&image.name).unwrap_or_default();
+        match ImageLowering::new(&mut graph, image).lower(known) {
             Ok(lowered) => images.push(lowered),
             Err(error) => errors.push(error),
         }
@@ -100,7 +108,7 @@ impl<'a> ImageLowering<'a> {
         Self { graph, image, layers, installed: None, packaging, fetched }
     }
 
-    fn lower(mut self, spec_verdicts: Vec<Verdict>) -> Result<Image, LowerError> {
+    fn lower(mut self, known: Known) -> Result<Image, LowerError> {
         // Before everything else: what cannot be had ends a build at its beginning.
         self.fetches();
         self.base();
@@ -127,7 +135,7 @@ impl<'a> ImageLowering<'a> {
             let protected = if changes.remove_overrides { &[] } else { declared.as_slice() };
             self.file_layer(part, "remove", &changes.remove, protected);
         }
-        Ok(self.finish(spec_verdicts))
+        Ok(self.finish(known))
     }
 
     fn push(&mut self, label: String, action: Action, list: Option<Handle>, origins: Vec<Origin>) {
@@ -379,7 +387,7 @@ impl<'a> ImageLowering<'a> {
         files.into_values().collect()
     }
 
-    fn finish(mut self, spec_verdicts: Vec<Verdict>) -> Image {
+    fn finish(mut self, known: Known) -> Image {
         let image = self.image;
         let tree: Vec<_> = self.layers.clone();
         let files = self.secret_files();
@@ -390,7 +398,7 @@ impl<'a> ImageLowering<'a> {
             self.push("secrets".to_owned(), Action::Secrets(Secrets { files }), None, origins);
             self.layers.len() - 1
         });
-        let verdicts = self.verdicts();
+        let verdicts = self.verdicts(known.open);
         self.stamp(delivered);
         let pack = self.pack(&verdicts, secrets.is_some());
         let ids = |handles: &[Handle]| handles.iter().copied().map(Graph::number).collect();
@@ -410,16 +418,21 @@ impl<'a> ImageLowering<'a> {
             cmdline: image.kernel.as_ref().and_then(|kernel| kernel.cmdline.clone()),
             output: image.output.as_ref().map(|output| output.value.clone()),
             expect_failed: image.expect_failed.clone(),
-            spec_verdicts,
+            spec_verdicts: known.verdicts,
         }
     }
 
     /// One node for each level at which controls of this image are judged. They look at all
     /// layers but the stamp, so that a new name does not test an old tree again.
-    fn verdicts(&mut self) -> Vec<Handle> {
+    fn verdicts(&mut self, open: Vec<Control>) -> Vec<Handle> {
         let image = self.image;
         let controls = || image.profiles.iter().flat_map(|profile| &profile.controls);
         let mut handles = Vec::new();
+        // What items need is asked first, and in a node of its own: another control asks nothing
+        // of it again.
+        if !open.is_empty() {
+            handles.push(self.verdict("requirements", Level::Tree, open, Vec::new()));
+        }
         for level in [Level::Tree, Level::Container, Level::Booted] {
             let judged: Vec<_> = controls()
                 .filter(|control| forge_judge::level_of(control) == level)
@@ -430,17 +443,26 @@ impl<'a> ImageLowering<'a> {
             if judged.is_empty() && expect_failed.is_empty() {
                 continue;
             }
-            let mut origins: Vec<_> = judged.iter().map(|one| one.origin.clone()).collect();
-            origins.push(image.origin.clone());
-            let action =
-                Verify { image: image.name.clone(), level, controls: judged, expect_failed };
-            let below = self.layers.last().map(|below| (*below, EdgeRole::Lower));
-            let inputs: Vec<_> = below.into_iter().collect();
             let label = format!("controls, {}", level.name());
-            let action = Action::Verify(action);
-            handles.push(self.graph.add(&image.name, label, action, &inputs, origins));
+            handles.push(self.verdict(&label, level, judged, expect_failed));
         }
         handles
+    }
+
+    fn verdict(
+        &mut self,
+        label: &str,
+        level: Level,
+        controls: Vec<Control>,
+        expect_failed: Vec<ExpectFailed>,
+    ) -> Handle {
+        let image = self.image;
+        let mut origins: Vec<_> = controls.iter().map(|one| one.origin.clone()).collect();
+        origins.push(image.origin.clone());
+        let action = Verify { image: image.name.clone(), level, controls, expect_failed };
+        let below = self.layers.last().map(|below| (*below, EdgeRole::Lower));
+        let inputs: Vec<_> = below.into_iter().collect();
+        self.graph.add(&image.name, label.to_owned(), Action::Verify(action), &inputs, origins)
     }
 
     fn stamp(&mut self, secrets: Vec<SecretReference>) {

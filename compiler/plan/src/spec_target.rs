@@ -12,7 +12,7 @@ use forge_model::{
     ImagePath, InstalledPackage, KernelSetting, Level, NoAnswer, Origin, Provenance, Resource,
     Sources, Target, UnitState, Verdict,
 };
-use forge_spec::{BaseKind, ItemKind, ResolvedImage};
+use forge_spec::{BaseKind, ItemKind, Part, ResolvedImage};
 
 pub use self::violation::violations;
 
@@ -21,10 +21,9 @@ use crate::items::PartChanges;
 
 /// Judges every control of an image by the spec alone. What the spec does not say is
 /// `NotKnownHere`, so most controls have to be judged again in the built tree.
-pub fn judge_spec(image: &ResolvedImage, sources: &dyn Sources) -> Vec<Verdict> {
-    let target = SpecTarget::new(image, sources);
+pub fn judge_spec(image: &ResolvedImage, target: &SpecTarget<'_>) -> Vec<Verdict> {
     let controls = image.profiles.iter().flat_map(|profile| &profile.controls);
-    controls.map(|control| forge_judge::judge(control, &target)).collect()
+    controls.map(|control| forge_judge::judge(control, target)).collect()
 }
 
 /// A phase's name, and a part's changes in it.
@@ -62,6 +61,8 @@ pub struct SpecTarget<'a> {
     groups: BTreeMap<String, Declared<GroupRecord>>,
     packages: BTreeMap<String, Declared<()>>,
     units: BTreeMap<String, Declared<UnitState>>,
+    /// What is not declared is known to be absent: nothing but the spec makes the image.
+    closed: Option<Declared<Path>>,
     /// The step after which nothing is known.
     overriding: Option<String>,
     facts: Facts,
@@ -83,9 +84,11 @@ impl<'a> SpecTarget<'a> {
             groups: BTreeMap::new(),
             packages: BTreeMap::new(),
             units: BTreeMap::new(),
+            closed: None,
             overriding: None,
             facts: Facts::new(),
         };
+        target.add_base(image);
         target.add_packages(image);
         let parts: Vec<_> =
             image.parts.iter().map(|part| (part.name.as_str(), PartChanges::of(part))).collect();
@@ -107,6 +110,35 @@ impl<'a> SpecTarget<'a> {
         }
         target.add_items(image);
         target
+    }
+
+    /// The files of a base that is a directory of the project. Without packages and scripts on it,
+    /// the spec knows all of the image.
+    fn add_base(&mut self, image: &ResolvedImage) {
+        let BaseKind::Tree { files, .. } = &image.base.kind else { return };
+        let layer = format!("base {}", image.base.name);
+        let made = Provenance { layer, origin: Some(image.base.origin.clone()) };
+        let root = || "root".to_owned();
+        for (path, file) in files {
+            let mut above = path.parent();
+            while let Some(directory) = above {
+                above = directory.parent();
+                let what = Path::Directory { mode: 0o755, owner: root(), group: root() };
+                self.add_path(directory, what, made.clone());
+            }
+            let mode = if file.executable { 0o755 } else { 0o644 };
+            let content = Content::Source(file.clone());
+            let what = Path::File { content, mode, owner: root(), group: root() };
+            self.add_path(path.clone(), what, made.clone());
+        }
+        let brought = |part: &Part| {
+            !part.packages.is_empty() || !part.items.iter().all(|item| is_all_said(&item.kind))
+        };
+        if image.kernel.is_none() && !image.parts.iter().any(brought) {
+            // Nobody made what is not there, so no place is to blame.
+            let made = Provenance { origin: None, ..made };
+            self.closed = Some(Declared { what: Path::Removed, made });
+        }
     }
 
     fn add_packages(&mut self, image: &ResolvedImage) {
@@ -229,8 +261,22 @@ impl<'a> SpecTarget<'a> {
 
     fn path(&self, path: &str) -> Answer<&Declared<Path>> {
         self.check_overriding()?;
-        let declared = ImagePath::new(path).and_then(|path| self.paths.get(&path));
-        declared.map_or_else(|| unknown(format!("the spec says nothing of `{path}`")), Ok)
+        let path_there = ImagePath::new(path);
+        let declared = path_there.as_ref().and_then(|path| self.paths.get(path));
+        let absent = || {
+            self.closed.as_ref().filter(|_| path_there.is_some_and(|path| !self.below_link(&path)))
+        };
+        declared
+            .or_else(absent)
+            .map_or_else(|| unknown(format!("the spec says nothing of `{path}`")), Ok)
+    }
+
+    /// True when a link stands on the way to a path: it is another path then.
+    fn below_link(&self, path: &ImagePath) -> bool {
+        let link = |path: &ImagePath| {
+            matches!(self.paths.get(path), Some(Declared { what: Path::Link { .. }, .. }))
+        };
+        std::iter::successors(path.parent(), ImagePath::parent).any(|above| link(&above))
     }
 
     /// What the last component's links lead to, as far as the spec declares them.
@@ -246,6 +292,24 @@ impl<'a> SpecTarget<'a> {
         }
         unknown(format!("`{path}` leads through too many links"))
     }
+}
+
+/// Whether the spec says all that an item does: a script or an archive may bring anything.
+fn is_all_said(kind: &ItemKind) -> bool {
+    matches!(
+        kind,
+        ItemKind::File { .. }
+            | ItemKind::SecretFile { .. }
+            | ItemKind::Directory { .. }
+            | ItemKind::Link { .. }
+            | ItemKind::Remove { .. }
+            | ItemKind::User { .. }
+            | ItemKind::Group { .. }
+            | ItemKind::Service { .. }
+            | ItemKind::Unit { .. }
+            | ItemKind::Sysctl { .. }
+            | ItemKind::Mount { .. }
+    )
 }
 
 /// Links followed before a path is given up, as in the kernel.
@@ -344,6 +408,7 @@ impl Target for SpecTarget<'_> {
         self.check_overriding()?;
         match self.users.get(name) {
             Some(found) => Ok(Some(found.what.clone())),
+            None if self.closed.is_some() => self.facts.user(self, name),
             None => unknown(format!("a package may bring the user `{name}`")),
         }
     }
@@ -352,6 +417,7 @@ impl Target for SpecTarget<'_> {
         self.check_overriding()?;
         match self.groups.get(name) {
             Some(found) => Ok(Some(found.what.clone())),
+            None if self.closed.is_some() => self.facts.group(self, name),
             None => unknown(format!("a package may bring the group `{name}`")),
         }
     }

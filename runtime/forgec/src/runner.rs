@@ -62,7 +62,11 @@ impl PackBlob {
 impl NodeRunner for Runner {
     fn run(&self, request: &NodeRequest<'_>) -> Result<Vec<u8>, StepError> {
         match &request.node.action {
-            Action::Verify(verify) => Ok(verdicts::judge(request, verify)?.encode()),
+            Action::Verify(verify) => {
+                let outcome = verdicts::judge(request, verify)?;
+                verdicts::check_needs(&outcome, verify)?;
+                Ok(outcome.encode())
+            }
             Action::Pack(pack) => self.pack(request, pack),
             other => Err(StepError::bug(format!("`{}` has no runner", other.kind()))),
         }

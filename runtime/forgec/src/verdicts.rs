@@ -5,7 +5,8 @@ use std::path::Path;
 use forge_artifact::ControlCounts;
 use forge_exec::{NodeRequest, Stack, StepError};
 use forge_model::{
-    Action, ImagePath, Level, Node, NodeId, Plan, Provenance, Status, TreeEntry, Verdict, Verify,
+    Action, ImagePath, Level, Node, NodeId, Plan, Provenance, REQUIREMENTS, Status, TreeEntry,
+    Verdict, Verify,
 };
 use forge_store::Store;
 use forge_sys::overlay::Mounted;
@@ -46,7 +47,7 @@ fn kept(request: &NodeRequest<'_>, target: &TreeTarget<'_>) -> Option<VerifyOutc
     let own = forge_exec::freshness::own_fields(request.node);
     let outcomes = store.action_keys(&own).into_iter().filter_map(|key| {
         let record = store.record(request.node.action.kind(), &key)?;
-        read(store, &record.output)
+        read_all(store, &record.output)
     });
     let mut usable = outcomes.filter(|outcome| !outcome.has_errors());
     usable.find(|outcome| outcome.record.still_holds(target))
@@ -171,8 +172,43 @@ fn origin(node: &Node, path: &ImagePath) -> Option<forge_model::Origin> {
     declared.or(node.origins.first()).cloned()
 }
 
-/// The outcome that a verdict node gave.
+/// What the items of an image need and the built image does not have: an error at the lines of the
+/// spec that need it. It ends the build before anything is packed.
+pub(crate) fn check_needs(outcome: &VerifyOutcome, action: &Verify) -> Result<(), StepError> {
+    let mut lines = Vec::new();
+    let mut places = Vec::new();
+    for verdict in outcome.verdicts.iter().filter(|one| one.profile == REQUIREMENTS) {
+        if !verdict.blocks() {
+            continue;
+        }
+        let need = action.controls.iter().find(|control| control.id == verdict.control);
+        let layer = need.and_then(|control| control.tags.get("layer"));
+        let layer = layer.map(|layer| format!(", in `{layer}`")).unwrap_or_default();
+        let why = verdict.findings().find_map(|result| result.message.clone());
+        let why = why.unwrap_or_else(|| "it is absent".to_owned());
+        lines.push(format!("{}: {why} (needed at {}{layer})", verdict.title, verdict.origin));
+        places.push(&verdict.origin);
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the image lacks what its spec needs:\n{}", lines.join("\n"));
+    let error = StepError::user(message).help(
+        "add the package, file or account that brings it; `forgec explain requires::program`",
+    );
+    Err(places.into_iter().fold(error, StepError::at))
+}
+
+/// The outcome of controls that a verdict node gave. What items need is no control that anybody
+/// wrote, and is in no report.
 pub(crate) fn read(store: &Store, output: &forge_model::Digest) -> Option<VerifyOutcome> {
+    let mut outcome = read_all(store, output)?;
+    outcome.verdicts.retain(|verdict| verdict.profile != REQUIREMENTS);
+    Some(outcome)
+}
+
+/// The outcome that a verdict node gave.
+fn read_all(store: &Store, output: &forge_model::Digest) -> Option<VerifyOutcome> {
     VerifyOutcome::decode(&store.read_blob(output).ok()?)
 }
 

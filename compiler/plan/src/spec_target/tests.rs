@@ -8,7 +8,7 @@ use forge_model::{
 };
 use forge_spec::{BaseKind, Item, ItemKind, Part, PartPackages, ResolvedBase, ResolvedImage};
 
-use super::{judge_spec, violations};
+use super::{SpecTarget, violations};
 
 const CLIENT: &str = "/etc/beegfs/beegfs-client.conf";
 const MOUNTS: &str = "/etc/beegfs/beegfs-mounts.conf";
@@ -188,7 +188,8 @@ fn includes(value: &str) -> Operator {
 fn judge(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> Verdict {
     let mut sources = MemorySources::new();
     sources.insert("roles/beegfs/helperd.service", "[Unit]\n");
-    judge_spec(&image(items, checks), &sources).remove(0)
+    let image = image(items, checks);
+    super::judge_spec(&image, &SpecTarget::new(&image, &sources)).remove(0)
 }
 
 fn declared() -> Vec<(bool, ItemKind)> {

@@ -198,7 +198,7 @@ fn image_outlook(
             }
         };
         if let forge_model::Action::Verify(verify) = &node.action {
-            judged_again += verify.controls.len();
+            judged_again += verify.written().count();
         }
         layers.push(LayerDiff {
             label: node.label.clone(),

@@ -4,7 +4,7 @@ mod resolved;
 
 use std::fmt::Write as _;
 
-use forge_model::{Image, Node, Plan};
+use forge_model::{Action, Control, Image, Node, Plan};
 
 use crate::ctx::{Ctx, image};
 use crate::exit::{CmdError, Exit};
@@ -24,6 +24,10 @@ pub(crate) struct Args {
     /// What the spec resolves to instead: every value, who gave it and where, and every item
     #[arg(long, conflicts_with = "step")]
     pub(crate) resolved: bool,
+
+    /// Instead of the steps, what the image's items need and only the built image can tell of
+    #[arg(long, conflicts_with_all = ["step", "resolved"])]
+    pub(crate) requires: bool,
 }
 
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
@@ -39,6 +43,10 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         } else {
             resolved::text(found)
         });
+        return Ok(Exit::Done);
+    }
+    if args.requires {
+        requires(ui, plan, image);
         return Ok(Exit::Done);
     }
     let mut steps = steps(plan, image);
@@ -85,4 +93,47 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
 fn steps<'a>(plan: &'a Plan, image: &Image) -> Vec<&'a Node> {
     let ids = forge_exec::freshness::closure(plan, crate::ctx::targets(image));
     ids.into_iter().map(|id| plan.node(id)).collect()
+}
+
+/// What is assumed of packages and scripts, and looked at in the built image before it is packed.
+fn requires(ui: &Ui, plan: &Plan, image: &Image) {
+    let controls = image.verdicts.iter().filter_map(|id| match &plan.node(*id).action {
+        Action::Verify(verify) => Some(verify.needs()),
+        _ => None,
+    });
+    let open: Vec<_> = controls.flatten().collect();
+    let layer = |control: &Control| control.tags.get("layer").cloned().unwrap_or_default();
+    if ui.json() {
+        let open = open.iter().map(|control| {
+            serde_json::json!({
+                "need": control.title,
+                "layer": layer(control),
+                "place": control.origin.to_string(),
+            })
+        });
+        let open: Vec<_> = open.collect();
+        let value = serde_json::json!({ "version": 1, "image": image.name, "assumed": open });
+        ui.out(&format!("{value:#}"));
+        return;
+    }
+    let longest = |text: &dyn Fn(&Control) -> usize| open.iter().map(|one| text(one)).max();
+    let title = longest(&|control| control.title.chars().count()).unwrap_or(0);
+    let step = longest(&|control| layer(control).len()).unwrap_or(0);
+    let mut text = String::new();
+    for control in &open {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{:title$}  {:step$}  {}",
+            control.title,
+            layer(control),
+            control.origin
+        );
+    }
+    ui.note(&match open.len() {
+        0 => format!("{}: the spec makes all that its items need", image.name),
+        1 => format!("{}: 1 need that a package or script must meet", image.name),
+        many => format!("{}: {many} needs that packages or scripts must meet", image.name),
+    });
+    ui.out(&text);
 }

@@ -1,0 +1,354 @@
+//! What the items of an image need: accounts, units, programs, files.
+//!
+//! A need is a control that nobody has to write. So there is one set of rules and two sources of
+//! knowledge: the spec as a target, before anything is built, and the built tree. What the spec
+//! knows to be missing or unfit is an error with its place. What a package or a script may bring
+//! stays open: the plan judges it in the built tree, before the image is packed.
+
+mod unit;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use forge_diag::{Code, Diagnostic, SourceMap, Span, codes};
+use forge_model::{
+    Check, Content, Control, Expectation, Level, Operator, Origin, Property, REQUIREMENTS,
+    Resource, Scalar, Sources, Status, Target, Verdict,
+};
+use forge_spec::{Item, ItemKind, Part, ResolvedImage};
+
+/// A kind of need, which decides the code of its finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    User,
+    Group,
+    Unit,
+    Program,
+    File,
+}
+
+impl Need {
+    fn code(self) -> Code {
+        match self {
+            Self::User | Self::Group => codes::SPEC_OWNER,
+            Self::Unit => codes::REQUIRES_UNIT,
+            Self::Program => codes::REQUIRES_PROGRAM,
+            Self::File => codes::REQUIRES_FILE,
+        }
+    }
+
+    fn help(self, subject: &str) -> String {
+        match self {
+            Self::User => format!("add `user \"{subject}\"`, or a package that makes it"),
+            Self::Group => format!("add `group \"{subject}\"`, or a package that makes it"),
+            Self::Unit => {
+                format!("add a package that brings it, or `unit \"{subject}\"` with its content")
+            }
+            Self::Program => {
+                "add a package that brings it, or a `file` with a mode such as \"0755\"".to_owned()
+            }
+            Self::File => "add a `file`, or a package that brings it".to_owned(),
+        }
+    }
+}
+
+/// One need of one item.
+#[derive(Clone, Debug, PartialEq)]
+struct Requirement {
+    need: Need,
+    subject: String,
+    /// What is asked, and its place; the title says who needs it, the tag which layer.
+    control: Control,
+}
+
+/// What a target says of the needs of an image.
+#[derive(Debug, Default)]
+pub struct Needs {
+    /// What is known to be missing or unfit.
+    pub found: Vec<Diagnostic>,
+    /// What only the built image can tell.
+    pub open: Vec<Control>,
+}
+
+/// Judges what the items of an image need by what a target knows.
+pub fn needs(
+    image: &ResolvedImage,
+    sources: &dyn Sources,
+    target: &dyn Target,
+    map: &SourceMap,
+) -> Needs {
+    let mut needs = Needs::default();
+    for requirement in of(image, sources) {
+        let verdict = forge_judge::judge(&requirement.control, target);
+        match verdict.status {
+            Status::Passed | Status::Skipped => {}
+            Status::NotKnownHere => needs.open.push(requirement.control),
+            Status::Failed | Status::Error => {
+                needs.found.push(requirement.diagnostic(&verdict, map));
+            }
+        }
+    }
+    needs
+}
+
+/// All needs of an image, each once for each item that has it.
+fn of(image: &ResolvedImage, sources: &dyn Sources) -> Vec<Requirement> {
+    let mut collected = Collector { sources, known: BTreeSet::new(), all: Vec::new() };
+    for part in &image.parts {
+        for item in &part.items {
+            collected.item(part, item);
+        }
+    }
+    collected.all
+}
+
+struct Collector<'a> {
+    sources: &'a dyn Sources,
+    known: BTreeSet<String>,
+    all: Vec<Requirement>,
+}
+
+/// Who needs something: in words, where, and in which layer.
+struct Needer<'a> {
+    /// `%` stands for what is needed; without one it stands at the end.
+    words: String,
+    origin: &'a Origin,
+    layer: String,
+}
+
+impl Collector<'_> {
+    fn item(&mut self, part: &Part, item: &Item) {
+        let by = |words: String, phase: &str| {
+            let layer = format!("{}/{phase}", part.name);
+            Needer { words, origin: &item.origin, layer }
+        };
+        match &item.kind {
+            ItemKind::File { path, owner, group, .. }
+            | ItemKind::Directory { path, owner, group, .. } => {
+                self.owner(&by(format!("`{path}` belongs to"), "files"), owner, group);
+            }
+            ItemKind::SecretFile { path, owner, group, .. } => {
+                let needer = Needer { layer: "secrets".to_owned(), ..by(String::new(), "files") };
+                let words = format!("`{path}` belongs to");
+                self.owner(&Needer { words, ..needer }, owner, group);
+            }
+            ItemKind::User { name, group, groups, shell, early, .. } => {
+                let phase = if *early { "early-accounts" } else { "accounts" };
+                for group in group.iter().chain(groups) {
+                    let words = format!("the user `{name}` is in the group");
+                    self.account(Need::Group, group, &by(words, phase));
+                }
+                if let Some(shell) = shell {
+                    self.program(shell, &by(format!("the shell of `{name}` is"), phase));
+                }
+            }
+            ItemKind::Service { unit, enabled: Some(true), .. }
+            | ItemKind::Unit { unit, content: None, enabled: Some(true), .. } => {
+                self.unit(unit, &by("% is enabled".to_owned(), "units"));
+            }
+            ItemKind::Unit { unit, content: Some(content), .. } => {
+                let Some(text) = self.text(content) else { return };
+                let by = |words: &str| by(format!("`{unit}` {words}"), "files");
+                for demand in unit::demands(&text) {
+                    match demand {
+                        unit::Demand::Program(path) => self.program(&path, &by("runs")),
+                        unit::Demand::File(path) => self.file(&path, &by("reads")),
+                        unit::Demand::User(name) => {
+                            self.account(Need::User, &name, &by("runs as the user"));
+                        }
+                        unit::Demand::Group(name) => {
+                            self.account(Need::Group, &name, &by("runs as the group"));
+                        }
+                    }
+                }
+            }
+            ItemKind::Run { name, script, .. } => {
+                if let Some(interpreter) = self.interpreter(&script.path) {
+                    let phase = format!("run {name}");
+                    self.program(&interpreter, &by(format!("the step `{name}` is run by"), &phase));
+                }
+            }
+            ItemKind::Mount { path, filesystem, .. } => {
+                if let Some(helper) = mount_helper(filesystem) {
+                    self.program(helper, &by(format!("`{path}` is mounted by"), "files"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&self, content: &Content) -> Option<String> {
+        match content {
+            Content::Text(text) => Some(text.clone()),
+            Content::Source(file) => {
+                let bytes = self.sources.read(&file.path).ok()?;
+                Some(String::from_utf8_lossy(&bytes).into_owned())
+            }
+        }
+    }
+
+    /// The program that `#!` names.
+    fn interpreter(&self, script: &str) -> Option<String> {
+        let bytes = self.sources.read(script).ok()?;
+        let line = bytes.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+        let line = String::from_utf8_lossy(line);
+        line.split_whitespace().next().filter(|path| path.starts_with('/')).map(str::to_owned)
+    }
+
+    fn owner(&mut self, needer: &Needer<'_>, owner: &str, group: &str) {
+        let said = |word: &str| Needer {
+            words: format!("{} the {word}", needer.words),
+            origin: needer.origin,
+            layer: needer.layer.clone(),
+        };
+        self.account(Need::User, owner, &said("user"));
+        self.account(Need::Group, group, &said("group"));
+    }
+
+    fn account(&mut self, need: Need, name: &str, needer: &Needer<'_>) {
+        if name == "root" {
+            return;
+        }
+        let name = name.to_owned();
+        let resource = match need {
+            Need::Group => Resource::Group { name: name.clone() },
+            _ => Resource::User { name: name.clone() },
+        };
+        self.add(need, name, vec![check(resource, &[exists()], needer.origin)], needer);
+    }
+
+    /// There, no directory, and executable for its owner at least. Links are followed.
+    fn program(&mut self, path: &str, needer: &Needer<'_>) {
+        let directory = Operator::OneOf(vec![Scalar::Text("directory".to_owned())]);
+        let asked = [
+            exists(),
+            (Property::Type, true, directory),
+            (Property::Mode, false, Operator::Min(Scalar::Text("0100".to_owned()))),
+        ];
+        self.path(Need::Program, path, &asked, needer);
+    }
+
+    fn file(&mut self, path: &str, needer: &Needer<'_>) {
+        self.path(Need::File, path, &[exists()], needer);
+    }
+
+    fn path(&mut self, need: Need, path: &str, asked: &[Asked], needer: &Needer<'_>) {
+        if made_at_boot(path) {
+            return;
+        }
+        let resource = Resource::File { path: path.to_owned() };
+        self.add(need, path.to_owned(), vec![check(resource, asked, needer.origin)], needer);
+    }
+
+    /// In one of the directories of systemd.unit(5). An instance's unit is its template's.
+    fn unit(&mut self, unit: &str, needer: &Needer<'_>) {
+        let file = match unit.split_once('@') {
+            Some((stem, rest)) => {
+                format!("{stem}@.{}", rest.rsplit_once('.').map_or(rest, |(_, end)| end))
+            }
+            None => unit.to_owned(),
+        };
+        let places = ["/etc", "/usr/local/lib", "/usr/lib", "/lib"].map(|directory| {
+            let path = format!("{directory}/systemd/system/{file}");
+            check(Resource::File { path }, &[exists()], needer.origin)
+        });
+        let any = Check::AnyOf { checks: places.to_vec(), origin: needer.origin.clone() };
+        self.add(Need::Unit, unit.to_owned(), vec![any], needer);
+    }
+
+    fn add(&mut self, need: Need, subject: String, checks: Vec<Check>, needer: &Needer<'_>) {
+        let quoted = format!("`{subject}`");
+        let title = if needer.words.contains('%') {
+            needer.words.replace('%', &quoted)
+        } else {
+            format!("{} {quoted}", needer.words)
+        };
+        // The same role in two parts says the same twice.
+        if !self.known.insert(title.clone()) {
+            return;
+        }
+        let control = Control {
+            id: title.replace('`', ""),
+            profile: REQUIREMENTS.to_owned(),
+            impact: 1.0,
+            title,
+            description: String::new(),
+            tags: BTreeMap::from([("layer".to_owned(), needer.layer.clone())]),
+            checks,
+            only_if: Vec::new(),
+            level: Some(Level::Tree),
+            code: String::new(),
+            origin: needer.origin.clone(),
+        };
+        self.all.push(Requirement { need, subject, control });
+    }
+}
+
+/// A property, whether it must not be so, and the comparison.
+type Asked = (Property, bool, Operator);
+
+fn exists() -> Asked {
+    (Property::Exists, false, Operator::IsTrue)
+}
+
+fn check(resource: Resource, asked: &[Asked], origin: &Origin) -> Check {
+    let expectations = asked.iter().cloned().map(|(property, negated, operator)| Expectation {
+        property,
+        negated,
+        operator,
+        origin: origin.clone(),
+    });
+    Check::Resource { resource, expectations: expectations.collect(), origin: origin.clone() }
+}
+
+/// What is mounted over when a machine starts is not in any image.
+fn made_at_boot(path: &str) -> bool {
+    ["/run/", "/dev/", "/proc/", "/sys/", "/tmp/"].iter().any(|place| path.starts_with(place))
+        || path.starts_with("/var/run/")
+}
+
+/// The program without which mount(8) cannot mount a file system; none where the kernel does it.
+fn mount_helper(filesystem: &str) -> Option<&'static str> {
+    match filesystem {
+        "nfs" | "nfs4" => Some("/sbin/mount.nfs"),
+        "cifs" | "smb3" => Some("/sbin/mount.cifs"),
+        "lustre" => Some("/sbin/mount.lustre"),
+        "ceph" => Some("/sbin/mount.ceph"),
+        _ => None,
+    }
+}
+
+impl Requirement {
+    fn diagnostic(&self, verdict: &Verdict, map: &SourceMap) -> Diagnostic {
+        let span = |origin: &Origin| map.span_at(&origin.file, origin.line, origin.column);
+        let failed = verdict.findings().next();
+        let made = failed.and_then(|result| result.provenance.as_ref()?.origin.as_ref());
+        let unfit = failed.and_then(|result| result.message.clone()).unwrap_or_default();
+        let why = match failed {
+            Some(result) if result.text.contains(": mode ") => "which is not executable",
+            Some(result) if result.text.contains(": type ") => "which is a directory",
+            _ if self.need == Need::Unit => "and nothing in the image installs it",
+            _ => "which nothing in the image makes",
+        };
+        let mut found =
+            Diagnostic::error(self.need.code(), format!("{}, {why}", self.control.title))
+                .help(self.need.help(&self.subject));
+        let asked = span(&self.control.origin);
+        if let Some(asked) = asked {
+            found = found.at(asked, "needed here");
+        }
+        match made.and_then(span) {
+            Some(made) if Some(made) != asked && self.names_the_path(made, map) => {
+                found.and(made, unfit)
+            }
+            _ => found,
+        }
+    }
+
+    /// Where nothing makes a path, there is no place to show.
+    fn names_the_path(&self, made: Span, map: &SourceMap) -> bool {
+        map.slice(made).contains(&self.subject)
+    }
+}
+
+#[cfg(test)]
+mod tests;

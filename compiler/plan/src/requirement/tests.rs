@@ -1,0 +1,69 @@
+use forge_model::{MemorySources, REQUIREMENTS};
+
+use crate::check;
+
+/// A site whose image `i` holds `body` on a base.
+fn site(base: &str, body: &str) -> MemorySources {
+    let mut sources = MemorySources::new();
+    sources.insert("forge.kdl", format!("{base}\nimage \"i\" {{ base \"b\"; {body} }}"));
+    sources.insert("tree/etc/passwd", "root:x:0:0::/:/bin/sh\n");
+    sources.insert("x.service", "[Service]\nExecStart=/usr/sbin/x\n");
+    sources
+}
+
+const DEBIAN: &str = r#"base "b" { debian suite="bookworm" { include "dbus"; }; }"#;
+const TREE: &str = r#"base "b" { tree "tree"; }"#;
+const BODY: &str = r#"
+    file "/etc/a" owner="ann" { content "a"; }
+    service "chrony" enabled=#true
+    unit "x.service" source="x.service"
+"#;
+
+/// Titles of the needs that the plan looks at in the built tree.
+fn open(sources: &MemorySources) -> Vec<String> {
+    let plan = check(sources).plan.expect("no mistakes");
+    let mut titles = Vec::new();
+    for id in &plan.images[0].verdicts {
+        if let forge_model::Action::Verify(verify) = &plan.node(*id).action {
+            assert!(verify.controls.iter().all(|control| control.profile == REQUIREMENTS));
+            titles.extend(verify.controls.iter().map(|control| control.title.clone()));
+        }
+    }
+    titles
+}
+
+#[test]
+fn what_packages_may_bring_stays_open_and_is_missing_where_nothing_else_can() {
+    let want = [
+        "`/etc/a` belongs to the user `ann`",
+        "`chrony.service` is enabled",
+        "`x.service` runs `/usr/sbin/x`",
+    ];
+    assert_eq!(open(&site(DEBIAN, BODY)), want);
+    let found = check(&site(TREE, BODY)).diagnostics;
+    assert_eq!(found.len(), want.len());
+    for (title, found) in want.iter().zip(found) {
+        assert!(found.headline.starts_with(title), "{title}: {}", found.headline);
+    }
+}
+
+#[test]
+fn what_the_spec_makes_needs_nothing_more() {
+    let made = r#"
+        user "ann" uid=2001
+        unit "chrony.service" { content "[Service]"; }
+        file "/usr/sbin/x" mode="0755" { content "x"; }
+    "#;
+    assert_eq!(open(&site(DEBIAN, &format!("{BODY}{made}"))), Vec::<String>::new());
+    assert_eq!(open(&site(TREE, &format!("{BODY}{made}"))), Vec::<String>::new());
+}
+
+#[test]
+fn a_need_that_moved_is_the_same_need() {
+    let moved = format!("\n\n{DEBIAN}");
+    let key = |sources: &MemorySources| {
+        let plan = check(sources).plan.expect("no mistakes");
+        plan.node(plan.images[0].verdicts[0]).key.digest
+    };
+    assert_eq!(key(&site(DEBIAN, BODY)), key(&site(&moved, BODY)));
+}
