@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use forge_diag::{Diagnostic, FileId, Span, codes};
@@ -14,21 +15,86 @@ use crate::context::Context;
 /// with `_` for `-`. What is undefined is an error with a label inside of the template.
 pub(crate) fn render(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<String> {
     let file = load(cx, named_at, path)?;
-    let values: BTreeMap<String, Value> =
+    let mut values: BTreeMap<String, Value> =
         cx.scope.iter().map(|(name, value)| (variable(name), seen(value))).collect();
     let text = cx.map.text(file).to_owned();
     let environment = environment();
-    let rendered = environment
-        .template_from_named_str(path, &text)
-        .and_then(|template| template.render(&values));
-    match rendered {
-        Ok(text) => Some(text),
+    let template = match environment.template_from_named_str(path, &text) {
+        Ok(template) => template,
         Err(error) => {
-            let found = diagnostic(&error, file, &text, &values);
+            let found = diagnostic(&error, file, &text, None, &values);
             cx.report(found.and(named_at, "rendered for this file"));
-            None
+            return None;
         }
+    };
+    let mut rendered = None;
+    let known = values.clone();
+    // Rendering stops at the first name without a value. That name gets one, and so on, so that
+    // all of them are reported; what goes wrong with such a value is no finding.
+    for _ in 0..MOST_UNDEFINED {
+        let error = match template.render(&values) {
+            Ok(text) => {
+                rendered = Some(text);
+                break;
+            }
+            Err(error) => error,
+        };
+        let name = undefined(&error, &text, &values).filter(|name| !values.contains_key(name));
+        let first = values.len() == known.len();
+        if name.is_some() || first {
+            let place = undefined_place(&error, &text, &values);
+            let found = diagnostic(&error, file, &text, place, &known);
+            cx.report(found.and(named_at, "rendered for this file"));
+        }
+        values.insert(name?, Value::from(""));
     }
+    rendered.filter(|_| values.len() == known.len())
+}
+
+/// Names without a value that one template is looked through for.
+const MOST_UNDEFINED: usize = 100;
+
+/// The name that has no value, where that is what stopped a rendering.
+fn undefined(error: &Error, text: &str, values: &BTreeMap<String, Value>) -> Option<String> {
+    let place = undefined_place(error, text, values)?;
+    let name = word(text.get(place)?);
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// Where what is undefined stands. The renderer shows the filter or function that was given it; the
+/// name stands before that, on the same line.
+fn undefined_place(
+    error: &Error,
+    text: &str,
+    values: &BTreeMap<String, Value>,
+) -> Option<Range<usize>> {
+    let range = error.range().filter(|_| error.kind() == ErrorKind::UndefinedError)?;
+    let unknown: BTreeSet<String> =
+        variables(text).into_iter().filter(|name| !values.contains_key(name)).collect();
+    let shown = word(text.get(range.clone())?);
+    if unknown.contains(shown) || values.contains_key(shown) {
+        return Some(range);
+    }
+    let line = line_range(text, error.line()?);
+    let mut at = line.start;
+    let mut last = None;
+    for piece in text.get(line)?.split_inclusive(|c: char| !is_word(c)) {
+        let name = word(piece);
+        if unknown.contains(name) && (at <= range.start || last.is_none()) {
+            last = Some(at..at + name.len());
+        }
+        at += piece.len();
+    }
+    Some(last.unwrap_or(range))
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The name that a text begins with.
+fn word(text: &str) -> &str {
+    text.split(|c: char| !is_word(c)).next().unwrap_or_default()
 }
 
 /// The variables that a template reads; none when it cannot be parsed.
@@ -137,20 +203,22 @@ fn diagnostic(
     error: &Error,
     file: FileId,
     text: &str,
+    place: Option<Range<usize>>,
     values: &BTreeMap<String, Value>,
 ) -> Diagnostic {
-    let range = error.range().unwrap_or_else(|| line_range(text, error.line().unwrap_or(1)));
+    let range = place
+        .or_else(|| error.range())
+        .unwrap_or_else(|| line_range(text, error.line().unwrap_or(1)));
     let span = Span::new(file, range.start, range.end);
     let written = text.get(range).unwrap_or_default();
     if error.kind() == ErrorKind::UndefinedError {
-        let name: String =
-            written.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        let headline = if values.contains_key(&name) || name.is_empty() {
+        let name = word(written);
+        let headline = if values.contains_key(name) || name.is_empty() {
             format!("`{written}` is undefined")
         } else {
             format!("nothing gives `{name}` a value")
         };
-        let help = forge_syntax::did_you_mean(&name, values.keys().map(String::as_str));
+        let help = forge_syntax::did_you_mean(name, values.keys().map(String::as_str));
         return Diagnostic::error(codes::SPEC_TEMPLATE_UNDEFINED, headline)
             .at(span, "undefined here")
             .maybe_help(help);
@@ -160,7 +228,7 @@ fn diagnostic(
         .at(span, "here")
 }
 
-fn line_range(text: &str, line: usize) -> std::ops::Range<usize> {
+fn line_range(text: &str, line: usize) -> Range<usize> {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let shown = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
     start..start + shown.len()

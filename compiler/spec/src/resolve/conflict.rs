@@ -199,14 +199,14 @@ fn check_removed(cx: &mut Context<'_>, parts: &[Built], known: &BTreeMap<Subject
             if item.overrides {
                 continue;
             }
-            let hit = known.iter().find_map(|(subject, declared)| {
+            let hits = known.iter().filter_map(|(subject, declared)| {
                 let Subject::Path(path) = subject else {
                     return None;
                 };
                 let secret = matches!(declared.item.kind, ItemKind::SecretFile { .. });
                 (!secret && takes_away(pattern, &path.to_string())).then_some((path, declared))
             });
-            if let Some((path, declared)) = hit {
+            for (path, declared) in hits {
                 cx.report(
                     Diagnostic::error(
                         codes::SPEC_REMOVED,

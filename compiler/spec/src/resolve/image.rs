@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use forge_diag::{Diagnostic, Span, Spanned, codes};
@@ -168,21 +168,23 @@ fn check_secrets(cx: &mut Context<'_>, image: &str, output: Option<&OutputDecl>,
         return;
     };
     let items = parts.iter().flat_map(|built| built.part.items.iter().zip(&built.spans));
-    let secret = items.into_iter().find_map(|(item, span)| match &item.kind {
+    let delivered = items.into_iter().filter_map(|(item, span)| match &item.kind {
         ItemKind::SecretFile { secret, .. } => Some((secret.name.clone(), *span)),
         _ => None,
     });
-    if let Some((name, span)) = secret {
-        cx.report(
-            Diagnostic::error(
-                codes::SPEC_SECRET_PACKED,
-                format!("the packed image `{image}` would hold the secret `{name}`"),
-            )
-            .at(output.head, "packed here")
-            .and(span, "delivered here")
-            .help("if whoever can fetch the image may have it, write `allow-secrets=#true`"),
-        );
+    let delivered: BTreeMap<String, Span> = delivered.collect();
+    if delivered.is_empty() {
+        return;
     }
+    let names: Vec<_> = delivered.keys().map(|name| format!("`{name}`")).collect();
+    let plural = if names.len() == 1 { "secret" } else { "secrets" };
+    let headline =
+        format!("the packed image `{image}` would hold the {plural} {}", names.join(", "));
+    let found = Diagnostic::error(codes::SPEC_SECRET_PACKED, headline)
+        .at(output.head, "packed here")
+        .help("if whoever can fetch the image may have it, write `allow-secrets=#true`");
+    let places = delivered.values();
+    cx.report(places.fold(found, |found, span| found.and(*span, "delivered here")));
 }
 
 /// Each profile once; the same one with other values is an error.

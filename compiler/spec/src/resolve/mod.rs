@@ -7,6 +7,7 @@ mod glob;
 mod image;
 mod owner;
 mod part;
+mod survey;
 mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +36,7 @@ pub(crate) fn images(cx: &mut Context<'_>) -> Vec<ResolvedImage> {
         source.resolve(cx);
     }
     chain::role_cycles(cx);
+    survey::roles(cx, &used);
     unused::report(cx, &used);
     images
 }

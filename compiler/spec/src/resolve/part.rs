@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::node::Statement;
 use crate::node::controls::ControlsUse;
 use crate::node::image::ImageDecl;
-use crate::node::role::RoleUse;
+use crate::node::role::{RoleDecl, RoleUse};
 use crate::value::{Scope, Values};
 use crate::{Item, Part};
 
@@ -32,6 +32,8 @@ pub(crate) struct Builder<'a, 'b> {
     pub(crate) dropped: BTreeSet<String>,
     /// Of those, the ones that were met.
     pub(crate) dropped_met: BTreeSet<String>,
+    /// Conditions hold, whatever they ask.
+    every_branch: bool,
     pub(crate) parts: Vec<Built>,
     pub(crate) profiles: Vec<(Profile, Span)>,
     /// Uses of roles that were made, with the values of their parameters: the same role with the
@@ -49,6 +51,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             set,
             dropped: BTreeSet::new(),
             dropped_met: BTreeSet::new(),
+            every_branch: false,
             parts: Vec::new(),
             profiles: Vec::new(),
             made: BTreeSet::new(),
@@ -69,6 +72,16 @@ impl<'a, 'b> Builder<'a, 'b> {
         }
     }
 
+    /// A role's body in the current scope, every branch of it.
+    pub(crate) fn body(&mut self, cx: &mut Context<'a>, role: &'a RoleDecl) {
+        self.every_branch = true;
+        self.open.push(&role.name.value);
+        let mut part = empty(cx, &role.name.value, role.head, role.head);
+        cx.own_sources = sources(cx, &role.body);
+        self.statements(cx, &role.body, &mut part);
+        cx.own_sources.clear();
+    }
+
     fn statements(&mut self, cx: &mut Context<'a>, body: &'a [Statement], into: &mut Built) {
         for statement in body {
             match statement {
@@ -85,7 +98,7 @@ impl<'a, 'b> Builder<'a, 'b> {
                 Statement::Role(used) => self.role(cx, used),
                 Statement::Controls(used) => self.controls(cx, used),
                 Statement::When(when) => {
-                    if when.holds(cx) == Some(true) {
+                    if when.holds(cx) == Some(true) || self.every_branch {
                         self.statements(cx, &when.body, into);
                     }
                 }
