@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use forge_model::{LIBRARY, MemorySources, Sources as _};
-use forge_plan::{judge_spec, violations};
+use forge_plan::{SpecTarget, judge_spec, violations};
 use forge_spec::compile;
 use forge_spec::describe::{Kind, library};
 use forge_stdlib::{Nothing, WithLibrary};
@@ -60,7 +60,7 @@ fn images_of_the_library_keep_to_its_controls() {
     let spec = compiled.spec.unwrap();
     assert!(spec.images.len() >= 2);
     for image in &spec.images {
-        let verdicts = judge_spec(image, &sources);
+        let verdicts = judge_spec(image, &SpecTarget::new(image, &sources));
         assert_eq!(violations(&verdicts, &compiled.source_map), Vec::new(), "{}", image.name);
         let origins = image.parts.iter().map(|part| part.declared.to_string());
         assert!(origins.into_iter().all(|place| place.starts_with("std/")), "{}", image.name);

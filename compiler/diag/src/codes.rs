@@ -136,6 +136,7 @@ catalogue! {
     Error CONTROL_VALUE = "control" "value": "An expectation's value that its property does not allow";
     Error CONTROL_DUPLICATE = "control" "duplicate": "Two controls with one id";
     Error CONTROL_REGEX = "control" "regex": "A pattern that is no regular expression";
+    Warning CONTROL_PATH = "control" "path": "A control about a path that is nearly one that the spec makes";
     Error CONTROL_VIOLATED = "control" "violated": "A control that the spec itself breaks";
     Error PLAN_GRAPH = "plan" "graph": "Steps that the phases of an image do not allow";
 }

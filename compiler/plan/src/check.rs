@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use forge_diag::{Diagnostic, Severity, Sink, SourceMap};
 use forge_model::{Plan, Sources};
 
-use crate::{Known, SpecTarget, judge_spec, lower, needs, violations};
+use crate::{Known, SpecTarget, judge_spec, lower, mistyped, needs, violations};
 
 /// What a project comes to.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub fn check(sources: &dyn Sources) -> Checked {
             let target = SpecTarget::new(image, sources);
             let verdicts = judge_spec(image, &target);
             findings.extend(violations(&verdicts, &map));
+            findings.extend(mistyped(image, &target, &map));
             let needs = needs(image, sources, &target, &map);
             findings.extend(needs.found);
             judged.insert(image.name.clone(), Known { verdicts, open: needs.open });

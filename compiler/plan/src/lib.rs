@@ -25,4 +25,4 @@ pub use diff::{
 pub use graph::Graph;
 pub use lower::{Known, LowerError, lower};
 pub use requirement::{Needs, needs};
-pub use spec_target::{SpecTarget, judge_spec, violations};
+pub use spec_target::{SpecTarget, judge_spec, mistyped, violations};

@@ -1,6 +1,7 @@
 //! The spec as a target of controls: what it already says of an image is judged before anything
 //! is built.
 
+mod mistyped;
 mod pattern;
 mod violation;
 
@@ -14,6 +15,7 @@ use forge_model::{
 };
 use forge_spec::{BaseKind, ItemKind, Part, ResolvedImage};
 
+pub use self::mistyped::mistyped;
 pub use self::violation::violations;
 
 use self::pattern::{join, removes};
@@ -269,6 +271,18 @@ impl<'a> SpecTarget<'a> {
         declared
             .or_else(absent)
             .map_or_else(|| unknown(format!("the spec says nothing of `{path}`")), Ok)
+    }
+
+    /// A path that the spec makes and whose name is nearly that of another that it does not make,
+    /// and who makes it.
+    pub(crate) fn mistyped(&self, path: &str) -> Option<(&ImagePath, &Provenance)> {
+        let asked = ImagePath::new(path)?;
+        if self.paths.contains_key(&asked) {
+            return None;
+        }
+        let made = self.paths.iter().filter(|(_, known)| !matches!(known.what, Path::Removed));
+        let mut near = made.filter(|(known, _)| pattern::is_typo(&known.to_string(), path));
+        near.next().map(|(known, declared)| (known, &declared.made))
     }
 
     /// True when a link stands on the way to a path: it is another path then.

@@ -49,7 +49,11 @@ fn what_does_not_count_changes_no_key() {
         ),
         (
             "another role that nothing uses",
-            edited("roles/clock.kdl", "role \"c", "role \"b\" { packages \"x\"; }\nrole \"c"),
+            edited(
+                "roles/clock.kdl",
+                "role \"c",
+                "role \"b\" { packages \"xz-utils\"; }\nrole \"c",
+            ),
         ),
         (
             "the place of a control",
