@@ -148,7 +148,7 @@ fn describe(page: &mut String, place: &str, kind: &NodeKind) {
     if !kind.children.is_empty() {
         page.push_str("\n| child | |\n|---|---|\n");
     }
-    for Child { name, doc } in kind.children {
+    for Child { name, doc, takes: _ } in kind.children {
         writeln!(page, "| `{name}` | {} |", cell(doc)).unwrap();
     }
     if !kind.example.is_empty() {

@@ -38,6 +38,8 @@ pub struct Child {
     pub name: &'static str,
     /// What it does.
     pub doc: &'static str,
+    /// What its arguments are, in the words of [`Field::ty`], where no table of its own says it.
+    pub takes: Option<&'static str>,
 }
 
 /// What holds when a field is not given.
@@ -76,6 +78,12 @@ impl Field {
 impl Child {
     /// A node `name` below a node.
     pub const fn new(name: &'static str, doc: &'static str) -> Self {
-        Self { name, doc }
+        Self { name, doc, takes: None }
+    }
+
+    /// The node with what its arguments are.
+    #[must_use]
+    pub const fn takes(self, ty: &'static str) -> Self {
+        Self { takes: Some(ty), ..self }
     }
 }

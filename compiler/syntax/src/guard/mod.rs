@@ -10,6 +10,8 @@
 mod scan;
 mod word;
 
+pub(crate) use word::{length as word_length, value as number};
+
 use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, FileId, Sink, SourceMap, Span, codes};

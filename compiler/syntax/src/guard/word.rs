@@ -1,6 +1,6 @@
 use forge_diag::{Diagnostic, Span, codes};
 
-use crate::quote;
+use crate::{Value, quote};
 
 /// A word that KDL reads otherwise than its writer, or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Trap {
 }
 
 /// Length of the word at the beginning of `text`: to a blank or a delimiter, `${…}` included.
-pub(super) fn length(text: &str) -> usize {
+pub(crate) fn length(text: &str) -> usize {
     let mut at = 0;
     while let Some(rest) = text.get(at..)
         && let Some(c) = rest.chars().next()
@@ -134,6 +134,28 @@ fn number(word: &str) -> Option<f64> {
         return None;
     }
     unsigned.replace('_', "").parse().ok()
+}
+
+/// A word as a number of KDL; none when it is none, or none that can be held.
+pub(crate) fn value(word: &str) -> Option<Value> {
+    let size = number(word).filter(|size| size.is_finite())?;
+    let written = word.to_owned();
+    let (minus, unsigned) = match word.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", word.strip_prefix('+').unwrap_or(word)),
+    };
+    let digits = unsigned.replace('_', "");
+    for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] {
+        if let Some(digits) = digits.strip_prefix(prefix) {
+            let value = i128::from_str_radix(&format!("{minus}{digits}"), radix).ok()?;
+            return Some(Value::Integer { value, written });
+        }
+    }
+    if unsigned.contains(['.', 'e', 'E']) {
+        let value = if minus.is_empty() { size } else { -size };
+        return Some(Value::Float { value, written });
+    }
+    format!("{minus}{digits}").parse().ok().map(|value| Value::Integer { value, written })
 }
 
 fn is_digits(text: &str) -> bool {
