@@ -82,8 +82,8 @@ pub const FILE: NodeKind = NodeKind {
     children: &[
         Child::new("exists", "it is there"),
         Child::new("type", "`\"file\"`, `\"directory\"`, `\"symlink\"`, …"),
-        Child::new("owner", "the owner's name"),
-        Child::new("group", "the group's name"),
+        Child::new("owner", "the owner's name").takes("account's name"),
+        Child::new("group", "the group's name").takes("group's name"),
         Child::new(
             "mode",
             "octal digits in quotes; `max=` allows no bit beyond, `min=` wants all of these",
@@ -129,7 +129,7 @@ pub const USER: NodeKind = NodeKind {
     children: &[
         Child::new("exists", "it is there"),
         Child::new("uid", "its id"),
-        Child::new("group", "its primary group's name"),
+        Child::new("group", "its primary group's name").takes("group's name"),
         Child::new("groups", "`includes=` one of its supplementary groups"),
         Child::new("home", "its home directory"),
         Child::new("shell", "its login shell"),

@@ -11,6 +11,7 @@
 mod compile;
 mod context;
 pub mod describe;
+pub mod index;
 mod levels;
 mod library;
 mod node;

@@ -22,7 +22,8 @@ pub(crate) const KIND: NodeKind = NodeKind {
         Child::new("doc", "what the base is for, in a line"),
         Child::new("debian", "a Debian tree, made by mmdebstrap"),
         Child::new("archive", "a tar archive of the project (plain, gzip or zstd)"),
-        Child::new("tree", "a directory of the project, all owned by root"),
+        Child::new("tree", "a directory of the project, all owned by root")
+            .takes("path in the project"),
     ],
     example: "base \"bookworm\" { debian suite=\"bookworm\"; }",
 };
@@ -48,7 +49,8 @@ pub(crate) const DEBIAN: NodeKind = NodeKind {
         Field::default("updates", "truth value", "#true", "the updates and security suites count"),
     ],
     children: &[
-        Child::new("include", "packages beside the essential and required ones"),
+        Child::new("include", "packages beside the essential and required ones")
+            .takes("package's name"),
         Child::new("exclude-paths", "patterns that dpkg leaves out, for this and later packages"),
         Child::new("components", "components of the archive, `main` alone without"),
     ],

@@ -16,7 +16,8 @@ pub(crate) const KIND: NodeKind = NodeKind {
     props: &[Field::optional("from", "name of an `image`", "the image to begin with")],
     children: &[
         Child::new("doc", "what the image is for, in a line"),
-        Child::new("base", "name of a `base`; an image made `from` another has the other's"),
+        Child::new("base", "name of a `base`; an image made `from` another has the other's")
+            .takes("name of a `base`"),
         Child::new(
             "set",
             "parameters that every role of the image may use, as properties or, for lists, child nodes",
@@ -24,7 +25,8 @@ pub(crate) const KIND: NodeKind = NodeKind {
         Child::new("kernel", "the kernel"),
         Child::new("output", "how the image is packed"),
         Child::new("expect-failed", "a unit that fails on the builder"),
-        Child::new("drop-role", "names of roles of the other image that this one does not have"),
+        Child::new("drop-role", "names of roles of the other image that this one does not have")
+            .takes("name of a `role`"),
     ],
     example: "image \"summit-gpu\" from=\"summit-compute\" { set type=\"gpu\"; role \"gpu\" count=4; }",
 };

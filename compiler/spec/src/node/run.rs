@@ -29,10 +29,13 @@ pub(crate) const KIND: NodeKind = NodeKind {
             "a file or directory of the project that the script may read below \
              `/run/forge/input`, or `source=` the name of a `source`, which is there under that \
              name; it runs again when one changes",
-        ),
-        Child::new("param", "a parameter that the script reads from its environment"),
+        )
+        .takes("path in the project"),
+        Child::new("param", "a parameter that the script reads from its environment")
+            .takes("parameter's name"),
         Child::new("env", "a variable and its value"),
-        Child::new("secret", "a secret, as the file `/run/forge/secrets/NAME`"),
+        Child::new("secret", "a secret, as the file `/run/forge/secrets/NAME`")
+            .takes("name of a `secret`"),
     ],
     example: "run \"strong-moduli\" script=\"strong-moduli.sh\" { param \"moduli-bits\" }",
 };

@@ -17,7 +17,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
         "for `env` and `file`, which have no ciphertext in the project: raise it on rotation",
     )],
     children: &[
-        Child::new("age", "a file of the project, encrypted with age"),
+        Child::new("age", "a file of the project, encrypted with age").takes("path in the project"),
         Child::new("env", "an environment variable of the builder"),
         Child::new("file", "a file of the builder, by absolute path"),
     ],
