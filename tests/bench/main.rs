@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p forge-test --bin bench -- [--rounds N] [--rivals shell,buildah] [--keep DIR]
+//! cargo run --release -p forge-test --bin bench -- lsp     # from a keystroke to the findings
 //! ```
 //!
 //! The job: Debian 12 minbase with systemd; seven services and a kernel; twenty files, three
@@ -12,6 +13,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod forge;
+mod lsp;
 mod rivals;
 
 use std::path::{Path, PathBuf};
@@ -59,6 +61,9 @@ fn options() -> Options {
 }
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("lsp") {
+        return lsp::run(3);
+    }
     let options = options();
     std::fs::create_dir_all(&options.directory).unwrap_or_else(|error| panic!("{error}"));
     let forge = forge::Forge::new(&options.directory.join("forge"));

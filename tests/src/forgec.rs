@@ -5,7 +5,9 @@ use std::process::{Child, Command, Stdio};
 pub fn built_binary() -> PathBuf {
     let test = std::env::current_exe().expect("the running test has a path");
     let directory = test.ancestors().nth(2).expect("tests run from target/PROFILE/deps");
-    let binary = directory.join("forgec");
+    // A benchmark is a program itself and stands beside it, one level up.
+    let beside = test.with_file_name("forgec");
+    let binary = if beside.exists() { beside } else { directory.join("forgec") };
     assert!(
         binary.exists(),
         "`{}` is not built; run the tests with `cargo test --workspace`",

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use forge_diag::SourceMap;
-use forge_model::Plan;
+use forge_model::{Plan, Sources};
+use forge_spec::index::{Index, IndexedFile};
 
 use crate::diagnostics::Shown;
 use crate::document::Document;
@@ -20,8 +21,12 @@ pub(crate) struct Project {
     pub(crate) asked: Option<u64>,
     /// What the last judged state came to.
     pub(crate) judged: Option<Judged>,
-    /// The last plan: of a project that has mistakes right now, the one from before.
-    pub(crate) plan: Option<(Plan, SourceMap)>,
+    /// The last plan, and the state that it is of.
+    pub(crate) plan: Option<(u64, Arc<Plan>)>,
+    /// Names, and the state that they are of.
+    index: Option<(u64, Arc<Index>)>,
+    /// Read spec files: only what changed is read again.
+    read: BTreeMap<String, Arc<IndexedFile>>,
     /// Files that have findings in the editor.
     pub(crate) published: BTreeSet<String>,
 }
@@ -45,6 +50,8 @@ impl Project {
             asked: None,
             judged: None,
             plan: None,
+            index: None,
+            read: BTreeMap::new(),
             published: BTreeSet::new(),
         }
     }
@@ -84,6 +91,34 @@ impl Project {
         Ok(Arc::new(Overlay { disk, open: mine.collect() }))
     }
 
+    /// The names of the project as it is now.
+    pub(crate) fn index(
+        &mut self,
+        host: &dyn Host,
+        documents: &BTreeMap<String, Document>,
+    ) -> Result<Arc<Index>, String> {
+        if let Some((generation, index)) = &self.index
+            && *generation == self.generation
+        {
+            return Ok(index.clone());
+        }
+        let sources = self.sources(host, documents)?;
+        let entries = sources.specs().map_err(|error| error.to_string())?;
+        let mut read = BTreeMap::new();
+        for entry in entries {
+            let Some(text) = text(sources.as_ref(), &entry.path) else { continue };
+            let known = self.read.remove(&entry.path).filter(|known| known.text == text);
+            let made = || Arc::new(IndexedFile::new(entry.path.as_str(), text.clone()));
+            let file = known.unwrap_or_else(made);
+            read.insert(entry.path, file);
+        }
+        self.read = read;
+        let files = self.read.values().cloned().collect();
+        let index = Arc::new(Index::new(files, |path| text(sources.as_ref(), path)));
+        self.index = Some((self.generation, index.clone()));
+        Ok(index)
+    }
+
     /// Versions of its open texts.
     pub(crate) fn versions(&self, documents: &BTreeMap<String, Document>) -> BTreeMap<String, i32> {
         let mine = documents.iter().filter_map(|(path, document)| {
@@ -91,4 +126,10 @@ impl Project {
         });
         mine.collect()
     }
+}
+
+/// A file's text; none when it cannot be read as text.
+pub(crate) fn text(sources: &dyn Sources, path: &str) -> Option<Arc<str>> {
+    let bytes = sources.read(path).ok()?;
+    std::str::from_utf8(&bytes).ok().map(Arc::from)
 }

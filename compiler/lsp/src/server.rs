@@ -3,6 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, select};
+use forge_spec::index::Index;
 use lsp_server::{Connection, ErrorCode, Message, Notification, Response};
 use lsp_types::notification::{
     DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument,
@@ -10,8 +11,8 @@ use lsp_types::notification::{
 };
 use lsp_types::{
     DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams,
-    DidOpenTextDocumentParams, DidSaveTextDocumentParams, InitializeParams,
-    PublishDiagnosticsParams, Uri,
+    DidOpenTextDocumentParams, DidSaveTextDocumentParams, InitializeParams, Location, Position,
+    PublishDiagnosticsParams, Range, Uri,
 };
 use serde::de::DeserializeOwned;
 
@@ -19,7 +20,9 @@ use crate::client::{self, Client};
 use crate::diagnostics::{Places, by_file};
 use crate::document::Document;
 use crate::host::Host;
-use crate::project::{Judged, Project};
+use crate::overlay::Overlay;
+use crate::position::{Encoding, Lines};
+use crate::project::{Judged, Project, text};
 use crate::worker::{self, Done, Job};
 use crate::{features, uri};
 
@@ -59,6 +62,43 @@ pub(crate) struct Server {
     jobs: Sender<Job>,
     /// The worker is at work.
     busy: bool,
+}
+
+/// A place of a text of a project, with what is known there.
+pub(crate) struct Asked {
+    /// The project.
+    pub(crate) root: String,
+    /// The file, relative to the root.
+    pub(crate) path: String,
+    pub(crate) text: Arc<str>,
+    pub(crate) lines: Lines,
+    /// The byte.
+    pub(crate) at: usize,
+    pub(crate) index: Arc<Index>,
+    pub(crate) sources: Arc<Overlay>,
+    pub(crate) encoding: Encoding,
+}
+
+impl Asked {
+    /// A range of this text.
+    pub(crate) fn range(&self, start: usize, end: usize) -> Range {
+        self.lines.range(&self.text, start, end, self.encoding)
+    }
+
+    /// A range of another text of the project.
+    pub(crate) fn range_in(&self, path: &str, start: usize, end: usize) -> Range {
+        if path == self.path {
+            return self.range(start, end);
+        }
+        let text = text(self.sources.as_ref(), path).unwrap_or_default();
+        Lines::new(&text).range(&text, start, end, self.encoding)
+    }
+
+    /// A place of the project.
+    pub(crate) fn location(&self, path: &str, start: usize, end: usize) -> Option<Location> {
+        let uri = uri::from_path(&format!("{}/{path}", self.root))?;
+        Some(Location { uri, range: self.range_in(path, start, end) })
+    }
 }
 
 /// How a message was taken.
@@ -223,6 +263,29 @@ impl Server {
         self.projects.get(&self.host.root(path)?)
     }
 
+    /// What a question about a place of a text is about.
+    pub(crate) fn asked(&mut self, uri: &Uri, position: Position) -> Option<Asked> {
+        let mut asked = self.asked_file(uri)?;
+        asked.at = asked.lines.offset(&asked.text, position, self.client.encoding);
+        Some(asked)
+    }
+
+    /// What a question about a text is about.
+    pub(crate) fn asked_file(&mut self, uri: &Uri) -> Option<Asked> {
+        let path = uri::to_path(uri)?;
+        let root = self.host.root(&path)?;
+        let host = self.host.clone();
+        let project =
+            self.projects.entry(root.clone()).or_insert_with(|| Project::new(root.clone()));
+        let index = project.index(host.as_ref(), &self.documents).ok()?;
+        let sources = project.sources(host.as_ref(), &self.documents).ok()?;
+        let path = project.relative(&path)?.to_owned();
+        let text = text(sources.as_ref(), &path)?;
+        let lines = Lines::new(&text);
+        let encoding = self.client.encoding;
+        Some(Asked { root, path, text, lines, at: 0, index, sources, encoding })
+    }
+
     /// Gives the worker a project that changed.
     fn compile(&mut self) {
         if self.busy {
@@ -267,7 +330,7 @@ impl Server {
         project.published = files.keys().cloned().collect();
         let root = project.root.clone();
         if let Some(plan) = checked.plan {
-            project.plan = Some((plan, map.clone()));
+            project.plan = Some((done.generation, Arc::new(plan)));
         }
         let versions = done.versions;
         for (path, diagnostics) in messages {
