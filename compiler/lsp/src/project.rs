@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use forge_diag::SourceMap;
-use forge_model::{Plan, Sources};
+use forge_model::{LIBRARY, Plan, Sources};
 use forge_spec::index::{Index, IndexedFile};
 
 use crate::diagnostics::Shown;
@@ -103,7 +103,9 @@ impl Project {
             return Ok(index.clone());
         }
         let sources = self.sources(host, documents)?;
-        let entries = sources.specs().map_err(|error| error.to_string())?;
+        let mut entries = sources.specs().map_err(|error| error.to_string())?;
+        let library = sources.list(LIBRARY).unwrap_or_default().into_iter();
+        entries.extend(library.filter(|entry| entry.path.ends_with(".kdl")));
         let mut read = BTreeMap::new();
         for entry in entries {
             let Some(text) = text(sources.as_ref(), &entry.path) else { continue };
@@ -126,6 +128,11 @@ impl Project {
         });
         mine.collect()
     }
+}
+
+/// Whether a file is one of the shipped library, which is no file on the disk.
+pub(crate) fn is_library(path: &str) -> bool {
+    path.strip_prefix(LIBRARY).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// A file's text; none when it cannot be read as text.

@@ -22,7 +22,7 @@ use crate::document::Document;
 use crate::host::Host;
 use crate::overlay::Overlay;
 use crate::position::{Encoding, Lines};
-use crate::project::{Judged, Project, text};
+use crate::project::{Judged, Project, is_library, text};
 use crate::worker::{self, Done, Job};
 use crate::{features, uri};
 
@@ -94,8 +94,11 @@ impl Asked {
         Lines::new(&text).range(&text, start, end, self.encoding)
     }
 
-    /// A place of the project.
+    /// A place of the project; none in the shipped library.
     pub(crate) fn location(&self, path: &str, start: usize, end: usize) -> Option<Location> {
+        if is_library(path) {
+            return None;
+        }
         let uri = uri::from_path(&format!("{}/{path}", self.root))?;
         Some(Location { uri, range: self.range_in(path, start, end) })
     }

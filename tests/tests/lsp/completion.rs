@@ -25,6 +25,66 @@ fn offers(editor: &mut Editor, path: &str, version: i32, marked: &str) -> Vec<(S
 /// A text with its cursor, what must be offered (label and text), what must not.
 type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
 
+const CASES: [Case; 21] = [
+    ("|", &[("role", "role"), ("image", "image"), ("profile", "profile")], &["file"]),
+    ("ro|", &[("role", "role")], &["file"]),
+    (
+        "role \"r\" {\n    |\n}",
+        &[("file", "file"), ("param", "param"), ("packages", "packages")],
+        &["image", "kernel"],
+    ),
+    (
+        "image \"i\" {\n    |",
+        &[("base", "base"), ("kernel", "kernel"), ("role", "role")],
+        &["param"],
+    ),
+    ("image \"i\" { base \"|", &[("tar", "tar\"")], &[]),
+    ("image \"i\" { base \"|\" }", &[("tar", "tar")], &[]),
+    ("image \"i\" { base |", &[("tar", "\"tar\"")], &[]),
+    ("image \"i\" from=|", &[("north-a", "\"north-a\"")], &[]),
+    ("image \"i\" { role \"s|", &[("sched", "sched\"")], &["north-a"]),
+    (
+        "image \"i\" { role \"std/|\" }",
+        &[("std/ssh-hardened", "std/ssh-hardened"), ("std/chrony", "std/chrony")],
+        &[],
+    ),
+    (
+        "image \"i\" { role \"sched\" |",
+        &[("controller", "controller="), ("debug", "debug=")],
+        &["override"],
+    ),
+    ("image \"i\" { role \"sched\" controller=\"c\" de|", &[("debug", "debug=")], &["controller"]),
+    ("image \"i\" { role \"sched\" debug=|", &[("#true", "#true")], &["tar"]),
+    ("image \"i\" { role \"sched\" mode=\"|", &[("fast", "fast\""), ("safe", "safe\"")], &[]),
+    (
+        "role \"r\" { packages \"slu|\" }",
+        &[("slurmd", "slurmd"), ("slurm-client", "slurm-client")],
+        &[],
+    ),
+    ("role \"r\" { file \"/x\" owner=\"|\" }", &[("root", "root"), ("sched", "sched")], &[]),
+    (
+        "role \"r\" { file \"/x\" secret=#true sou|",
+        &[("source", "source="), ("mode", "mode=")],
+        &["secret"],
+    ),
+    (
+        "role \"r\" { file \"/x\" source=\"|\" }",
+        &[("sched.conf.j2", "sched.conf.j2"), ("init.sh", "init.sh")],
+        &["sched.kdl"],
+    ),
+    (
+        "role \"r\" { param \"size\" type=\"int\"; file \"/x\" { content \"${|\"; }; }",
+        &[("size", "size"), ("site", "site"), ("cluster", "cluster")],
+        &["controller"],
+    ),
+    (
+        "image \"i\" { output \"initramfs\" compress=\"|\" }",
+        &[("gzip", "gzip"), ("zstd", "zstd")],
+        &[],
+    ),
+    ("profile \"p\" { control \"c\" { |", &[("file", "file"), ("title", "title")], &["packages"]),
+];
+
 #[test]
 fn what_may_stand_at_the_cursor_is_offered() {
     let site = small_site();
@@ -32,69 +92,7 @@ fn what_may_stand_at_the_cursor_is_offered() {
     site.write("../store/version", "forge-store 1\n");
     site.write("../store/apt/0123456789abcdef/names", "slurmd\nslurm-client\nstrace\n");
     let mut editor = editor(&site, &json!({}));
-    let cases: [Case; 20] = [
-        ("|", &[("role", "role"), ("image", "image"), ("profile", "profile")], &["file"]),
-        ("ro|", &[("role", "role")], &["file"]),
-        (
-            "role \"r\" {\n    |\n}",
-            &[("file", "file"), ("param", "param"), ("packages", "packages")],
-            &["image", "kernel"],
-        ),
-        (
-            "image \"i\" {\n    |",
-            &[("base", "base"), ("kernel", "kernel"), ("role", "role")],
-            &["param"],
-        ),
-        ("image \"i\" { base \"|", &[("tar", "tar\"")], &[]),
-        ("image \"i\" { base \"|\" }", &[("tar", "tar")], &[]),
-        ("image \"i\" { base |", &[("tar", "\"tar\"")], &[]),
-        ("image \"i\" from=|", &[("north-a", "\"north-a\"")], &[]),
-        ("image \"i\" { role \"s|", &[("sched", "sched\"")], &["north-a"]),
-        (
-            "image \"i\" { role \"sched\" |",
-            &[("controller", "controller="), ("debug", "debug=")],
-            &["override"],
-        ),
-        (
-            "image \"i\" { role \"sched\" controller=\"c\" de|",
-            &[("debug", "debug=")],
-            &["controller"],
-        ),
-        ("image \"i\" { role \"sched\" debug=|", &[("#true", "#true")], &["tar"]),
-        ("image \"i\" { role \"sched\" mode=\"|", &[("fast", "fast\""), ("safe", "safe\"")], &[]),
-        (
-            "role \"r\" { packages \"slu|\" }",
-            &[("slurmd", "slurmd"), ("slurm-client", "slurm-client")],
-            &[],
-        ),
-        ("role \"r\" { file \"/x\" owner=\"|\" }", &[("root", "root"), ("sched", "sched")], &[]),
-        (
-            "role \"r\" { file \"/x\" secret=#true sou|",
-            &[("source", "source="), ("mode", "mode=")],
-            &["secret"],
-        ),
-        (
-            "role \"r\" { file \"/x\" source=\"|\" }",
-            &[("sched.conf.j2", "sched.conf.j2"), ("init.sh", "init.sh")],
-            &["sched.kdl"],
-        ),
-        (
-            "role \"r\" { param \"size\" type=\"int\"; file \"/x\" { content \"${|\"; }; }",
-            &[("size", "size"), ("site", "site"), ("cluster", "cluster")],
-            &["controller"],
-        ),
-        (
-            "image \"i\" { output \"initramfs\" compress=\"|\" }",
-            &[("gzip", "gzip"), ("zstd", "zstd")],
-            &[],
-        ),
-        (
-            "profile \"p\" { control \"c\" { |",
-            &[("file", "file"), ("title", "title")],
-            &["packages"],
-        ),
-    ];
-    for (version, (text, want, not)) in (1..).zip(cases) {
+    for (version, (text, want, not)) in (1..).zip(CASES) {
         let found = offers(&mut editor, "roles/new.kdl", version, text);
         for (label, written) in want {
             let one = (label.to_string(), written.to_string());

@@ -8,6 +8,7 @@ use forge_syntax::{Entry, Node, Place, Spot};
 use lsp_types::{Hover, HoverContents, HoverParams, MarkupContent, MarkupKind};
 
 use super::{layer, names};
+use crate::project::is_library;
 use crate::server::{Asked, Server};
 
 pub(crate) fn hover(server: &mut Server, params: &HoverParams) -> Option<Hover> {
@@ -163,6 +164,9 @@ fn declaration_text(asked: &Asked, file: &IndexedFile, one: &Declaration) -> Str
 }
 
 fn uri_of(asked: &Asked, file: &IndexedFile) -> Option<String> {
+    if is_library(&file.path) {
+        return None;
+    }
     let uri = crate::uri::from_path(&format!("{}/{}", asked.root, file.path))?;
     Some(uri.as_str().to_owned())
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::names::{asked, symbols};
 use super::{Refusal, edit};
+use crate::project::is_library;
 use crate::server::{Asked, Server};
 
 pub(crate) fn prepare(
@@ -54,6 +55,9 @@ fn renamable(asked: &Asked) -> Result<Vec<Symbol>, Refusal> {
     let places = index.mentions(&symbols);
     if !places.iter().any(|(_, one)| one.declares) {
         return refuse(format!("the project does not declare `{name}`"));
+    }
+    if places.iter().any(|(path, one)| one.declares && is_library(path)) {
+        return refuse(format!("`{name}` is declared by the shipped library"));
     }
     // The value of an image's `set` reaches parameters by their name alone.
     let flows = match first {
