@@ -99,6 +99,8 @@ catalogue! {
     Error SPEC_UNDEFINED = "spec" "undefined": "A name that nothing declares";
     Error SPEC_DUPLICATE = "spec" "duplicate": "Two declarations with one name";
     Error SPEC_CYCLE = "spec" "cycle": "Roles or images that need each other";
+    Error SPEC_MATRIX = "spec" "matrix": "A matrix of images that cannot be spread out";
+    Warning SPEC_MATRIX_UNUSED = "spec" "matrix-unused": "A cell or an exception of a matrix that no image has";
     Error SPEC_DROP_ROLE = "spec" "drop-role": "A `drop-role` that drops nothing";
     Error SPEC_VALUE = "spec" "value": "A value that its place does not allow";
     Error SPEC_CHOICE = "spec" "choice": "A word that is none of those that its place knows";

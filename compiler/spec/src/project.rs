@@ -15,7 +15,7 @@ use crate::node::image::ImageDecl;
 use crate::node::mirror::MirrorDecl;
 use crate::node::role::RoleDecl;
 use crate::node::secret::SecretDecl;
-use crate::node::{base, fetched, image, mirror, role, secret};
+use crate::node::{base, fetched, image, matrix, mirror, role, secret};
 
 pub(crate) const PROJECT: NodeKind = NodeKind {
     name: "project",
@@ -27,8 +27,9 @@ pub(crate) const PROJECT: NodeKind = NodeKind {
     example: "project \"site\"",
 };
 
-const TOP_LEVEL: [&str; 9] =
-    ["project", "lints", "mirror", "base", "role", "profile", "secret", "source", "image"];
+const TOP_LEVEL: [&str; 10] = [
+    "project", "lints", "mirror", "base", "role", "profile", "secret", "source", "image", "images",
+];
 
 /// Everything that the files of a project declare.
 #[derive(Debug, Default)]
@@ -118,6 +119,12 @@ impl Project {
             "source" => {
                 let decl = fetched::decode(node, sink).map(|decl| (decl.name.clone(), decl));
                 insert(&mut self.fetched, &mut self.places, "source", decl, sink);
+            }
+            "images" => {
+                for decl in matrix::decode(node, sink) {
+                    let decl = self.named(Some(decl), |decl| &decl.name, sink);
+                    insert(&mut self.images, &mut self.places, "image", decl, sink);
+                }
             }
             "image" => {
                 let decl = self.named(image::decode(node, sink), |decl| &decl.name, sink);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use forge_syntax::reference::NodeKind;
 
 use crate::node::{
-    base, content, expect_failed, fetched, image, kernel, mirror, output, role, secret,
+    base, content, expect_failed, fetched, image, kernel, matrix, mirror, output, role, secret,
 };
 use crate::{levels, node, project};
 
@@ -21,6 +21,7 @@ pub fn top_level() -> Vec<&'static NodeKind> {
         &fetched::KIND,
         &role::KIND,
         &image::KIND,
+        &matrix::KIND,
     ]
 }
 
@@ -36,6 +37,7 @@ pub fn inner() -> Vec<(&'static str, &'static NodeKind)> {
         ("base", &base::ARCHIVE),
         ("role", &forge_param::KIND),
         ("file", &content::KIND),
+        ("images", &matrix::CELL),
         ("image", &kernel::KIND),
         ("image", &output::KIND),
         ("image", &expect_failed::KIND),
@@ -121,7 +123,9 @@ pub fn kind(parents: &[&str], name: &str) -> Option<&'static NodeKind> {
             _ => None,
         };
     }
-    let own = inner().into_iter().find(|(owner, kind)| owner == parent && kind.name == name);
+    // A matrix and its cells hold what an image holds.
+    let owner = |owner: &str| owner == *parent || owner == "image" && is_image(parents);
+    let own = inner().into_iter().find(|(of, kind)| owner(of) && kind.name == name);
     match own {
         Some((_, kind)) => Some(kind),
         None => body().into_iter().find(named).filter(|_| holds_body(parents)),
@@ -131,10 +135,15 @@ pub fn kind(parents: &[&str], name: &str) -> Option<&'static NodeKind> {
 /// Whether what stands below these nodes is the body of a role or an image.
 pub fn holds_body(parents: &[&str]) -> bool {
     match parents {
-        ["role" | "image"] => true,
-        ["role" | "image", .., last] => *last == "when",
-        _ => false,
+        ["role"] => true,
+        ["role" | "image" | "images", .., "when"] => true,
+        _ => is_image(parents),
     }
+}
+
+/// Whether these nodes are an image, a matrix of images, or a cell of one.
+fn is_image(parents: &[&str]) -> bool {
+    matches!(parents, ["image" | "images"] | ["images", "cell"])
 }
 
 /// The nodes that may stand below these: name and what it does.

@@ -2,7 +2,7 @@
 
 use forge_diag::render;
 use forge_model::{Content, MemorySources, SecretSource};
-use forge_spec::{BaseKind, Item, ItemKind, ResolvedImage, ResolvedSpec, compile};
+use forge_spec::{BaseKind, Item, ItemKind, ParameterSource, ResolvedImage, ResolvedSpec, compile};
 
 const BASE: &str = "base \"b\" { debian suite=\"bookworm\"; }\n";
 
@@ -157,6 +157,71 @@ image "child" from="parent" {
         "arch \"any\" Default a.kdl:8",
     ];
     assert_eq!(shown, want);
+}
+
+#[test]
+fn a_matrix_is_the_images_that_it_stands_for() {
+    let roles = r#"
+        base "t" { debian suite="trixie"; }
+        role "common" { packages "less"; }
+        role "gpu" { param "count" type="int"; packages "nvtop"; }
+        role "slurm" { param "server" type="name"; file "/etc/slurm" { content "${server}"; }; }
+    "#;
+    let matrix = r#"
+        images "${cluster}-${type}" {
+            axis "cluster" "s" "b"
+            axis "type" "compute" "gpu" "login"
+            except cluster="b" { type "gpu" "login"; }
+            base "b"
+            role "common"
+            role "slurm"
+            packages "tree"
+            cell cluster="s" { set server="one"; }
+            cell cluster="b" { set server="two"; }
+            cell type="gpu" { role "gpu" count=4; packages "htop"; }
+            cell type="login" { base "t"; drop-role "slurm"; }
+        }
+    "#;
+    let written = r#"
+        image "s-compute" { base "b"; set server="one"; role "common"; role "slurm"; packages "tree"; }
+        image "s-gpu" { base "b"; set server="one"; role "common"; role "slurm"; role "gpu" count=4; packages "tree"; packages "htop"; }
+        image "s-login" { base "t"; role "common"; packages "tree"; }
+        image "b-compute" { base "b"; set server="two"; role "common"; role "slurm"; packages "tree"; }
+    "#;
+    let shown = |images: &str| -> Vec<String> {
+        let spec = resolve(&[("roles.kdl", roles), ("images.kdl", images)]);
+        let one = |image: &ResolvedImage| {
+            let files: Vec<_> = items(image).map(|item| format!("{:?}", item.kind)).collect();
+            format!(
+                "{} {} {} {} {:?} {:?} {files:?}",
+                image.name,
+                image.cluster,
+                image.image_type,
+                image.base.name,
+                part_names(image),
+                packages(image)
+            )
+        };
+        spec.images.iter().map(one).collect()
+    };
+    assert_eq!(shown(matrix), shown(written));
+    let spec = resolve(&[("roles.kdl", roles), ("images.kdl", matrix)]);
+    let gpu = image(&spec, "s-gpu");
+    assert_eq!(gpu.origin.to_string(), "images.kdl:2");
+    let own = gpu.parts.last().unwrap();
+    let places: Vec<String> = own
+        .packages
+        .iter()
+        .flat_map(|node| node.names.iter().map(|name| name.origin.to_string()))
+        .collect();
+    assert_eq!(places, ["images.kdl:9", "images.kdl:12"]);
+    let set: Vec<String> = gpu
+        .set
+        .iter()
+        .filter(|one| one.source == ParameterSource::Set)
+        .map(|one| format!("{} {}", one.name, one.origin))
+        .collect();
+    assert_eq!(set, ["cluster images.kdl:3", "server images.kdl:10", "type images.kdl:4"]);
 }
 
 #[test]
@@ -452,6 +517,9 @@ fn with_example(place: &str, name: &str, example: &str) -> MemorySources {
     let surroundings = if name == "unpack" { fetched.as_str() } else { surroundings };
     let text = match (place, name) {
         ("top", "image") => format!("{surroundings}{example}"),
+        ("top", "images") => {
+            format!("base \"bookworm\" {{ debian suite=\"bookworm\"; }}\n{example}")
+        }
         ("top", _) => example.to_owned(),
         ("image", _) => format!(
             "{surroundings} image \"around\" {{ base \"b\"; {example}; }}; role \"probe\" {{}}"

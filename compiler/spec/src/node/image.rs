@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
 use forge_syntax::reference::{Child, Field, NodeKind};
 use forge_syntax::{Cursor, Node};
@@ -13,23 +15,29 @@ pub(crate) const KIND: NodeKind = NodeKind {
     doc: "An image of a type of node. An image made `from` another begins with all that the other \
           says, and may say more; what it changes needs `override=#true`.",
     args: &[Field::required("name", "name", "its name, which its artifacts carry")],
-    props: &[Field::optional("from", "name of an `image`", "the image to begin with")],
-    children: &[
-        Child::new("doc", "what the image is for, in a line"),
-        Child::new("base", "name of a `base`; an image made `from` another has the other's")
-            .takes("name of a `base`"),
-        Child::new(
-            "set",
-            "parameters that every role of the image may use, as properties or, for lists, child nodes",
-        ),
-        Child::new("kernel", "the kernel"),
-        Child::new("output", "how the image is packed"),
-        Child::new("expect-failed", "a unit that fails on the builder"),
-        Child::new("drop-role", "names of roles of the other image that this one does not have")
-            .takes("name of a `role`"),
-    ],
+    props: &[FROM],
+    children: &[DOC, BASE, SET, KERNEL, OUTPUT, EXPECT_FAILED, DROP_ROLE],
     example: "image \"summit-gpu\" from=\"summit-compute\" { set type=\"gpu\"; role \"gpu\" count=4; }",
 };
+
+// A matrix and its cells have what an image has.
+pub(crate) const FROM: Field =
+    Field::optional("from", "name of an `image`", "the image to begin with");
+pub(crate) const DOC: Child = Child::new("doc", "what the image is for, in a line");
+pub(crate) const BASE: Child =
+    Child::new("base", "name of a `base`; an image made `from` another has the other's")
+        .takes("name of a `base`");
+pub(crate) const SET: Child = Child::new(
+    "set",
+    "parameters that every role of the image may use, as properties or, for lists, child nodes",
+);
+pub(crate) const KERNEL: Child = Child::new("kernel", "the kernel");
+pub(crate) const OUTPUT: Child = Child::new("output", "how the image is packed");
+pub(crate) const EXPECT_FAILED: Child =
+    Child::new("expect-failed", "a unit that fails on the builder");
+pub(crate) const DROP_ROLE: Child =
+    Child::new("drop-role", "names of roles of the other image that this one does not have")
+        .takes("name of a `role`");
 
 /// A declared image.
 #[derive(Debug)]
@@ -45,6 +53,34 @@ pub(crate) struct ImageDecl {
     pub(crate) drop_roles: Vec<Spanned<String>>,
     pub(crate) body: Vec<Statement>,
     pub(crate) mentions: Mentions,
+    /// What it is put together from, before what it says itself: the axes, the body and the
+    /// matching cells of a matrix.
+    pub(crate) below: Vec<Arc<ImageDecl>>,
+}
+
+impl ImageDecl {
+    /// An image that says nothing.
+    pub(crate) fn empty(name: Spanned<String>, head: Span) -> Self {
+        Self {
+            name,
+            head,
+            from: None,
+            base: None,
+            set: Vec::new(),
+            kernel: None,
+            output: None,
+            expect_failed: Vec::new(),
+            drop_roles: Vec::new(),
+            body: Vec::new(),
+            mentions: Mentions::default(),
+            below: Vec::new(),
+        }
+    }
+
+    /// All that the image says, in order.
+    pub(crate) fn links(&self) -> impl Iterator<Item = &Self> {
+        self.below.iter().map(|link| &**link).chain(std::iter::once(self))
+    }
 }
 
 pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ImageDecl> {
@@ -59,16 +95,31 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ImageDecl> {
         );
     }
     let from = cursor.prop("from");
-    let base = cursor.child("base").and_then(|node| word(node, "base's name", sink));
-    if let Some(doc) = cursor.child("doc") {
-        word(doc, "text", sink);
-    }
-    if base.is_none() && from.is_none() && !node.children.iter().any(|n| n.name.value == "base") {
+    let named = name.clone().unwrap_or_else(|| Spanned::new(String::new(), node.head));
+    let mut decl = read(&mut cursor, named, "image", sink);
+    if from.is_none() && !node.children.iter().any(|child| child.name.value == "base") {
         cursor.report(
             Diagnostic::error(codes::SYNTAX_MISSING, "`image` stands on nothing")
                 .at(node.head, "")
                 .help("add `base \"NAME\"`, or `from=\"IMAGE\"`"),
         );
+    }
+    decl.from = from;
+    cursor.finish(sink);
+    name.map(|_| decl)
+}
+
+/// What an image, a matrix or a cell says; what else stands in it has been taken before.
+pub(crate) fn read(
+    cursor: &mut Cursor<'_>,
+    name: Spanned<String>,
+    owner: &str,
+    sink: &mut Sink,
+) -> ImageDecl {
+    let node = cursor.node();
+    let base = cursor.child("base").and_then(|node| word(node, "base's name", sink));
+    if let Some(doc) = cursor.child("doc") {
+        word(doc, "text", sink);
     }
     let set = cursor.children("set").into_iter().flat_map(|node| decode_set(node, sink)).collect();
     let kernel = cursor.child("kernel").and_then(|node| kernel::decode(node, sink));
@@ -84,15 +135,9 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ImageDecl> {
         drop_roles.extend(below.some_args("role's name"));
         below.finish(sink);
     }
-    let rest = cursor.rest_children();
-    cursor.finish(sink);
     let more: Vec<&'static str> = KIND.children.iter().map(|child| child.name).collect();
-    let mentions = Mentions::of(&node.children);
-    let body = statements(rest, "image", &more, sink);
-    Some(ImageDecl {
-        name: name?,
-        head: node.head,
-        from,
+    let body = statements(cursor.rest_children(), owner, &more, sink);
+    ImageDecl {
         base,
         set,
         kernel,
@@ -100,8 +145,9 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ImageDecl> {
         expect_failed,
         drop_roles,
         body,
-        mentions,
-    })
+        mentions: Mentions::of(&node.children),
+        ..ImageDecl::empty(name, node.head)
+    }
 }
 
 fn decode_set(node: &Node, sink: &mut Sink) -> Vec<Given> {
@@ -125,7 +171,7 @@ fn word(node: &Node, what: &str, sink: &mut Sink) -> Option<Spanned<String>> {
     word
 }
 
-fn is_image_name(name: &str) -> bool {
+pub(crate) fn is_image_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && name.bytes().all(|byte| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte)

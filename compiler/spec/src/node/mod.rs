@@ -12,6 +12,7 @@ pub(crate) mod file;
 pub(crate) mod image;
 pub(crate) mod kernel;
 pub(crate) mod link;
+pub(crate) mod matrix;
 pub(crate) mod mirror;
 pub(crate) mod mount;
 pub(crate) mod output;
@@ -61,7 +62,7 @@ pub(crate) struct ItemDecl {
 }
 
 /// A read node that becomes an item once its parameters are known.
-pub(crate) trait Declaration: fmt::Debug {
+pub(crate) trait Declaration: fmt::Debug + Send + Sync {
     /// The item; none after a reported mistake.
     fn resolve(&self, cx: &mut Context<'_>) -> Option<ItemKind>;
 }

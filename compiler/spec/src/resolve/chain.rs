@@ -8,9 +8,16 @@ use crate::context::Context;
 use crate::node::Statement;
 use crate::node::image::ImageDecl;
 
-/// An image with those that it is made from, the first of the chain first. None when the chain
-/// has no beginning; reported.
-pub(crate) fn of<'a>(cx: &mut Context<'a>, image: &'a ImageDecl) -> Option<Vec<&'a ImageDecl>> {
+/// A part of what an image says, with the image of the chain that it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link<'a> {
+    pub(crate) owner: &'a ImageDecl,
+    pub(crate) decl: &'a ImageDecl,
+}
+
+/// An image with those that it is made from, the first of the chain first; of a matrix, the axes,
+/// the body and the cells one by one. None when the chain has no beginning; reported.
+pub(crate) fn of<'a>(cx: &mut Context<'a>, image: &'a ImageDecl) -> Option<Vec<Link<'a>>> {
     let project = cx.project;
     let mut chain = vec![image];
     let mut current = image;
@@ -27,8 +34,8 @@ pub(crate) fn of<'a>(cx: &mut Context<'a>, image: &'a ImageDecl) -> Option<Vec<&
         chain.push(parent);
         current = parent;
     }
-    chain.reverse();
-    Some(chain)
+    let links = |owner: &'a ImageDecl| owner.links().map(move |decl| Link { owner, decl });
+    Some(chain.into_iter().rev().flat_map(links).collect())
 }
 
 fn image_cycle(cycle: &[&ImageDecl]) -> Diagnostic {

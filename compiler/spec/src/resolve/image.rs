@@ -6,8 +6,9 @@ use forge_model::{ExpectFailed, Located, Profile};
 use forge_param::ParamValue;
 
 use super::bind;
+use super::chain::{self, Link};
 use super::part::{Builder, Built};
-use super::{chain, conflict, owner};
+use super::{conflict, owner};
 use crate::context::Context;
 use crate::node::image::ImageDecl;
 use crate::node::output::OutputDecl;
@@ -22,7 +23,7 @@ pub(crate) fn resolve<'a>(
     used: &mut BTreeSet<String>,
 ) -> Option<ResolvedImage> {
     let chain = chain::of(cx, image)?;
-    let base = chain.iter().rev().find_map(|image| image.base.as_ref());
+    let base = chain.iter().rev().find_map(|link| link.decl.base.as_ref());
     let base_name = base.map(|name| name.span);
     let base =
         base.and_then(|name| cx.project.base(name, cx.sink)).and_then(|base| base.resolve(cx));
@@ -30,24 +31,25 @@ pub(crate) fn resolve<'a>(
     let text = |name: &str| set.get(name).and_then(|bound| bound.value.text()).unwrap_or_default();
     let (cluster, image_type) = (text("cluster"), text("type"));
     cx.scope = Scope::new(Values::new(), Arc::clone(&set));
-    let kernel = chain.iter().rev().find_map(|image| image.kernel.as_ref());
+    let kernel = chain.iter().rev().find_map(|link| link.decl.kernel.as_ref());
     let kernel = kernel.and_then(|kernel| kernel.resolve(cx));
 
     let mut builder = Builder::new(&set, used);
-    for (index, image) in chain.iter().enumerate() {
+    for (index, link) in chain.iter().enumerate() {
         // An image drops roles of those that it is made from, so the later ones decide.
         let later = chain.get(index + 1..).unwrap_or_default();
         builder.dropped = later
             .iter()
-            .flat_map(|image| image.drop_roles.iter().map(|name| name.value.clone()))
+            .flat_map(|link| link.decl.drop_roles.iter().map(|name| name.value.clone()))
             .collect();
-        builder.image(cx, image);
+        builder.link(cx, *link);
     }
+    builder.close();
     let (parts, profiles, met) = (builder.parts, builder.profiles, builder.dropped_met);
     report_dropped(cx, image, &met);
     conflict::check(cx, &image.name.value, &parts);
     owner::check(cx, base.as_ref(), kernel.is_some(), &parts);
-    let output = chain.iter().rev().find_map(|image| image.output.as_ref());
+    let output = chain.iter().rev().find_map(|link| link.decl.output.as_ref());
     check_secrets(cx, &image.name.value, output, &parts);
     let output = output.map(|output| Located::new(output.settings.clone(), cx.origin(output.head)));
 
@@ -78,7 +80,7 @@ const FIXED: [(&str, &str); 3] = [
 fn set_values(
     cx: &mut Context<'_>,
     image: &ImageDecl,
-    chain: &[&ImageDecl],
+    chain: &[Link<'_>],
     base: Option<(&ResolvedBase, Span)>,
 ) -> Values {
     let mut set = Values::new();
@@ -97,13 +99,13 @@ fn set_values(
             insert("suite", &sources.suite, span, ParameterSource::Base);
         }
     }
-    for from in chain {
-        let source = if from.name == *name {
+    for link in chain {
+        let source = if link.owner.name == *name {
             ParameterSource::Set
         } else {
-            ParameterSource::Inherited(from.name.value.clone())
+            ParameterSource::Inherited(link.owner.name.value.clone())
         };
-        for given in &from.set {
+        for given in &link.decl.set {
             let key = &given.name.value;
             if let Some((_, headline)) = FIXED.iter().find(|(fixed, _)| fixed == key) {
                 cx.report(
@@ -151,10 +153,11 @@ fn check_name(cx: &mut Context<'_>, key: &str, value: &Spanned<&ParamValue>) {
 }
 
 fn report_dropped(cx: &mut Context<'_>, image: &ImageDecl, met: &BTreeSet<String>) {
-    for name in image.drop_roles.iter().filter(|name| !met.contains(&name.value)) {
+    let dropped = image.links().flat_map(|link| &link.drop_roles);
+    for name in dropped.filter(|name| !met.contains(&name.value)) {
         let headline = format!("there is no role `{}` to drop", name.value);
-        let label = if image.from.is_some() {
-            "no image that this one is made from uses it"
+        let label = if image.from.is_some() || !image.below.is_empty() {
+            "nothing that this image is made from uses it"
         } else {
             "this image is made from no other"
         };
@@ -208,9 +211,9 @@ fn unique_profiles(cx: &mut Context<'_>, profiles: Vec<(Profile, Span)>) -> Vec<
     unique.into_iter().map(|(profile, _)| profile).collect()
 }
 
-fn expect_failed(cx: &mut Context<'_>, chain: &[&ImageDecl]) -> Vec<ExpectFailed> {
+fn expect_failed(cx: &mut Context<'_>, chain: &[Link<'_>]) -> Vec<ExpectFailed> {
     let mut known: Vec<(ExpectFailed, Span)> = Vec::new();
-    for decl in chain.iter().flat_map(|image| &image.expect_failed) {
+    for decl in chain.iter().flat_map(|link| &link.decl.expect_failed) {
         let unit = unit_name(&decl.unit.value);
         if let Some((_, first)) = known.iter().find(|(earlier, _)| earlier.unit == unit) {
             let headline = format!("`{unit}` is expected to fail twice");

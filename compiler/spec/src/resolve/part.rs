@@ -9,11 +9,11 @@ use forge_model::{Fetch, Profile};
 use forge_param::ParamValue;
 
 use super::bind::{self, Taker};
+use super::chain::Link;
 use super::image::parameters;
 use crate::context::Context;
 use crate::node::Statement;
 use crate::node::controls::ControlsUse;
-use crate::node::image::ImageDecl;
 use crate::node::role::{RoleDecl, RoleUse};
 use crate::value::{Scope, Values};
 use crate::{Item, Part};
@@ -35,6 +35,8 @@ pub(crate) struct Builder<'a, 'b> {
     /// Conditions hold, whatever they ask.
     every_branch: bool,
     pub(crate) parts: Vec<Built>,
+    /// What the image at hand says itself.
+    own: Option<Built>,
     pub(crate) profiles: Vec<(Profile, Span)>,
     /// Uses of roles that were made, with the values of their parameters: the same role with the
     /// same values is built once.
@@ -53,6 +55,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             dropped_met: BTreeSet::new(),
             every_branch: false,
             parts: Vec::new(),
+            own: None,
             profiles: Vec::new(),
             made: BTreeSet::new(),
             used,
@@ -60,16 +63,27 @@ impl<'a, 'b> Builder<'a, 'b> {
         }
     }
 
-    /// The image's roles, then its own items as a part of its name.
-    pub(crate) fn image(&mut self, cx: &mut Context<'a>, image: &'a ImageDecl) {
+    /// The roles of an image's link; what it says itself is kept until the image is whole.
+    pub(crate) fn link(&mut self, cx: &mut Context<'a>, link: Link<'a>) {
         cx.scope = Scope::new(Values::new(), Arc::clone(self.set));
-        let mut own = empty(cx, &image.name.value, image.head, image.head);
-        cx.own_sources = sources(cx, &image.body);
-        self.statements(cx, &image.body, &mut own);
-        cx.own_sources.clear();
-        if !own.part.items.is_empty() || !own.part.packages.is_empty() {
-            self.parts.push(own);
+        let name = &link.owner.name.value;
+        if self.own.as_ref().is_none_or(|own| own.part.name != *name) {
+            self.close();
+            cx.own_sources.clear();
         }
+        let head = link.owner.head;
+        let mut own = self.own.take().unwrap_or_else(|| empty(cx, name, head, head));
+        let sources = sources(cx, &link.decl.body);
+        cx.own_sources.extend(sources);
+        self.statements(cx, &link.decl.body, &mut own);
+        self.own = Some(own);
+    }
+
+    /// Puts an image's own items behind its roles, as a part of its name.
+    pub(crate) fn close(&mut self) {
+        let own = self.own.take();
+        self.parts
+            .extend(own.filter(|own| !own.part.items.is_empty() || !own.part.packages.is_empty()));
     }
 
     /// A role's body in the current scope, every branch of it.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use forge_diag::{Diagnostic, codes};
 
 use crate::context::Context;
+use crate::node::image::ImageDecl;
 use crate::node::role::Mentions;
 use crate::{paths, template};
 
@@ -55,13 +56,15 @@ fn images(cx: &mut Context<'_>) {
     known.extend(params.map(|param| param.name.value.as_str()));
     let bodies = || {
         let roles = project.roles.values().map(|role| &role.mentions);
-        roles.chain(project.images.values().map(|image| &image.mentions))
+        let links = project.images.values().flat_map(ImageDecl::links);
+        roles.chain(links.map(|link| &link.mentions))
     };
     known.extend(bodies().flat_map(|body| &body.names).map(String::as_str));
     let unread: Vec<_> = project
         .images
         .values()
-        .flat_map(|image| &image.set)
+        .flat_map(ImageDecl::links)
+        .flat_map(|link| &link.set)
         .filter(|given| !known.contains(given.name.value.as_str()))
         .collect();
     if unread.is_empty() {
