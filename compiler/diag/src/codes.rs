@@ -106,6 +106,7 @@ catalogue! {
     Error SPEC_CHOICE = "spec" "choice": "A word that is none of those that its place knows";
     Error SPEC_NAME = "spec" "name": "A name that what it names cannot have";
     Error SPEC_CONFLICT = "spec" "conflict": "Two parts of an image that declare the same thing differently";
+    Warning SPEC_OVERRIDE_UNUSED = "spec" "override-unused": "An `override=#true` that overrides nothing";
     Error SPEC_BELOW_FILE = "spec" "below-file": "A path declared below a file";
     Error SPEC_REMOVED = "spec" "removed": "A path that is declared and taken away";
     Error SPEC_ARTIFACT_NAME = "spec" "artifact-name": "Two images that would be packed under one name";

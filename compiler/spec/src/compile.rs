@@ -48,6 +48,8 @@ pub fn compile(sources: &dyn Sources) -> Compiled {
         files: BTreeMap::new(),
         templates: BTreeMap::new(),
         own_sources: BTreeMap::new(),
+        overrides: BTreeMap::new(),
+        exploring: false,
     };
     let images = resolve::images(&mut cx);
     let mut diagnostics = sink.into_sorted();

@@ -23,6 +23,10 @@ pub(crate) struct Context<'a> {
     pub(crate) templates: BTreeMap<String, Option<FileId>>,
     /// Sources of the role or image that is being resolved; none after a reported mistake.
     pub(crate) own_sources: BTreeMap<String, Option<Fetch>>,
+    /// Items that may override others, and whether they did in some image.
+    pub(crate) overrides: BTreeMap<Span, bool>,
+    /// A role is looked at without an image: every branch counts, and values are only examples.
+    pub(crate) exploring: bool,
 }
 
 impl Context<'_> {

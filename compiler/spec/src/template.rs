@@ -18,6 +18,9 @@ pub(crate) fn render(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option
     let mut values: BTreeMap<String, Value> =
         cx.scope.iter().map(|(name, value)| (variable(name), seen(value))).collect();
     let text = cx.map.text(file).to_owned();
+    if cx.exploring {
+        return explore(cx, named_at, file, path, &values);
+    }
     let environment = environment();
     let template = match environment.template_from_named_str(path, &text) {
         Ok(template) => template,
@@ -95,6 +98,45 @@ fn is_word(c: char) -> bool {
 /// The name that a text begins with.
 fn word(text: &str) -> &str {
     text.split(|c: char| !is_word(c)).next().unwrap_or_default()
+}
+
+/// A template whose values are only examples: it must be one, and read only what has a value.
+fn explore(
+    cx: &mut Context<'_>,
+    named_at: Span,
+    file: FileId,
+    path: &str,
+    values: &BTreeMap<String, Value>,
+) -> Option<String> {
+    let text = cx.map.text(file).to_owned();
+    let environment = environment();
+    let variables = match environment.template_from_named_str(path, &text) {
+        Ok(template) => template.undeclared_variables(false),
+        Err(error) => {
+            let found = diagnostic(&error, file, &text, None, values);
+            cx.report(found.and(named_at, "rendered for this file"));
+            return None;
+        }
+    };
+    let asked = |name: &str| {
+        let before = text.split(name).skip(1).map(str::trim_start);
+        before.into_iter().any(|rest| rest.starts_with("is ") || rest.starts_with('|'))
+    };
+    let mut unknown: Vec<&String> =
+        variables.iter().filter(|name| !values.contains_key(*name) && !asked(name)).collect();
+    unknown.sort();
+    for name in unknown {
+        let start = text.find(name.as_str()).unwrap_or_default();
+        let span = Span::new(file, start, start + name.len());
+        let headline = format!("nothing gives `{name}` a value");
+        cx.report(
+            Diagnostic::error(codes::SPEC_TEMPLATE_UNDEFINED, headline)
+                .at(span, "undefined here")
+                .and(named_at, "rendered for this file")
+                .maybe_help(forge_syntax::did_you_mean(name, values.keys().map(String::as_str))),
+        );
+    }
+    Some(String::new())
 }
 
 /// The variables that a template reads; none when it cannot be parsed.

@@ -52,24 +52,53 @@ struct Declared<'a> {
 /// Reports everything that two items of an image declare differently.
 pub(crate) fn check(cx: &mut Context<'_>, image: &str, parts: &[Built]) {
     let mut known: BTreeMap<Subject, Declared<'_>> = BTreeMap::new();
+    let unpacks = parts
+        .iter()
+        .flat_map(|built| &built.part.items)
+        .any(|item| matches!(item.kind, ItemKind::Unpack { .. }));
     for built in parts {
         for (item, span) in built.part.items.iter().zip(&built.spans) {
-            for subject in subjects(&item.kind) {
+            let subjects = subjects(&item.kind);
+            // What archives and scripts bring is known only when the image is built.
+            let mut overrides = subjects.is_empty() || unpacks || is_run(&item.kind);
+            for subject in subjects {
                 let declared = Declared { item, part: &built.part.name, span: *span };
-                if let Some(earlier) = known.get(&subject)
-                    && contradict(&subject, &earlier.item.kind, &item.kind)
-                    && !item.overrides
-                {
-                    cx.report(conflict(image, &subject, earlier, &declared));
-                } else {
-                    known.insert(subject, declared);
+                let earlier = known
+                    .get(&subject)
+                    .filter(|earlier| contradict(&subject, &earlier.item.kind, &item.kind));
+                overrides |= earlier.is_some();
+                match earlier {
+                    Some(earlier) if !item.overrides => {
+                        cx.report(conflict(image, &subject, earlier, &declared));
+                    }
+                    _ => drop(known.insert(subject, declared)),
                 }
+            }
+            if item.overrides && !matches!(item.kind, ItemKind::Remove { .. }) {
+                *cx.overrides.entry(*span).or_default() |= overrides;
             }
         }
     }
     check_addresses(cx, &known);
     check_parents(cx, &known);
     check_removed(cx, parts, &known);
+}
+
+/// Warns of each `override=#true` that overrides nothing in any image.
+pub(crate) fn report_overrides(cx: &mut Context<'_>) {
+    let unused: Vec<Span> =
+        cx.overrides.iter().filter(|(_, does)| !**does).map(|(span, _)| *span).collect();
+    for span in unused {
+        cx.report(
+            Diagnostic::warning(codes::SPEC_OVERRIDE_UNUSED, "this overrides nothing")
+                .at(span, "nothing before it says otherwise")
+                .help("take `override=#true` away"),
+        );
+    }
+}
+
+fn is_run(kind: &ItemKind) -> bool {
+    matches!(kind, ItemKind::Run { .. })
 }
 
 fn subjects(kind: &ItemKind) -> Vec<Subject> {
@@ -196,9 +225,6 @@ fn check_removed(cx: &mut Context<'_>, parts: &[Built], known: &BTreeMap<Subject
             let ItemKind::Remove { pattern } = &item.kind else {
                 continue;
             };
-            if item.overrides {
-                continue;
-            }
             let hits = known.iter().filter_map(|(subject, declared)| {
                 let Subject::Path(path) = subject else {
                     return None;
@@ -206,6 +232,10 @@ fn check_removed(cx: &mut Context<'_>, parts: &[Built], known: &BTreeMap<Subject
                 let secret = matches!(declared.item.kind, ItemKind::SecretFile { .. });
                 (!secret && takes_away(pattern, &path.to_string())).then_some((path, declared))
             });
+            if item.overrides {
+                *cx.overrides.entry(*span).or_default() |= hits.count() > 0;
+                continue;
+            }
             for (path, declared) in hits {
                 cx.report(
                     Diagnostic::error(

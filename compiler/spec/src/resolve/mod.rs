@@ -3,11 +3,11 @@
 pub(crate) mod bind;
 mod chain;
 mod conflict;
+mod explore;
 mod glob;
 mod image;
 mod owner;
 mod part;
-mod survey;
 mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,8 +35,9 @@ pub(crate) fn images(cx: &mut Context<'_>) -> Vec<ResolvedImage> {
     for source in project.fetched.values() {
         source.resolve(cx);
     }
+    conflict::report_overrides(cx);
     chain::role_cycles(cx);
-    survey::roles(cx, &used);
+    explore::roles(cx, &used);
     unused::report(cx, &used);
     images
 }

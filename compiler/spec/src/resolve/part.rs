@@ -32,8 +32,6 @@ pub(crate) struct Builder<'a, 'b> {
     pub(crate) dropped: BTreeSet<String>,
     /// Of those, the ones that were met.
     pub(crate) dropped_met: BTreeSet<String>,
-    /// Conditions hold, whatever they ask.
-    every_branch: bool,
     pub(crate) parts: Vec<Built>,
     /// What the image at hand says itself.
     own: Option<Built>,
@@ -53,7 +51,6 @@ impl<'a, 'b> Builder<'a, 'b> {
             set,
             dropped: BTreeSet::new(),
             dropped_met: BTreeSet::new(),
-            every_branch: false,
             parts: Vec::new(),
             own: None,
             profiles: Vec::new(),
@@ -61,6 +58,16 @@ impl<'a, 'b> Builder<'a, 'b> {
             used,
             open: Vec::new(),
         }
+    }
+
+    /// A role without an image, its parameters at example values.
+    pub(crate) fn explore(&mut self, cx: &mut Context<'a>, role: &'a RoleDecl, values: Values) {
+        cx.scope = Scope::new(values, Arc::clone(self.set));
+        cx.own_sources = sources(cx, &role.body);
+        self.open.push(&role.name.value);
+        let mut part = empty(cx, &role.name.value, role.head, role.head);
+        self.statements(cx, &role.body, &mut part);
+        cx.own_sources.clear();
     }
 
     /// The roles of an image's link; what it says itself is kept until the image is whole.
@@ -86,16 +93,6 @@ impl<'a, 'b> Builder<'a, 'b> {
             .extend(own.filter(|own| !own.part.items.is_empty() || !own.part.packages.is_empty()));
     }
 
-    /// A role's body in the current scope, every branch of it.
-    pub(crate) fn body(&mut self, cx: &mut Context<'a>, role: &'a RoleDecl) {
-        self.every_branch = true;
-        self.open.push(&role.name.value);
-        let mut part = empty(cx, &role.name.value, role.head, role.head);
-        cx.own_sources = sources(cx, &role.body);
-        self.statements(cx, &role.body, &mut part);
-        cx.own_sources.clear();
-    }
-
     fn statements(&mut self, cx: &mut Context<'a>, body: &'a [Statement], into: &mut Built) {
         for statement in body {
             match statement {
@@ -112,7 +109,8 @@ impl<'a, 'b> Builder<'a, 'b> {
                 Statement::Role(used) => self.role(cx, used),
                 Statement::Controls(used) => self.controls(cx, used),
                 Statement::When(when) => {
-                    if when.holds(cx) == Some(true) || self.every_branch {
+                    let holds = when.holds(cx);
+                    if holds == Some(true) || cx.exploring {
                         self.statements(cx, &when.body, into);
                     }
                 }
@@ -222,7 +220,7 @@ fn collect_sources<'b>(
                 let fetch = decl.resolve(cx);
                 found.insert(name.value.clone(), fetch);
             }
-            Statement::When(when) if when.holds(cx) == Some(true) => {
+            Statement::When(when) if cx.exploring || when.holds(cx) == Some(true) => {
                 collect_sources(cx, &when.body, found, places);
             }
             Statement::Item(_)
