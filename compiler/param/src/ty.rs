@@ -120,7 +120,7 @@ impl fmt::Display for Pattern {
 pub fn bad_value(what: &str, ty: &ParamType, entry: &Entry, mistake: Mistake) -> Diagnostic {
     let found =
         Diagnostic::error(codes::SPEC_PARAM_VALUE, format!("{what} must be {}", ty.expected()))
-            .at(entry.span, format!("this is {}", entry.value.what()));
+            .at(entry.span, ty.seen(&entry.value));
     mistake.explain(found, entry.span)
 }
 
@@ -172,6 +172,17 @@ impl ParamType {
             Self::Duration(range) => format!("a time in quotes{range}"),
             Self::Hosts => "a list of hosts in quotes, \"node[01-16]\"".to_owned(),
             Self::List(element) => format!("a list, each element {}", element.expected()),
+        }
+    }
+
+    /// What a written value is, for a label: the value where only that is wrong, else its kind.
+    fn seen(&self, value: &Value) -> String {
+        let numbers = matches!(self, Self::Integer(_) | Self::Port(_));
+        let texts = !numbers && !matches!(self, Self::Bool | Self::List(_));
+        match value {
+            Value::Text(text) if texts => format!("this is {}", quote(&text.value)),
+            Value::Integer { written, .. } if numbers => format!("this is {written}"),
+            other => format!("this is {}", other.what()),
         }
     }
 

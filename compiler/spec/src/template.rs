@@ -120,7 +120,10 @@ fn explore(
     };
     let asked = |name: &str| {
         let before = text.split(name).skip(1).map(str::trim_start);
-        before.into_iter().any(|rest| rest.starts_with("is ") || rest.starts_with('|'))
+        let filter = |rest: &str| {
+            rest.strip_prefix('|').is_some_and(|filter| filter.trim_start().starts_with("default"))
+        };
+        before.into_iter().any(|rest| rest.starts_with("is ") || filter(rest))
     };
     let mut unknown: Vec<&String> =
         variables.iter().filter(|name| !values.contains_key(*name) && !asked(name)).collect();

@@ -38,7 +38,7 @@ pub(crate) fn images(cx: &mut Context<'_>) -> Vec<ResolvedImage> {
     conflict::report_overrides(cx);
     chain::role_cycles(cx);
     explore::roles(cx, &used);
-    unused::report(cx, &used);
+    unused::report(cx);
     images
 }
 

@@ -9,16 +9,16 @@ use crate::node::image::ImageDecl;
 use crate::node::role::Mentions;
 use crate::{paths, template};
 
-/// Warns of parameters of used roles that no text, condition, step or template of the role reads,
-/// and of values that images set and that nothing in the project could read.
-pub(crate) fn report(cx: &mut Context<'_>, used: &BTreeSet<String>) {
-    roles(cx, used);
+/// Warns of parameters of roles that no text, condition, step or template of the role reads, and of
+/// values that images set and that nothing in the project could read.
+pub(crate) fn report(cx: &mut Context<'_>) {
+    roles(cx);
     images(cx);
 }
 
-fn roles(cx: &mut Context<'_>, used: &BTreeSet<String>) {
+fn roles(cx: &mut Context<'_>) {
     let project = cx.project;
-    for role in used.iter().filter_map(|name| project.roles.get(name)) {
+    for role in project.roles.values().filter(|role| role.params_are_whole) {
         let unread: Vec<_> = role
             .params
             .iter()
