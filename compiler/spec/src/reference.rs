@@ -135,8 +135,7 @@ pub fn kind(parents: &[&str], name: &str) -> Option<&'static NodeKind> {
 /// Whether what stands below these nodes is the body of a role or an image.
 pub fn holds_body(parents: &[&str]) -> bool {
     match parents {
-        ["role"] => true,
-        ["role" | "image" | "images", .., "when"] => true,
+        ["role"] | ["role" | "image" | "images", .., "when"] => true,
         _ => is_image(parents),
     }
 }
