@@ -1,5 +1,11 @@
 //! Every part of every kind of action is changed in turn, through its serialized form, so that a
 //! part that is added later is covered without anyone thinking of it.
+//!
+//! A new field or kind does not compile here before the samples have it (`variants.rs`); the book's
+//! table is printed from the same changes (`table.rs`).
+
+mod table;
+mod variants;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +44,7 @@ fn sources() -> PackageSources {
         components: vec!["main".to_owned(), "contrib".to_owned()],
         updates: true,
         mirror: Some(mirror("debian")),
-        security: Some(mirror("security")),
+        security: Some(mirror("debian-security")),
     }
 }
 
