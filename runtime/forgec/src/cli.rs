@@ -111,4 +111,10 @@ pub(crate) enum Command {
     Lsp(cmd::lsp::Args),
     /// Remove what no image needs any more
     Gc(cmd::gc::Args),
+    /// Print the completions of a shell
+    Completions(cmd::completions::Args),
+    /// Draw the steps of images and what stands on what
+    Graph(cmd::graph::Args),
+    /// Write the manual pages, one for each command
+    Man(cmd::man::Args),
 }

@@ -55,5 +55,8 @@ fn run(ui: &Arc<Ui>, cli: Cli) -> Result<Exit, CmdError> {
         Command::Doctor(args) => cmd::doctor::run(ui, &ctx, &args),
         Command::Lsp(args) => cmd::lsp::run(&ctx, &args),
         Command::Gc(args) => cmd::gc::run(ui, &ctx, &args),
+        Command::Completions(args) => Ok(cmd::completions::run(ui, &args)),
+        Command::Graph(args) => cmd::graph::run(ui, &ctx, &args),
+        Command::Man(args) => cmd::man::run(ui, &args),
     }
 }

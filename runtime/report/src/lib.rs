@@ -4,6 +4,7 @@
 //! secret's value can reach it, because its input types have no place for one.
 
 mod code_quality;
+mod graph;
 mod junit;
 mod plan;
 mod plan_json;
@@ -14,6 +15,7 @@ mod text;
 mod verdicts;
 
 pub use code_quality::code_quality;
+pub use graph::{graph_dot, graph_mermaid};
 pub use junit::{JunitError, junit};
 pub use plan::{
     Basis, ChangeKind, FieldDiff, ImageDiff, LayerDiff, NamedChange, Outlook, PlanDiff,
