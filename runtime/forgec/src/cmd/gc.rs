@@ -43,6 +43,20 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         }
         drop_stale_segments(&store, &kept);
     }
+    if ui.json() {
+        let value = serde_json::json!({
+            "version": 1,
+            "dry_run": args.dry_run,
+            "records": collected.records,
+            "layers": collected.layers,
+            "blobs": collected.blobs,
+            "packages": collected.debs,
+            "bytes": collected.bytes,
+            "images_kept": kept.len(),
+        });
+        ui.out(&format!("{value:#}"));
+        return Ok(Exit::Done);
+    }
     let verb = if args.dry_run { "would go" } else { "gone" };
     ui.out(&format!(
         "{verb}: {} records, {} layers, {} blobs, {} packages, {} MiB\nkept: what {} images need",
