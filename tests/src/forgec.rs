@@ -23,6 +23,8 @@ pub struct Forgec {
     store: PathBuf,
     out: PathBuf,
     environment: Vec<(String, String)>,
+    /// What it sees as the host's `/etc/apt`.
+    apt: Option<PathBuf>,
 }
 
 /// How a call ended.
@@ -55,6 +57,7 @@ impl Forgec {
             store: scratch.join("store"),
             out: scratch.join("out"),
             environment: Vec::new(),
+            apt: None,
         }
     }
 
@@ -79,6 +82,13 @@ impl Forgec {
         self
     }
 
+    /// On a host whose `/etc/apt` is this directory: in a mount namespace of its own.
+    #[must_use]
+    pub fn apt(mut self, directory: &Path) -> Self {
+        self.apt = Some(directory.to_owned());
+        self
+    }
+
     /// The store's directory.
     pub fn store_dir(&self) -> &Path {
         &self.store
@@ -91,7 +101,18 @@ impl Forgec {
 
     /// The command, ready to be started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(built_binary());
+        let mut command = match &self.apt {
+            None => Command::new(built_binary()),
+            Some(apt) => {
+                // One process becomes the next, so that whoever waits for it waits for forgec.
+                let mut command = Command::new("unshare");
+                command
+                    .args(["--mount", "--", "sh", "-c"])
+                    .arg("mount --bind \"$0\" /etc/apt && exec \"$@\"")
+                    .args([apt, &built_binary()]);
+                command
+            }
+        };
         command
             .arg("-C")
             .arg(&self.project)

@@ -5,15 +5,32 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use forge_model::Digest;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-/// A picture of the host, to be taken before and after: paths with their metadata (and content,
-/// below `/etc`), mounts, cgroups, processes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A picture of the host, to be taken before and after: paths with their metadata and content,
+/// mounts, cgroups, processes. Names are escaped as Rust escapes bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostPicture {
-    paths: BTreeMap<PathBuf, String>,
+    paths: BTreeMap<String, String>,
     mounts: Vec<String>,
-    cgroups: Vec<PathBuf>,
+    cgroups: Vec<String>,
     processes: BTreeMap<u32, String>,
+}
+
+/// Which files of a picture are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// Those below `/etc`: in a moment, for a picture around some tests.
+    OfSettings,
+    /// All of them: some seconds, for a picture around the whole suite.
+    OfEverything,
+}
+
+impl Contents {
+    fn include(self, path: &Path) -> bool {
+        self == Self::OfEverything || path.starts_with("/etc")
+    }
 }
 
 /// What no build writes, however it fails. `/proc`, `/sys` and `/dev` are the kernel's.
@@ -25,6 +42,11 @@ const WATCHED: &[&str] = &[
 /// Places that other programs of the machine write to at any time: there only new and changed
 /// paths count that a build's tools would make.
 const SHARED: &[&str] = &["/home", "/root", "/run", "/tmp", "/var/log", "/var/tmp"];
+
+/// A checkout beside the one under test, in which somebody works at the same time.
+fn is_other_checkout(path: &Path) -> bool {
+    SHARED.iter().any(|shared| path.starts_with(shared)) && path.join(".git").exists()
+}
 
 /// How the names of what a build's tools leave behind begin.
 const OURS: &[&str] =
@@ -42,22 +64,25 @@ fn is_ours(name: &str) -> bool {
 }
 
 impl HostPicture {
-    /// Takes the picture; `except` and what lies below is left out.
-    pub fn take(except: &[&Path]) -> Self {
-        let mut paths = BTreeMap::new();
+    /// Takes the picture.
+    pub fn take(contents: Contents) -> Self {
         // The checkout that the tests run from may lie anywhere, its build directory too.
-        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-        let except: Vec<_> = except.iter().copied().chain(checkout).collect();
+        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"));
+        let mut found = Vec::new();
         for root in WATCHED {
-            walk(Path::new(root), &except, &mut paths);
+            walk(Path::new(root), checkout, &mut found);
         }
+        let paths = found.into_par_iter().map(|(path, meta)| {
+            let entry = describe(&path, &meta, contents.include(&path));
+            (escaped(&path), entry)
+        });
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let mut cgroups = Vec::new();
         directories(Path::new("/sys/fs/cgroup"), &mut cgroups);
         Self {
-            paths,
+            paths: paths.collect(),
             mounts: mounts.lines().map(str::to_owned).collect(),
-            cgroups,
+            cgroups: cgroups.iter().map(|path| escaped(path)).collect(),
             processes: processes(),
         }
     }
@@ -66,22 +91,21 @@ impl HostPicture {
     /// as untouched: others may stop while a test runs.
     pub fn differences(&self, after: &Self) -> Vec<String> {
         let mut lines = Vec::new();
-        for (path, entry) in after.paths.iter().filter(|(path, _)| counts(path)) {
+        for (path, entry) in &after.paths {
             match self.paths.get(path) {
-                None => lines.push(format!("new path {}: {entry}", path.display())),
+                None => lines.push(format!("new path {path}: {entry}")),
                 Some(before) if before != entry => {
-                    lines.push(format!("changed {}: {before} -> {entry}", path.display()));
+                    lines.push(format!("changed {path}: {before} -> {entry}"));
                 }
                 Some(_) => {}
             }
         }
-        let gone =
-            self.paths.keys().filter(|path| counts(path) && !after.paths.contains_key(*path));
-        lines.extend(gone.map(|path| format!("gone {}", path.display())));
+        let gone = self.paths.keys().filter(|path| !after.paths.contains_key(*path));
+        lines.extend(gone.map(|path| format!("gone {path}")));
         let new_mounts = after.mounts.iter().filter(|mount| !self.mounts.contains(mount));
         lines.extend(new_mounts.map(|mount| format!("new mount {mount}")));
         let new_cgroups = after.cgroups.iter().filter(|path| !self.cgroups.contains(path));
-        lines.extend(new_cgroups.map(|path| format!("new cgroup {}", path.display())));
+        lines.extend(new_cgroups.map(|path| format!("new cgroup {path}")));
         for (pid, name) in &after.processes {
             if !self.processes.contains_key(pid) {
                 lines.push(format!("new process {pid} {name}"));
@@ -91,29 +115,38 @@ impl HostPicture {
     }
 }
 
-fn walk(path: &Path, except: &[&Path], found: &mut BTreeMap<PathBuf, String>) {
-    if except.contains(&path) {
+/// The paths that count, below one and with it.
+fn walk(path: &Path, except: &Path, found: &mut Vec<(PathBuf, fs::Metadata)>) {
+    let Ok(meta) = path.symlink_metadata() else { return };
+    if path == except || (meta.is_dir() && is_other_checkout(path)) {
         return;
     }
-    let Ok(meta) = path.symlink_metadata() else { return };
+    let entries = meta.is_dir().then(|| fs::read_dir(path).ok()).flatten();
+    if counts(path) {
+        found.push((path.to_owned(), meta));
+    }
+    for entry in entries.into_iter().flatten().flatten() {
+        walk(&entry.path(), except, found);
+    }
+}
+
+fn escaped(path: &Path) -> String {
+    path.as_os_str().as_bytes().escape_ascii().to_string()
+}
+
+fn describe(path: &Path, meta: &fs::Metadata, with_content: bool) -> String {
     // A directory's times change when a neighbour of the test adds a file that is left out.
     let times = if meta.is_dir() { 0 } else { meta.mtime() };
     let mut entry =
-        format!("{:o} {}:{} {} {times}", meta.mode(), meta.uid(), meta.gid(), size(&meta));
-    if meta.is_file() && path.starts_with("/etc") {
+        format!("{:o} {}:{} {} {times}", meta.mode(), meta.uid(), meta.gid(), size(meta));
+    if meta.is_file() && with_content {
         let content = fs::read(path).unwrap_or_default();
         entry += &format!(" {}", Digest::of(&content).short());
     }
     if let Ok(target) = fs::read_link(path) {
-        entry += &format!(" -> {}", target.display());
+        entry += &format!(" -> {}", escaped(&target));
     }
-    found.insert(path.to_owned(), entry);
-    if meta.is_dir() {
-        let Ok(entries) = fs::read_dir(path) else { return };
-        for entry in entries.flatten() {
-            walk(&entry.path(), except, found);
-        }
-    }
+    entry
 }
 
 fn size(meta: &fs::Metadata) -> u64 {

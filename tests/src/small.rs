@@ -4,13 +4,16 @@ use std::path::Path;
 
 use forge_model::Digest;
 
-use crate::{Forgec, Run, Site, busybox_base};
+use crate::{Forgec, LocalDebian, Run, Site, busybox_base};
 
 /// The value of the small site's secret.
 pub const TOKEN: &str = "open-sesame-20250101";
 
+const ARCHIVE_BASE: &str = "base \"small\" { archive \"bases/base.tar\"; }\n";
+const DEBIAN_BASE: &str =
+    "base \"small\" { debian suite=\"bookworm\" updates=#false { include \"tiny-lib\"; }; }\n";
+
 const SITE: &str = r#"
-base "small" { archive "bases/base.tar"; }
 secret "token" version=1 { env "TOKEN"; }
 image "test-node" {
     base "small"
@@ -39,6 +42,21 @@ role "tool" {
 }
 "#;
 
+/// What the packages of the roles bring, with a change to one of their conffiles.
+const SERVICE: &str = r#"
+role "service" {
+    packages "tiny-service"
+    file "/etc/tiny.conf" { content "level = 2"; }
+    service "tiny.service" enabled=#true
+}
+role "extra" { packages "tiny-tool"; }
+image "packaged" from="test-node" {
+    set type="packaged"
+    role "service"
+    role "extra"
+}
+"#;
+
 const POLICY: &str = r#"
 profile "policy" {
     title "Policy"
@@ -47,6 +65,16 @@ profile "policy" {
     control "container-1" impact=1.0 { command "cat /usr/lib/tool" { stdout includes="hello"; }; }
 }
 "#;
+
+const FILES: [(&str, &str); 7] = [
+    ("site.kdl", SITE),
+    ("policy.kdl", POLICY),
+    ("roles/app/role.kdl", APP),
+    ("roles/app/data.txt", "data\n"),
+    ("roles/app/data.sh", "cat /run/forge/input/data.txt > /usr/lib/data\n: > /usr/lib/data.tmp\n"),
+    ("roles/tool/role.kdl", TOOL),
+    ("roles/tool/tool.sh", "cat /etc/tool.conf > /usr/lib/tool\ncat /run/forge/secrets/token\n"),
+];
 
 /// A site whose image stands on one static busybox, with a store beside it: a build from nothing
 /// takes well under a second.
@@ -67,21 +95,17 @@ impl Default for SmallSite {
 impl SmallSite {
     /// The whole site: files, scripts, a secret, and controls at every level but the booted one.
     pub fn new() -> Self {
-        Self::with(&[
-            ("site.kdl", SITE),
-            ("policy.kdl", POLICY),
-            ("roles/app/role.kdl", APP),
-            ("roles/app/data.txt", "data\n"),
-            (
-                "roles/app/data.sh",
-                "cat /run/forge/input/data.txt > /usr/lib/data\n: > /usr/lib/data.tmp\n",
-            ),
-            ("roles/tool/role.kdl", TOOL),
-            (
-                "roles/tool/tool.sh",
-                "cat /etc/tool.conf > /usr/lib/tool\ncat /run/forge/secrets/token\n",
-            ),
-        ])
+        let files: Vec<_> = FILES.into_iter().chain([("base.kdl", ARCHIVE_BASE)]).collect();
+        Self::with(&files)
+    }
+
+    /// The same on a base of packages, and one more image with roles that install some: from
+    /// nothing, all of it takes some three seconds.
+    pub fn packaged(archive: &LocalDebian) -> Self {
+        let more = [("base.kdl", DEBIAN_BASE), ("service.kdl", SERVICE)];
+        let files: Vec<_> = FILES.into_iter().chain(more).collect();
+        let Self { site, forgec } = Self::with(&files);
+        Self { site, forgec: forgec.apt(&archive.etc_apt()) }
     }
 
     /// A site of these files over the small base, committed.

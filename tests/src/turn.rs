@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::HostPicture;
+use crate::{Contents, HostPicture};
 
 static TURN: Mutex<()> = Mutex::new(());
 static WAITING: AtomicUsize = AtomicUsize::new(0);
@@ -32,7 +32,7 @@ impl Turn {
         WAITING.fetch_add(1, Ordering::SeqCst);
         let guard = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         WAITING.fetch_sub(1, Ordering::SeqCst);
-        BEFORE.get_or_init(|| HostPicture::take(&[]));
+        BEFORE.get_or_init(|| HostPicture::take(Contents::OfSettings));
         Self { _guard: guard }
     }
 }
@@ -47,7 +47,7 @@ impl Drop for Turn {
         }
         let mut differences = Vec::new();
         for _ in 0..TRIES {
-            differences = before.differences(&HostPicture::take(&[]));
+            differences = before.differences(&HostPicture::take(Contents::OfSettings));
             differences.retain(|line| !line.contains(" /tmp/forge-test-"));
             if differences.is_empty() {
                 return;

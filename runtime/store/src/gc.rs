@@ -1,12 +1,17 @@
 //! Garbage collection: what no root needs goes.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use forge_model::Digest;
 
 use crate::{OutputKind, Record, Store, StoreError, durable};
+
+/// How long the log of a step that failed, or of a record that is gone, can still be read.
+const LOGS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What garbage collection keeps.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +37,8 @@ pub struct Collected {
     pub blobs: usize,
     /// Packages.
     pub debs: usize,
+    /// Logs.
+    pub logs: usize,
     /// Bytes, as files have them.
     pub bytes: u64,
 }
@@ -42,12 +49,15 @@ impl Store {
     pub fn collect(&self, options: &GcOptions) -> Result<Collected, StoreError> {
         let mut collected = Collected::default();
         let (mut layers, mut blobs) = (BTreeSet::new(), options.blobs.clone());
-        let mut gone = Vec::new();
+        let (mut gone, mut logs) = (Vec::new(), BTreeSet::new());
         for (kind, key, path) in self.all_records() {
             let record = self.record(&kind, &key);
             let kept = record
                 .as_ref()
                 .filter(|record| options.records.contains(&(kind.clone(), record.key.digest)));
+            // By name: a store may be moved.
+            let log = kept.and_then(|record| record.log.as_ref()?.file_name());
+            logs.extend(log.map(ToOwned::to_owned));
             match kept {
                 Some(Record { output, output_kind: OutputKind::Blob, .. }) => {
                     blobs.insert(*output);
@@ -82,7 +92,28 @@ impl Store {
                 self.remove(&path, options.dry_run)?;
             }
         }
+        self.collect_logs(&logs, options, &mut collected)?;
         Ok(collected)
+    }
+
+    fn collect_logs(
+        &self,
+        kept: &BTreeSet<OsString>,
+        options: &GcOptions,
+        collected: &mut Collected,
+    ) -> Result<(), StoreError> {
+        let now = SystemTime::now();
+        for path in entries(&self.directory.join("logs")) {
+            let written = path.symlink_metadata().and_then(|meta| meta.modified()).unwrap_or(now);
+            let old = now.duration_since(written).is_ok_and(|age| age >= LOGS_KEPT);
+            if !old || path.file_name().is_none_or(|name| kept.contains(name)) {
+                continue;
+            }
+            collected.logs += 1;
+            collected.bytes += size_of(&path);
+            self.remove(&path, options.dry_run)?;
+        }
+        Ok(())
     }
 
     /// What is left of records that are gone: action keys by plan key, and locks. Nobody holds a

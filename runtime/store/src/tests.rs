@@ -225,10 +225,9 @@ fn collection_keeps_what_kept_records_name() {
     for name in ["kept", "dropped"] {
         let layer = commit(&store, &[("file", name)]);
         let blob = store.put_blob(name.as_bytes()).unwrap();
-        let records = [
-            record("changes", name, layer, OutputKind::Layer),
-            record("resolve", name, blob, OutputKind::Blob),
-        ];
+        let mut of_layer = record("changes", name, layer, OutputKind::Layer);
+        of_layer.log = Some(store.directory().join("logs").join(name));
+        let records = [of_layer, record("resolve", name, blob, OutputKind::Blob)];
         for record in records {
             store.commit_record(&record).unwrap();
             if name == "kept" {
@@ -236,6 +235,11 @@ fn collection_keeps_what_kept_records_name() {
             }
         }
         std::fs::write(store.debs_directory().join(format!("{name}.deb")), "x").unwrap();
+    }
+    for (name, days) in [("kept", 30), ("dropped", 30), ("fresh", 1)] {
+        let log = std::fs::File::create(store.directory().join("logs").join(name)).unwrap();
+        let age = std::time::Duration::from_secs(days * 24 * 60 * 60);
+        log.set_modified(std::time::SystemTime::now() - age).unwrap();
     }
     commit(&store, &[("file", "without a record")]);
     let options = GcOptions {
@@ -260,6 +264,7 @@ fn collection_keeps_what_kept_records_name() {
         }
     }
     assert_eq!(names(&store.directory().join("layers")).len(), 1);
+    assert_eq!(names(&store.directory().join("logs")), ["fresh", "kept"]);
     assert!(names(&store.directory().join("tx")).is_empty());
 }
 

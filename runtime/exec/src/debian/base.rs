@@ -127,17 +127,10 @@ fn dpkg_excludes(globs: &[String]) -> String {
 /// Removes what mmdebstrap leaves, and makes what containers expect.
 fn normalize(root: &Path, request: &BaseRequest<'_>) -> Result<(), DebianError> {
     for name in LEFT_BY_MMDEBSTRAP {
-        let path = root.join(name);
-        match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(io_error(&path, source));
-            }
-            _ => {}
-        }
+        gone(&root.join(name), |path| std::fs::remove_file(path))?;
     }
     for name in EMPTIED_DIRECTORIES {
-        let path = root.join(name);
-        std::fs::remove_dir_all(&path).map_err(|source| io_error(&path, source))?;
+        gone(&root.join(name), |path| std::fs::remove_dir_all(path))?;
     }
     for (name, mode) in FIXED_DIRECTORIES {
         let path = root.join(name);
@@ -152,6 +145,14 @@ fn normalize(root: &Path, request: &BaseRequest<'_>) -> Result<(), DebianError> 
         exclude(root, Path::new("/"), request.exclude_paths)?;
     }
     write_file(&root.join("etc/apt/sources.list"), image_sources_list(request.sources))
+}
+
+/// Takes a path away that need not be there.
+fn gone(path: &Path, remove: impl Fn(&Path) -> std::io::Result<()>) -> Result<(), DebianError> {
+    match remove(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(io_error(path, source)),
+        _ => Ok(()),
+    }
 }
 
 /// Takes away what the essential packages brought before dpkg read the globs. Directories go when

@@ -103,12 +103,20 @@ fn download_batch(
     let mut command = apt.command("/usr/lib/apt/apt-helper").args(["-q", "download-file"]);
     for (record, address) in batch {
         command = command
-            .arg(address)
+            .arg(as_bytes(address))
             .arg(partial.join(&record.sha256))
             .arg(format!("SHA256:{}", record.sha256));
     }
     let output = context.logged(command).run()?;
     Ok(if output.success() { Vec::new() } else { output.tail })
+}
+
+/// For a `file:` address apt gives back a link to it; the store is to hold the bytes.
+fn as_bytes(address: &str) -> String {
+    match address.strip_prefix("file:") {
+        Some(path) => format!("copy:{path}"),
+        None => address.to_owned(),
+    }
 }
 
 /// Gives a fetched file its name in the store; false when it was not fetched.
@@ -169,6 +177,12 @@ mod tests {
             path: "pool/a.deb".to_owned(),
             stanza: String::new(),
         }
+    }
+
+    #[test]
+    fn files_of_this_host_are_copied() {
+        assert_eq!(as_bytes("file:/srv/debian/pool/a.deb"), "copy:/srv/debian/pool/a.deb");
+        assert_eq!(as_bytes("http://m.example.org/a.deb"), "http://m.example.org/a.deb");
     }
 
     #[test]

@@ -59,11 +59,13 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     }
     let verb = if args.dry_run { "would go" } else { "gone" };
     ui.out(&format!(
-        "{verb}: {} records, {} layers, {} blobs, {} packages, {} MiB\nkept: what {} images need",
+        "{verb}: {} records, {} layers, {} blobs, {} packages, {} logs, {} MiB\n\
+         kept: what {} images need",
         collected.records,
         collected.layers,
         collected.blobs,
         collected.debs,
+        collected.logs,
         collected.bytes >> 20,
         kept.len()
     ));
