@@ -149,6 +149,8 @@ fn initrd(lab: &SmallSite, debian: &LocalDebian, packed: &Path) -> PathBuf {
     }
     crate::copy(&debian.etc_apt(), &payload.join("etc/apt"));
     install_directory(&debian.path(), &payload);
+    // dpkg's names of architectures.
+    install_directory(Path::new("/usr/share/dpkg"), &payload);
     for directory in perl_modules() {
         install_directory(&directory, &payload);
     }
