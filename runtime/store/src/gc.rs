@@ -11,7 +11,7 @@ use forge_model::Digest;
 use crate::{OutputKind, Record, Store, StoreError, durable};
 
 /// How long the log of a step that failed, or of a record that is gone, can still be read.
-const LOGS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const LOGS_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// What garbage collection keeps.
 #[derive(Clone, Debug, Default)]

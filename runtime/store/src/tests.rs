@@ -238,7 +238,7 @@ fn collection_keeps_what_kept_records_name() {
     }
     for (name, days) in [("kept", 30), ("dropped", 30), ("fresh", 1)] {
         let log = std::fs::File::create(store.directory().join("logs").join(name)).unwrap();
-        let age = std::time::Duration::from_secs(days * 24 * 60 * 60);
+        let age = std::time::Duration::from_hours(days * 24);
         log.set_modified(std::time::SystemTime::now() - age).unwrap();
     }
     commit(&store, &[("file", "without a record")]);
