@@ -51,6 +51,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
             "layers": collected.layers,
             "blobs": collected.blobs,
             "packages": collected.debs,
+            "logs": collected.logs,
             "bytes": collected.bytes,
             "images_kept": kept.len(),
         });
