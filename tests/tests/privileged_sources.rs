@@ -53,8 +53,7 @@ role "app" {{
     )
 }
 
-const SITE: &str = "base \"small\" { archive \"bases/base.tar\"; }\n\
-    image \"test-node\" { base \"small\"; role \"app\"; }\n";
+const SITE: &str = "image \"test-node\" { base \"small\"; role \"app\"; }\n";
 
 struct Lab {
     small: SmallSite,

@@ -24,6 +24,7 @@ pub(super) fn demands(text: &str) -> Vec<Demand> {
     let dynamic = settings.iter().any(|(name, value)| {
         name == "DynamicUser" && ["1", "yes", "true", "on"].contains(&value.as_str())
     });
+    let tested = tested(&settings);
     let mut demands = Vec::new();
     for (name, value) in &settings {
         let demand = match name.as_str() {
@@ -34,13 +35,38 @@ pub(super) fn demands(text: &str) -> Vec<Demand> {
             "Group" if !dynamic => account(value).map(Demand::Group),
             _ => None,
         };
+        let excused = |demand: &Demand| match demand {
+            Demand::Program(path) | Demand::File(path) => tested.contains(&path.as_str()),
+            Demand::User(_) | Demand::Group(_) => false,
+        };
         if let Some(demand) = demand
             && !demands.contains(&demand)
+            && !excused(&demand)
         {
             demands.push(demand);
         }
     }
     demands
+}
+
+/// Paths that the unit itself looks for and can do without: where one is absent it is skipped, which
+/// is no failure (systemd.unit(5), "Conditions and Asserts"). A `|` makes a condition one of
+/// several, so that it excuses nothing; an empty value takes back those before it.
+fn tested(settings: &[(String, String)]) -> Vec<&str> {
+    let mut paths = Vec::new();
+    for (name, value) in settings {
+        match name.as_str() {
+            "ConditionFileIsExecutable" | "ConditionPathExists" | "ConditionFileNotEmpty" => {
+                if value.is_empty() {
+                    paths.clear();
+                } else if value.starts_with('/') {
+                    paths.push(value.as_str());
+                }
+            }
+            _ => {}
+        }
+    }
+    paths
 }
 
 /// `KEY=VALUE` lines of all sections, continued lines joined.
@@ -101,6 +127,13 @@ mod tests {
         ];
         assert_eq!(demands(text), want);
         assert_eq!(demands("[Service]\nRootImage=/x.raw\nExecStart=/x\n"), []);
+        let start = "[Service]\nExecStart=/x\n";
+        let excused = format!("[Unit]\nConditionFileIsExecutable=/x\n{start}");
+        assert_eq!(demands(&excused), []);
+        for other in ["!/x", "|/x", "/y", "/x\nConditionPathExists="] {
+            let text = format!("[Unit]\nConditionPathExists={other}\n{start}");
+            assert_eq!(demands(&text), [Demand::Program("/x".to_owned())], "{other}");
+        }
         assert_eq!(demands("[Service]\nDynamicUser=yes\nUser=x\n"), []);
     }
 }
