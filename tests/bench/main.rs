@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p forge-test --bin bench -- [--rounds N] [--rivals shell,buildah] [--keep DIR]
 //! cargo run --release -p forge-test --bin bench -- lsp     # from a keystroke to the findings
+//! cargo run --release -p forge-test --bin bench -- --scale 5     # check and plan of a large site
 //! ```
 //!
 //! The job: Debian 12 minbase with systemd; seven services and a kernel; twenty files, three
@@ -15,6 +16,7 @@
 mod forge;
 mod lsp;
 mod rivals;
+mod scale;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -39,6 +41,8 @@ struct Options {
     rounds: usize,
     rivals: Vec<String>,
     directory: PathBuf,
+    /// Rounds on the large site, instead of everything else.
+    scale: Option<usize>,
 }
 
 fn options() -> Options {
@@ -46,6 +50,7 @@ fn options() -> Options {
         rounds: 3,
         rivals: vec!["shell".to_owned(), "buildah".to_owned()],
         directory: std::env::temp_dir().join(format!("forge-bench-{}", std::process::id())),
+        scale: None,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -53,6 +58,7 @@ fn options() -> Options {
         match argument.as_str() {
             "--rounds" => options.rounds = value.parse().unwrap_or_else(|_| panic!("a number")),
             "--rivals" => options.rivals = value.split(',').map(str::to_owned).collect(),
+            "--scale" => options.scale = Some(value.parse().unwrap_or_else(|_| panic!("a number"))),
             "--keep" => options.directory = PathBuf::from(value),
             _ => panic!("unknown option `{argument}`"),
         }
@@ -66,6 +72,11 @@ fn main() {
     }
     let options = options();
     std::fs::create_dir_all(&options.directory).unwrap_or_else(|error| panic!("{error}"));
+    if let Some(rounds) = options.scale {
+        scale::run(&options.directory, rounds);
+        drop(std::fs::remove_dir_all(&options.directory));
+        return;
+    }
     let forge = forge::Forge::new(&options.directory.join("forge"));
     let mut builders: Vec<Box<dyn Builder>> = vec![Box::new(forge)];
     for rival in &options.rivals {

@@ -25,6 +25,8 @@ pub struct Deb<'a> {
     pub arch: &'a str,
     /// Further lines of its control file.
     pub fields: &'a str,
+    /// A tree that it holds, to which the rest is added.
+    pub tree: Option<&'a Path>,
     /// Its files, by path without `/` at the beginning.
     pub files: &'a [(&'a str, &'a str)],
     /// Its maintainer scripts and other control files: `postinst`, `conffiles`, `templates`.
@@ -34,16 +36,17 @@ pub struct Deb<'a> {
 impl Deb<'_> {
     /// Makes it in a directory; gives the file.
     pub fn make(&self, directory: &Path) -> PathBuf {
-        let tree = TempDir::with_prefix("forge-deb-").expect("a temporary directory");
+        let scratch = TempDir::with_prefix("forge-deb-").expect("a temporary directory");
+        let tree = self.tree.unwrap_or(scratch.path());
         let arch = if self.arch.is_empty() { "all" } else { self.arch };
         let (name, version) = (self.name, self.version);
         let control = format!(
-            "Package: {name}\nVersion: {version}\nArchitecture: {arch}\n\
+            "Package: {name}\nVersion: {version}\nArchitecture: {arch}\nPriority: optional\n\
              Maintainer: Site <site@example.org>\n{}Description: a test\n",
             self.fields
         );
         let write = |path: String, text: &str, mode: u32| {
-            let path = tree.path().join(path);
+            let path = tree.join(path);
             fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
             fs::write(&path, text).expect("a file of a package");
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode");
@@ -60,7 +63,10 @@ impl Deb<'_> {
         fs::create_dir_all(directory).expect("a directory for packages");
         // Small and quick: nobody looks at how it is compressed.
         let arguments = ["--root-owner-group", "-Znone", "--build"];
-        run(Command::new("dpkg-deb").args(arguments).arg(tree.path()).arg(&file));
+        let mut build = Command::new("dpkg-deb");
+        // Two archives made at different times are the same.
+        build.env("SOURCE_DATE_EPOCH", "1735689600");
+        run(build.args(arguments).args([tree, &file]));
         file
     }
 }

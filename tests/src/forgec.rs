@@ -22,6 +22,7 @@ pub struct Forgec {
     project: PathBuf,
     store: PathBuf,
     out: PathBuf,
+    cache: PathBuf,
     environment: Vec<(String, String)>,
     /// What it sees as the host's `/etc/apt`.
     apt: Option<PathBuf>,
@@ -56,6 +57,7 @@ impl Forgec {
             project: project.to_owned(),
             store: scratch.join("store"),
             out: scratch.join("out"),
+            cache: scratch.join("cache"),
             environment: Vec::new(),
             apt: None,
         }
@@ -124,6 +126,7 @@ impl Forgec {
             .env_remove("FORGE_STORE")
             .env_remove("FORGE_OUT")
             .env_remove("FORGE_AGE_IDENTITY")
+            .env("XDG_CACHE_HOME", &self.cache)
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
         for (name, value) in &self.environment {

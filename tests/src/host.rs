@@ -63,6 +63,18 @@ fn is_ours(name: &str) -> bool {
     OURS.iter().any(|word| name.starts_with(word))
 }
 
+/// How the names of control groups begin that containers have: systemd-nspawn's own, and those that
+/// it makes in its own for the processes inside and for itself (`nspawn-cgroup.c`).
+const OF_CONTAINERS: &[&str] = &["machine", "payload", "supervisor"];
+
+/// Whether a control group is one that a build makes: whoever else works on the machine has his own.
+fn is_cgroup_of_a_build(path: &Path) -> bool {
+    path.iter().any(|name| {
+        let name = name.to_string_lossy();
+        is_ours(&name) || OF_CONTAINERS.iter().any(|word| name.starts_with(word))
+    })
+}
+
 impl HostPicture {
     /// Takes the picture.
     pub fn take(contents: Contents) -> Self {
@@ -82,7 +94,11 @@ impl HostPicture {
         Self {
             paths: paths.collect(),
             mounts: mounts.lines().map(str::to_owned).collect(),
-            cgroups: cgroups.iter().map(|path| escaped(path)).collect(),
+            cgroups: cgroups
+                .iter()
+                .filter(|path| is_cgroup_of_a_build(path))
+                .map(|path| escaped(path))
+                .collect(),
             processes: processes(),
         }
     }
@@ -183,4 +199,23 @@ fn processes() -> BTreeMap<u32, String> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_groups_of_others_do_not_count() {
+        for (path, want) in [
+            ("/sys/fs/cgroup/memory/forge-12-0", true),
+            ("/sys/fs/cgroup/forge-12-0/payload/init.scope", true),
+            ("/sys/fs/cgroup/machine.slice/machine-x.scope", true),
+            ("/sys/fs/cgroup/systemd/supervisor", true),
+            ("/sys/fs/cgroup/memory/user.slice/session-1", false),
+            ("/sys/fs/cgroup/memory/runner/c007", false),
+        ] {
+            assert_eq!(is_cgroup_of_a_build(Path::new(path)), want, "{path}");
+        }
+    }
 }

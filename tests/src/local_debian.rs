@@ -4,14 +4,14 @@
 //! libraries), so that a Debian base and package steps take seconds and no network.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
+
+use crate::{Archive, Deb};
 
 /// Programs of the system package, with the libraries that they need.
 const PROGRAMS: [&str; 19] = [
@@ -88,58 +88,55 @@ const DIRECTORIES: [&str; 14] = [
     "var/cache/apt/archives",
 ];
 
-/// One of the other packages.
-struct Small {
-    name: &'static str,
-    version: &'static str,
-    /// More fields of its control file.
-    fields: &'static str,
-    files: &'static [(&'static str, &'static str)],
-    conffiles: &'static str,
-    postinst: &'static str,
+/// The other packages.
+fn small() -> [Deb<'static>; 3] {
+    let amd64 = Deb { arch: "amd64", ..Deb::default() };
+    [
+        Deb {
+            name: "tiny-lib",
+            version: "1:1.0-2+b1",
+            files: &[("usr/share/tiny/lib", "lib\n")],
+            ..amd64
+        },
+        Deb {
+            name: "tiny-service",
+            version: "2.1~rc1",
+            fields: "Pre-Depends: tiny-lib (>= 1:1.0)\n",
+            files: &[
+                ("etc/tiny.conf", "level = 1\n"),
+                (
+                    "usr/lib/systemd/system/tiny.service",
+                    "[Unit]\nDescription=Tiny\n[Service]\nExecStart=/usr/bin/true\n\
+                     [Install]\nWantedBy=multi-user.target\n",
+                ),
+            ],
+            control: &[
+                ("conffiles", "/etc/tiny.conf\n"),
+                (
+                    "postinst",
+                    "#!/bin/sh\nset -e\nmkdir -p /var/lib/tiny\n\
+                     echo \"tiny:x:990:990::/var/lib/tiny:/bin/false\" >> /etc/passwd\n\
+                     echo \"tiny:x:990:\" >> /etc/group\n\
+                     cat /usr/share/tiny/lib > /var/lib/tiny/state\n",
+                ),
+            ],
+            ..amd64
+        },
+        Deb {
+            name: "tiny-tool",
+            version: "3",
+            fields: "Depends: tiny-lib\n",
+            files: &[("usr/share/tiny/tool", "tool\n")],
+            ..amd64
+        },
+    ]
 }
-
-const SMALL: [Small; 3] = [
-    Small {
-        name: "tiny-lib",
-        version: "1:1.0-2+b1",
-        fields: "",
-        files: &[("usr/share/tiny/lib", "lib\n")],
-        conffiles: "",
-        postinst: "",
-    },
-    Small {
-        name: "tiny-service",
-        version: "2.1~rc1",
-        fields: "Pre-Depends: tiny-lib (>= 1:1.0)\n",
-        files: &[
-            ("etc/tiny.conf", "level = 1\n"),
-            (
-                "usr/lib/systemd/system/tiny.service",
-                "[Unit]\nDescription=Tiny\n[Service]\nExecStart=/usr/bin/true\n\
-                 [Install]\nWantedBy=multi-user.target\n",
-            ),
-        ],
-        conffiles: "/etc/tiny.conf\n",
-        postinst: "#!/bin/sh\nset -e\nmkdir -p /var/lib/tiny\n\
-                   echo \"tiny:x:990:990::/var/lib/tiny:/bin/false\" >> /etc/passwd\n\
-                   echo \"tiny:x:990:\" >> /etc/group\n\
-                   cat /usr/share/tiny/lib > /var/lib/tiny/state\n",
-    },
-    Small {
-        name: "tiny-tool",
-        version: "3",
-        fields: "Depends: tiny-lib\n",
-        files: &[("usr/share/tiny/tool", "tool\n")],
-        conffiles: "",
-        postinst: "",
-    },
-];
 
 /// The archive, with an `/etc/apt` that names it alone.
 #[derive(Debug)]
 pub struct LocalDebian {
-    directory: TempDir,
+    archive: Archive,
+    etc_apt: TempDir,
 }
 
 impl Default for LocalDebian {
@@ -151,57 +148,41 @@ impl Default for LocalDebian {
 impl LocalDebian {
     /// Makes all packages and the archive's index.
     pub fn new() -> Self {
-        let directory = TempDir::with_prefix("forge-test-").expect("a temporary directory");
-        let archive = Self { directory };
-        let pool = archive.directory.path().join("archive/pool");
-        fs::create_dir_all(&pool).expect("a pool");
-        let tree = archive.directory.path().join("tree");
-        let mut packages = system(&tree, &pool);
-        for small in &SMALL {
-            packages += &build_small(small, &tree, &pool);
-        }
-        archive.index(&packages);
-        archive.configure();
-        archive
+        let temporary = || TempDir::with_prefix("forge-test-").expect("a temporary directory");
+        let tree = temporary();
+        lay_system(tree.path());
+        let system = Deb {
+            name: "tiny-system",
+            version: "1",
+            arch: "amd64",
+            fields: "Essential: yes\n",
+            tree: Some(tree.path()),
+            ..Deb::default()
+        };
+        let debs: Vec<_> = std::iter::once(system).chain(small()).collect();
+        let archive = Archive::new("bookworm", "main", &debs);
+        let etc_apt = temporary();
+        let source = format!(
+            "Types: deb\nURIs: file:{}\nSuites: bookworm\nComponents: main\nTrusted: yes\n",
+            archive.path().display()
+        );
+        write(etc_apt.path(), "sources.list.d/tiny.sources", &source);
+        Self { archive, etc_apt }
     }
 
     /// The directory that stands for `/etc/apt`.
-    pub fn etc_apt(&self) -> PathBuf {
-        self.directory.path().join("apt")
+    pub fn etc_apt(&self) -> &Path {
+        self.etc_apt.path()
     }
 
     /// The archive itself: `dists` and `pool`.
-    pub fn path(&self) -> PathBuf {
-        self.directory.path().join("archive")
-    }
-
-    fn index(&self, packages: &str) {
-        let dist = self.path().join("dists/bookworm");
-        let index = "main/binary-amd64/Packages";
-        fs::create_dir_all(dist.join("main/binary-amd64")).expect("a distribution");
-        fs::write(dist.join(index), packages).expect("an index");
-        let release = format!(
-            "Suite: bookworm\nCodename: bookworm\nComponents: main\nArchitectures: amd64\n\
-             Date: Wed, 01 Jan 2025 00:00:00 UTC\nSHA256:\n {} {} {index}\n",
-            sha256(packages.as_bytes()),
-            packages.len()
-        );
-        fs::write(dist.join("Release"), release).expect("a release file");
-    }
-
-    fn configure(&self) {
-        let parts = self.etc_apt().join("sources.list.d");
-        fs::create_dir_all(&parts).expect("a directory");
-        let source = format!(
-            "Types: deb\nURIs: file:{}\nSuites: bookworm\nComponents: main\nTrusted: yes\n",
-            self.path().display()
-        );
-        fs::write(parts.join("tiny.sources"), source).expect("a source");
+    pub fn path(&self) -> &Path {
+        self.archive.path()
     }
 }
 
-/// The package that everything stands on.
-fn system(tree: &Path, pool: &Path) -> String {
+/// Lays the tree of the package that everything stands on.
+fn lay_system(tree: &Path) {
     for directory in DIRECTORIES {
         fs::create_dir_all(tree.join(directory)).expect("a directory of the base");
     }
@@ -219,7 +200,6 @@ fn system(tree: &Path, pool: &Path) -> String {
     for (path, text) in FILES {
         write(tree, path, text);
     }
-    pack(tree, pool, "tiny-system", "1", "Essential: yes\n")
 }
 
 /// Copies a program of the host and the libraries that its loader finds, to the same places.
@@ -250,57 +230,4 @@ fn write(tree: &Path, path: &str, text: &str) {
     let path = tree.join(path);
     fs::create_dir_all(path.parent().expect("a file has a parent")).expect("directories");
     fs::write(path, text).expect("a file of a package");
-}
-
-fn build_small(small: &Small, tree: &Path, pool: &Path) -> String {
-    for (path, text) in small.files {
-        write(tree, path, text);
-    }
-    for (name, text) in [("conffiles", small.conffiles), ("postinst", small.postinst)] {
-        if !text.is_empty() {
-            write(tree, &format!("DEBIAN/{name}"), text);
-            let mode = if name == "postinst" { 0o755 } else { 0o644 };
-            let path = tree.join("DEBIAN").join(name);
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
-        }
-    }
-    pack(tree, pool, small.name, small.version, small.fields)
-}
-
-/// Makes a package of a tree, takes the tree away, and gives the package's stanza of the index.
-fn pack(tree: &Path, pool: &Path, name: &str, version: &str, fields: &str) -> String {
-    let control = format!(
-        "Package: {name}\nVersion: {version}\nArchitecture: amd64\nPriority: optional\n{fields}\
-         Maintainer: Site <site@example.org>\nDescription: a package of the tests\n"
-    );
-    write(tree, "DEBIAN/control", &control);
-    let file = format!("{name}_{}_amd64.deb", version.replace(':', "%3a"));
-    let path = pool.join(&file);
-    let output = Command::new("dpkg-deb")
-        .args(["--root-owner-group", "-Znone", "--build"])
-        .args([tree, &path])
-        .env("SOURCE_DATE_EPOCH", "1735689600")
-        .output()
-        .expect("dpkg-deb starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    fs::remove_dir_all(tree).expect("the tree was made here");
-    let bytes = fs::read(&path).expect("the package was made");
-    let mut stanza = control;
-    // Writing to a String cannot fail.
-    let _ = writeln!(
-        stanza,
-        "Filename: pool/{file}\nSize: {}\nSHA256: {}\n",
-        bytes.len(),
-        sha256(&bytes)
-    );
-    stanza
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().fold(String::new(), |mut out, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

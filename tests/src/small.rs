@@ -105,7 +105,7 @@ impl SmallSite {
         let more = [("base.kdl", DEBIAN_BASE), ("service.kdl", SERVICE)];
         let files: Vec<_> = FILES.into_iter().chain(more).collect();
         let Self { site, forgec } = Self::with(&files);
-        Self { site, forgec: forgec.apt(&archive.etc_apt()) }
+        Self { site, forgec: forgec.apt(archive.etc_apt()) }
     }
 
     /// A site of these files over the small base, committed.

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -99,6 +100,141 @@ fn what_never_enters_a_layer_is_printed() {
     assert_page("reference/scrub.md", &page);
 }
 
+const PHASES: &str = r"# The phases of an image
+
+An image is built in this order. `forgec plan` and `forgec list` show it for an image; the layer of a
+phase is called `ROLE/PHASE`.
+
+The phases from `repositories` to `packages` are built role by role, in the order in which the image
+names its roles: all of them for one role, then all of them for the next. Each of the later phases is
+built for all roles, in the same order, before the next phase begins.
+";
+
+const PLACES: &str = r#"
+## Where a script stands
+
+A script usually runs in the phase `run`, when everything but removals is in place. `before=` and
+`after=` name another place; with both, the script stands in between. Scripts at one place run in the
+order of their roles, and in a role in the order in which they are written.
+
+```kdl
+role "storage" {
+    file "/etc/default/storage" before="packages" { content "DEVICES=all" }
+    packages "storage-server"
+    run "divert" script="divert.sh" before="packages"
+    run "index" script="index.sh" after="packages"
+    run "trim" script="trim.sh" after="remove"
+}
+```
+
+`before="packages"` and `after="packages"` are beside the packages of the step's own role; a later
+role's packages stand on what the script makes, and are installed again when it changes.
+`before="accounts"` is behind the packages of all roles.
+
+A script may not change what is declared by then. What is declared later wins over what the script
+made.
+
+## What packages find
+
+`user`, `group`, `file` and `directory` with `before="packages"` are there when the packages of their
+role, and of later ones, are installed: a package's script finds its configuration, and dpkg keeps
+it. A file is written again with all other files, so what a package makes of it does not stay. Its
+owner has to be there too: one that the spec makes is marked in the same way.
+"#;
+
+#[test]
+fn the_phases_of_an_image_are_printed() {
+    let mut page = PHASES.to_owned();
+    page.push_str("\n| phase | built | what is in it | a script may say |\n|---|---|---|---|\n");
+    for phase in forge_spec::Phase::ALL {
+        let name = phase.name();
+        let built = if phase.is_by_role() { "role by role" } else { "" };
+        let (before, after) = phase.takes_scripts();
+        let sides = [("before", before), ("after", after)];
+        let sides = sides.into_iter().filter(|(_, may)| *may);
+        let says: Vec<_> = sides.map(|(side, _)| format!("`{side}=\"{name}\"`")).collect();
+        writeln!(page, "| `{name}` | {built} | {} | {} |", phase.doc(), says.join(", ")).unwrap();
+    }
+    page.push_str(PLACES);
+    assert_page("reference/phases.md", &page);
+}
+
+/// A host with a tool, where every secret was opened before.
+struct Host;
+
+impl forge_exec::keys::Facts for Host {
+    fn bootstrap_version(&self) -> String {
+        "1".to_owned()
+    }
+
+    fn mac(&self, secret: &forge_model::SecretReference) -> Option<forge_model::Digest> {
+        Some(forge_model::Digest::of(secret.name.as_bytes()))
+    }
+}
+
+#[test]
+fn what_only_the_action_key_has_is_printed() {
+    use forge_exec::keys;
+    use forge_model::{Action, Digest, Key};
+
+    let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/site");
+    let sources = forge_stdlib::WithLibrary::new(forge_test::read_site(&site));
+    let plan = forge_plan::check(&sources).plan.unwrap();
+    let outputs: keys::Outputs =
+        plan.nodes.iter().map(|node| (node.id, Digest::of(node.label.as_bytes()))).collect();
+    let mut rows: BTreeMap<&str, [BTreeSet<String>; 2]> = BTreeMap::new();
+    for node in &plan.nodes {
+        let own: BTreeSet<String> =
+            node.action.key_builder().finish().fields.into_iter().map(|field| field.name).collect();
+        let more = |key: Key| {
+            let names = key.fields.into_iter().map(|field| field.name);
+            names.filter(|name| !own.contains(name)).map(|name| match name.split_once(" secret ") {
+                Some((what, _)) => format!("`{what} secret …`"),
+                None => format!("`{name}`"),
+            })
+        };
+        let narrow = match &node.action {
+            Action::Changes(_) | Action::Secrets(_) => {
+                Some(keys::narrow_key(&node.action, &Digest::of(b"read"), &Host).unwrap())
+            }
+            Action::Stamp(_) => Some(keys::tree_key(&node.action, &Digest::of(b"tree"))),
+            Action::Resolve(_)
+            | Action::Base(_)
+            | Action::Packages(_)
+            | Action::Fetch(_)
+            | Action::Unpack(_)
+            | Action::Run(_)
+            | Action::Verify(_)
+            | Action::Pack(_) => None,
+        };
+        let [first, second] = rows.entry(node.action.kind()).or_default();
+        first.extend(more(keys::action_key(&plan, node.id, &outputs, &Host).unwrap()));
+        second.extend(narrow.into_iter().flat_map(more));
+    }
+    assert_eq!(rows.len(), 11, "the golden site has every kind of step: {:?}", rows.keys());
+    let mut page = String::from(
+        "# What only the action key has\n\n\
+         The [action key](../concepts/keys.md) of a step has the step's own fields, which \
+         [the table](keys.md) lists, and\nin place of its inputs' plan keys the fields here. A \
+         step that reads only part of the layers below\nis looked up by its narrower key when the \
+         first one gives nothing. The table is printed from the keys\nof a site that has every \
+         kind of step.\n\n\
+         | step | in its action key | in its narrower key |\n|---|---|---|\n",
+    );
+    for (kind, fields) in rows {
+        let [first, second] = fields.map(|names| names.into_iter().collect::<Vec<_>>().join(", "));
+        writeln!(page, "| `{kind}` | {first} | {second} |").unwrap();
+    }
+    assert_page("reference/action-keys.md", &page);
+}
+
+#[test]
+fn the_schemas_of_json_are_printed() {
+    for (command, schema) in forge_report::schemas() {
+        assert_page(&format!("reference/json/{command}.schema.json"), &schema);
+    }
+}
+
 const INTRODUCTION: &str = r##"# The spec language
 
 Specs are [KDL 2](https://kdl.dev) files. A project is a directory with a `forge.kdl`, usually the
@@ -127,9 +263,22 @@ fn the_language_is_described_as_it_is_decoded() {
         describe(&mut page, "", kind);
     }
     page.push_str("\n## In roles and images\n");
-    for kind in body() {
+    let top = top_level();
+    // A node of one name that says the same is the same.
+    let same = |one: &NodeKind, other: &NodeKind| (one.name, one.doc) == (other.name, other.doc);
+    let above = |kind: &NodeKind| top.iter().any(|known| same(known, kind));
+    let (both, own): (Vec<&NodeKind>, Vec<&NodeKind>) =
+        body().into_iter().partition(|kind| above(kind));
+    for NodeKind { name, .. } in both {
+        writeln!(page, "\n[`{name}`](#{name}) means the same here as at the top of a file.")
+            .unwrap();
+    }
+    for kind in own {
         describe(&mut page, "", kind);
     }
+    let heads: Vec<&str> = page.lines().filter(|line| line.starts_with("### ")).collect();
+    let sources = heads.iter().filter(|head| **head == "### `source`").count();
+    assert_eq!(sources, 1, "a node is described once");
     page.push_str("\n## In one declaration alone\n");
     for (owner, kind) in inner() {
         describe(&mut page, &format!(" in `{owner}`"), kind);
@@ -148,8 +297,11 @@ fn describe(page: &mut String, place: &str, kind: &NodeKind) {
     if !kind.children.is_empty() {
         page.push_str("\n| child | |\n|---|---|\n");
     }
-    for Child { name, doc, takes: _ } in kind.children {
+    for Child { name, doc, takes: _, props } in kind.children {
         writeln!(page, "| `{name}` | {} |", cell(doc)).unwrap();
+        for Field { name: prop, ty, default: _, doc } in *props {
+            writeln!(page, "| `{name} {prop}=` | {}: {} |", cell(ty), cell(doc)).unwrap();
+        }
     }
     if !kind.example.is_empty() {
         write!(page, "\n```kdl\n{}\n```\n", kind.example).unwrap();
@@ -221,5 +373,35 @@ fn examples_are_kdl() {
         forge_syntax::parse(file, &text, &mut sink);
         let found: Vec<_> = sink.into_sorted().into_iter().map(|found| found.headline).collect();
         assert!(found.is_empty(), "{place}: {found:?}\n{text}");
+        let formatted = forge_syntax::format(file, &text, &mut Sink::new()).unwrap();
+        assert_eq!(formatted, text, "{place} is not in the one style");
+    }
+}
+
+/// A filter that the page on templates names is there.
+#[test]
+fn the_filters_of_templates_are_there() {
+    let page = fs::read_to_string(source().join("templates.md")).unwrap();
+    let start = page.find("\nFilters: ").expect("the list of filters");
+    let paragraph = page[start..].trim_start().split("\n\n").next().unwrap();
+    let sentence = paragraph.split(". ").next().unwrap();
+    let names: Vec<&str> = sentence.split('`').skip(1).step_by(2).collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names.into_iter().chain(["nothing_such"]) {
+        let mut sources = forge_model::MemorySources::new();
+        sources.insert("base/etc/x", "");
+        sources.insert("x.j2", format!("{{{{ 'a' | {name} }}}}\n"));
+        sources.insert(
+            "forge.kdl",
+            "base \"b\" { tree \"base\"; }\nimage \"i\" { base \"b\"; file \"/x\" template=\"x.j2\"; }\n",
+        );
+        let found = forge_spec::compile(&sources).diagnostics;
+        let unknown = found.iter().any(|one| format!("{one:?}").contains("unknown filter"));
+        let said = found.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>().join("\n");
+        assert_eq!(
+            unknown || said.contains("is unknown"),
+            name == "nothing_such",
+            "{name}: {said}"
+        );
     }
 }

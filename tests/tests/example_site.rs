@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use forge_diag::Diagnostic;
 use forge_model::{MemorySources, Sources};
-use forge_plan::{SpecTarget, judge_spec, violations};
+use forge_plan::{ImageChanges, SpecTarget, judge_spec, violations};
 use forge_spec::compile;
+use forge_stdlib::WithLibrary;
 
 fn site() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../specs")
@@ -36,11 +37,12 @@ fn sources() -> MemorySources {
 
 /// What compiling the site and judging the spec find.
 fn findings(sources: &MemorySources) -> Vec<Diagnostic> {
+    let sources = &WithLibrary::new(sources.clone());
     let compiled = compile(sources);
     let mut found = compiled.diagnostics;
     for image in compiled.spec.iter().flat_map(|spec| &spec.images) {
         found.extend(violations(
-            &judge_spec(image, &SpecTarget::new(image, sources)),
+            &judge_spec(image, &SpecTarget::new(image, &ImageChanges::of(image), sources)),
             &compiled.source_map,
         ));
     }
@@ -51,7 +53,7 @@ fn findings(sources: &MemorySources) -> Vec<Diagnostic> {
 fn it_compiles_without_a_finding() {
     let sources = sources();
     assert_eq!(findings(&sources), Vec::new());
-    let spec = compile(&sources).spec.unwrap();
+    let spec = compile(&WithLibrary::new(sources)).spec.unwrap();
     let names: Vec<_> = spec.images.iter().map(|image| image.name.as_str()).collect();
     assert_eq!(names, ["blanca-bhpc", "blanca-compute", "summit-compute", "summit-gpu"]);
     for image in &spec.images {
@@ -82,7 +84,7 @@ const MUTATIONS: &[[&str; 4]] = &[
     ["beegfs-5", "roles/beegfs-client/beegfs-mounts.conf.j2", "beegfs rw", "beegfs ro"],
     ["beegfs-6", BEEGFS, "enabled=#true", "enabled=#false"],
     ["kernel-1", "roles/node-base/role.kdl", r#"ip_forward" 0"#, r#"ip_forward" 1"#],
-    ["log-1", "roles/node-base/journald-volatile.conf", "volatile", "persistent"],
+    ["log-1", "roles/common/role.kdl", r#"size="64M""#, r#"size="128M""#],
     ["ssh-1", "roles/ssh/sshd-site.conf", "PasswordAuthentication no", "PasswordAuthentication yes"],
     ["account-3", "roles/munge/role.kdl", "uid=210", "uid=211"],
     ["munge-1", "roles/munge/role.kdl", r#"mode="0400""#, r#"mode="0440""#],

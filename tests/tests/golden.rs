@@ -28,7 +28,7 @@ fn plan(sources: &MemorySources) -> Plan {
 fn listing(plan: &Plan) -> String {
     let mut text = "# plan key, kind and version, step, images\n".to_owned();
     for node in &plan.nodes {
-        let (key, kind, version) = (node.key.digest, node.action.kind(), node.action.version());
+        let (key, kind, version) = (node.key, node.action.kind(), node.action.version());
         let images = node.images.join(" ");
         writeln!(text, "{key} {kind}-{version} [{}] {images}", node.label).unwrap();
     }

@@ -19,8 +19,8 @@ use forge_sys::process::Cancel;
 use forge_test::{Archive, Deb, Served};
 use tempfile::TempDir;
 
-const fn deb<'a>(name: &'a str, version: &'a str, fields: &'a str) -> Deb<'a> {
-    Deb { name, version, arch: "", fields, files: &[], control: &[] }
+fn deb<'a>(name: &'a str, version: &'a str, fields: &'a str) -> Deb<'a> {
+    Deb { name, version, fields, ..Deb::default() }
 }
 
 fn origin(line: u32) -> Origin {

@@ -98,7 +98,7 @@ impl Victim {
 
 /// Calls for the same project with a store and an output folder of their own.
 fn beside(lab: &SmallSite, archive: &LocalDebian, scratch: &Path) -> Forgec {
-    Forgec::new(&lab.site.project(), scratch).env("TOKEN", TOKEN).apt(&archive.etc_apt())
+    Forgec::new(&lab.site.project(), scratch).env("TOKEN", TOKEN).apt(archive.etc_apt())
 }
 
 #[test]

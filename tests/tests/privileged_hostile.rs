@@ -172,7 +172,12 @@ fn by(lab: &SmallSite, program: &str, arguments: &[&str]) -> Run {
     let forgec = lab.forgec.command(&["build"]);
     let mut command = Command::new(program);
     command.args(arguments).arg(forgec.get_program()).args(forgec.get_args());
-    command.env("TOKEN", forge_test::TOKEN);
+    for (name, value) in forgec.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let code = output.status.code().unwrap_or(-1);

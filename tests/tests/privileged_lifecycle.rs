@@ -135,10 +135,8 @@ fn one_changed_file_is_one_layer() {
     lab.build();
     lab.edit("site.kdl", "content \"1\"", "content \"one\"");
     let built = lab.build();
-    let built = built.expect(&["one/files", "controls, tree", "stamp", "pack"]);
-    // No control asked for the file: all answers are the same.
-    let same = |line: &str| line.ends_with("controls, tree, same as before");
-    assert!(built.run.stderr.lines().any(same), "{}", built.run.stderr);
+    // No control asked for the file: all answers are the same, so the verdict stands.
+    built.expect(&["one/files", "stamp", "pack"]);
 }
 
 #[test]
@@ -150,7 +148,7 @@ fn the_second_build_needs_no_privilege() {
     let command = lab.forgec.command(&["build"]);
     let mut nobody = Command::new("setpriv");
     nobody.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
-    nobody.arg(command.get_program()).args(command.get_args());
+    nobody.arg(command.get_program()).args(command.get_args()).env_remove("HOME");
     let output = nobody.output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{errors}");

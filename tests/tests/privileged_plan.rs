@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use forge_test::{Built, SmallSite, Turn};
+use forge_test::{Built, SmallSite, Turn, shaped};
 use serde_json::Value;
 
 const SITE: &str = "site.kdl";
@@ -91,7 +91,7 @@ fn apply(lab: &SmallSite, changes: &[Change]) {
 
 fn plan(lab: &SmallSite, arguments: &[&str]) -> Value {
     let arguments = [&["plan", "--format", "json"], arguments].concat();
-    serde_json::from_str(&lab.forgec.run(&arguments).expect(0).stdout).unwrap()
+    shaped("plan", &lab.forgec.run(&arguments).expect(0).stdout)
 }
 
 /// Labels of the steps of a plan, with a word about each.
@@ -100,7 +100,9 @@ fn steps(plan: &Value, word: &str) -> BTreeMap<String, BTreeSet<String>> {
     for image in plan["images"].as_array().unwrap() {
         for step in image["steps"].as_array().unwrap() {
             let label = step["step"].as_str().unwrap().to_owned();
-            found.entry(label).or_default().insert(step[word].as_str().unwrap().to_owned());
+            // Of a step that is gone nothing is done.
+            let Some(word) = step[word].as_str() else { continue };
+            found.entry(label).or_default().insert(word.to_owned());
         }
     }
     found
@@ -164,6 +166,63 @@ fn plan_says_what_the_next_build_does() {
     }
 }
 
+/// A step of a plan, by its label.
+fn step<'a>(plan: &'a Value, label: &str) -> &'a Value {
+    let steps = plan["images"][0]["steps"].as_array().unwrap();
+    steps.iter().find(|step| step["step"] == label).unwrap_or_else(|| panic!("{label}: {plan:#}"))
+}
+
+/// Root cause and cascade are told apart, with old value, new value and place; earlier builds tell
+/// how long things take.
+#[test]
+fn plan_and_why_name_the_cause() {
+    let _turn = Turn::take();
+    let lab = SmallSite::new();
+    let first = plan(&lab, &[]);
+    assert_eq!(first["work"]["steps"], first["work"]["unknown"]);
+    lab.build();
+    lab.edit(APP, "\"one\"", "\"two\"");
+    lab.edit("policy.kdl", "exists; mode max=\"0644\"", "exists; mode max=\"0664\"");
+    let changed = plan(&lab, &[]);
+    assert_eq!(changed["work"]["unknown"], 0, "{changed:#}");
+    let file = step(&changed, "app/files");
+    let place = serde_json::json!({ "file": APP, "line": 3, "column": 5 });
+    assert_eq!((&file["change"], &file["outlook"]), (&"changed".into(), &"builds".into()));
+    let content = serde_json::json!([{
+        "name": "content of /etc/app.conf",
+        "old": forge_model::Digest::of(b"one\n").to_hex(),
+        "new": forge_model::Digest::of(b"two\n").to_hex(),
+        "origin": place,
+    }]);
+    assert_eq!(file["fields"], content);
+    assert_eq!((&file["last"]["same"], &file["last"]["bytes"]), (&false.into(), &4.into()));
+    let stamp = step(&changed, "stamp");
+    assert_eq!(stamp["change"], "cascade", "{stamp:#}");
+    assert_eq!(stamp["follows"][0], "app/files");
+    assert!(step(&changed, "pack")["last"]["bytes"].as_u64().unwrap() > 100_000, "{changed:#}");
+    assert_eq!(changed["images"][0]["controls"][0]["name"], "tree-1");
+    let fields = &step(&changed, "controls, tree")["fields"];
+    assert_eq!(fields[0]["name"], "control policy/tree-1", "{fields:#}");
+    assert_eq!(fields[0]["new"], "file /usr/lib/data: mode stays within \"0664\"");
+    assert_eq!(fields[0]["origin"]["line"], 5);
+    let why = |arguments: &[&str]| {
+        let arguments = [&["why", "test-node", "--format", "json"], arguments].concat();
+        shaped("why", &lab.forgec.run(&arguments).expect(0).stdout)
+    };
+    assert_eq!(why(&["app/files"])["steps"][0]["fields"], file["fields"]);
+    assert_eq!(why(&["base small"])["steps"][0]["outlook"], "cached");
+    lab.build();
+    assert_eq!(why(&[])["steps"], Value::Array(Vec::new()));
+    // Back again: the very step was done before, and its result is still there.
+    lab.edit(APP, "\"two\"", "\"one\"");
+    lab.build();
+    // A control of another file judges the same tree: nothing else is a cause.
+    lab.edit("policy.kdl", "exists; mode max=\"0664\"", "exists; mode max=\"0660\"");
+    let text = lab.forgec.run(&["why", "test-node"]).expect(0).stdout;
+    assert!(text.contains("0664") && text.contains("0660"), "{text}");
+    assert!(!text.contains('{'), "{text}");
+}
+
 /// Previews neither open secrets nor write anything.
 #[test]
 fn plan_leaves_no_trace() {
@@ -187,4 +246,44 @@ fn a_gate_in_a_pipeline_sees_changes() {
     assert_eq!(code(&[]), 0);
     lab.edit(APP, "\"one\"", "\"two\"");
     assert_eq!((code(&[]), code(&["--against", "HEAD"])), (10, 10));
+}
+
+/// What made a path, what it hides, and what took one away.
+#[test]
+fn blame_says_what_is_hidden() {
+    let _turn = Turn::take();
+    let lab = SmallSite::new();
+    let more = "    file \"/etc/os-release\" { content \"one\"; }\n    file \"/etc/app.conf\"";
+    lab.edit(APP, "    file \"/etc/app.conf\"", more);
+    lab.build();
+    let blame = |paths: &[&str], code| {
+        let arguments = [&["blame", "test-node", "--format", "json"], paths].concat();
+        shaped("blame", &lab.forgec.run(&arguments).expect(code).stdout)
+    };
+    let found = blame(&["/etc/os-release", "/usr/lib/data.tmp", "/never"], 1);
+    assert_eq!(found["missing"], serde_json::json!(["/never"]));
+    let (file, gone) = (&found["paths"][0], &found["paths"][1]);
+    assert_eq!(
+        (&file["by"]["layer"], &file["by"]["kind"]),
+        (&"app/files".into(), &"declared".into())
+    );
+    assert_eq!(
+        (&file["by"]["origins"][0]["line"], &file["by"]["entry"]["bytes"]),
+        (&3.into(), &4.into())
+    );
+    let below = &file["shadows"][0];
+    assert_eq!(
+        (&below["layer"], &below["names"][0]),
+        (&"base small".into(), &"bases/base.tar".into())
+    );
+    let os = forge_model::Digest::of(b"ID=test\nNAME=test\nVERSION_ID=1\n").to_hex();
+    assert_eq!(below["entry"]["digest"], os);
+    assert_eq!((&gone["present"], &gone["by"]["layer"]), (&false.into(), &"tool/remove".into()));
+    assert_eq!(gone["shadows"][0]["layer"], "app/run data");
+    let text = lab.forgec.run(&["blame", "test-node", "/etc/os-release"]).expect(0).stdout;
+    let hidden = "  hides file 0644 0:0, 31 bytes, ";
+    assert!(text.starts_with("/etc/os-release: app/files, roles/app/role.kdl:3\n"), "{text}");
+    assert!(text.contains(hidden) && text.contains(": base small, bases/base.tar\n"), "{text}");
+    let all = blame(&["--all"], 0);
+    assert!(all["paths"].as_array().unwrap().len() > 30);
 }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -22,7 +23,7 @@ fn case() -> String {
 fn everything_is_documented_and_stands_in_an_image() {
     let (all, mistakes, _) = library(&WithLibrary::new(Nothing));
     assert_eq!(mistakes, Vec::new());
-    assert!(all.len() >= 6, "only {} declarations", all.len());
+    assert!(all.len() >= 39, "only {} declarations", all.len());
     let case = case();
     for one in &all {
         let name = format!("{} `{}`", one.kind.name(), one.name);
@@ -60,10 +61,15 @@ fn images_of_the_library_keep_to_its_controls() {
     let spec = compiled.spec.unwrap();
     assert!(spec.images.len() >= 2);
     for image in &spec.images {
-        let verdicts = judge_spec(image, &SpecTarget::new(image, &sources));
+        let verdicts = judge_spec(
+            image,
+            &SpecTarget::new(image, &forge_plan::ImageChanges::of(image), &sources),
+        );
         assert_eq!(violations(&verdicts, &compiled.source_map), Vec::new(), "{}", image.name);
-        let origins = image.parts.iter().map(|part| part.declared.to_string());
-        assert!(origins.into_iter().all(|place| place.starts_with("std/")), "{}", image.name);
+        let roles = image.parts.iter().filter(|part| part.name != image.name);
+        let origins: Vec<_> = roles.map(|part| part.declared.to_string()).collect();
+        assert!(origins.len() > 10, "{}: {origins:?}", image.name);
+        assert!(origins.iter().all(|place| place.starts_with("std/")), "{origins:?}");
     }
 }
 
@@ -88,4 +94,41 @@ fn files_of_the_library_name_each_other_alone() {
         assert!(!text.contains("../"), "{} leaves its directory", file.path);
         assert!(file.path.split('/').count() == 3, "{} lies too deep, or too high", file.path);
     }
+}
+
+/// `FORGE_BLESS=1 cargo test -p forge-test --test stdlib` writes the page anew.
+#[test]
+fn the_book_lists_the_library() {
+    let (all, _, _) = library(&WithLibrary::new(Nothing));
+    let mut page = String::from(
+        "# Roles of the library\n\nPrinted from the library. `forgec std show NAME` says the same \
+         of one name, and with which\ncontrols it is judged; `forgec std cat NAME` prints its \
+         files.\n",
+    );
+    for one in all.iter().filter(|one| one.kind != Kind::Profile) {
+        write!(page, "\n## `{}`\n\n{}: {}.\n", one.name, one.kind.name(), one.doc).unwrap();
+        if !one.params.is_empty() {
+            page.push_str("\n| parameter | is | without it | |\n|---|---|---|---|\n");
+        }
+        for param in &one.params {
+            let default = match &param.default {
+                None => "an error".to_owned(),
+                Some(value) if value.value.to_string().is_empty() => "empty".to_owned(),
+                Some(value) => format!("`{}`", value.value),
+            };
+            let (name, is) = (&param.name.value, param.ty.expected().replace('|', "\\|"));
+            writeln!(page, "| `{name}` | {is} | {default} | {} |", param.doc).unwrap();
+        }
+        for (id, title) in &one.controls {
+            let gap =
+                if one.controls.first().is_some_and(|first| first.0 == *id) { "\n" } else { "" };
+            writeln!(page, "{gap}- `{id}`: {title}").unwrap();
+        }
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/src/reference/library.md");
+    if std::env::var_os("FORGE_BLESS").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let command = "FORGE_BLESS=1 cargo test -p forge-test --test stdlib";
+    assert!(fs::read_to_string(&path).unwrap() == page, "out of date; run `{command}`");
 }

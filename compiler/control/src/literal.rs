@@ -156,6 +156,15 @@ impl Decoder<'_> {
         let Some(pattern) = self.scope.fill(&text, self.sink)?.value else {
             return Some(String::new());
         };
+        if pattern.contains('\u{8}') {
+            let headline = "`\\b` in a quoted text is a backspace, not a part of the pattern";
+            self.sink.push(
+                Diagnostic::error(codes::CONTROL_REGEX, headline)
+                    .at(given.span, "a quoted text")
+                    .help("a raw text keeps its backslashes: write `#\"…\"#`"),
+            );
+            return None;
+        }
         let error = regex::RegexBuilder::new(&pattern).multi_line(true).build().err();
         let Some(error) = error else {
             return Some(pattern);

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use forge_diag::{Diagnostic, Sink, SourceMap, Span, Spanned, codes};
-use forge_model::Profile;
+use forge_model::{Profile, Shared};
 use forge_param::{ParamDecl, ParamValue};
 use forge_syntax::{Cursor, Node, Value};
 
@@ -93,7 +93,11 @@ impl ProfileTemplate {
         Profile {
             name: self.name.value.clone(),
             title: self.title.clone(),
-            controls: self.decode_controls(&scope, map, sink),
+            controls: self
+                .decode_controls(&scope, map, sink)
+                .into_iter()
+                .map(Shared::from)
+                .collect(),
             origin: crate::control::origin(map, self.head),
         }
     }

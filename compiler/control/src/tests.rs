@@ -183,7 +183,7 @@ fn mistakes_of_profiles() {
         ),
         (
             format!("profile \"p\" {{ param \"a\" type=\"adress\"; {body} }}"),
-            "`adress` is no type @ \"adress\" @ types are `string`, `name`, `int`, `port`, `bool`, `enum`, `ip`, `cidr`, `path`, `mode`, `size`, `duration`, `hostlist`, `list`",
+            "`adress` is no type @ \"adress\" @ known here: `bool`, `cidr`, `duration`, `enum`, `hostlist`, `int`, `ip`, `list`, `mode`, `name`, `path`, `port`, `size`, `string`",
         ),
         (
             format!("profile \"p\" {{ {body}; {body} }}"),

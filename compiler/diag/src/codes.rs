@@ -77,8 +77,8 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    Error SYNTAX_SIZE = "syntax" "size": "A file is larger than any spec needs";
-    Error SYNTAX_DEPTH = "syntax" "depth": "Blocks or comments are nested deeper than any spec needs";
+    Error SYNTAX_SIZE = "syntax" "size": "A file or a text is larger, or something is more, than any spec needs";
+    Error SYNTAX_DEPTH = "syntax" "depth": "Blocks, comments, images or roles are nested deeper than any spec needs";
     Error SYNTAX_ENCODING = "syntax" "encoding": "A text is not UTF-8, or holds NUL";
     Error SYNTAX_INVISIBLE = "syntax" "invisible": "A text holds invisible control characters";
     Error SYNTAX_KDL = "syntax" "kdl": "A text is not KDL";
@@ -107,9 +107,15 @@ catalogue! {
     Error SPEC_NAME = "spec" "name": "A name that what it names cannot have";
     Error SPEC_CONFLICT = "spec" "conflict": "Two parts of an image that declare the same thing differently";
     Warning SPEC_OVERRIDE_UNUSED = "spec" "override-unused": "An `override=#true` that overrides nothing";
+    Error SPEC_EDIT = "spec" "edit": "A line or setting that does not fit the file that it edits";
+    Error SPEC_SUDOERS = "spec" "sudoers": "A rule that sudo could not read";
+    Error SPEC_PHASE = "spec" "phase": "A place in the order of the phases that cannot be";
+    Error SPEC_UNIT = "spec" "unit": "A text that systemd would not read as it is written";
     Error SPEC_BELOW_FILE = "spec" "below-file": "A path declared below a file";
     Error SPEC_REMOVED = "spec" "removed": "A path that is declared and taken away";
-    Error SPEC_ARTIFACT_NAME = "spec" "artifact-name": "Two images that would be packed under one name";
+    Warning SPEC_HIDDEN = "spec" "hidden": "A path that a mount of the running node lies over";
+    Warning SPEC_TYPO = "spec" "typo": "A word that nothing is known by, and that is nearly a known one";
+    Warning SPEC_IMAGE_NAME = "spec" "image-name": "An image whose name says another cluster or type than it sets";
     Error SPEC_PROFILE_VALUES = "spec" "profile-values": "One profile used with different values in an image";
     Error SPEC_MODE = "spec" "mode": "A file mode that is not a quoted octal number";
     Error SPEC_PATH = "spec" "path": "A path that is none of an image or of the builder";
@@ -122,12 +128,14 @@ catalogue! {
     Error SPEC_PARAM_VALUE = "spec" "param-value": "A parameter's value of another type or out of its range";
     Error SPEC_PARAM_UNDEFINED = "spec" "param-undefined": "A `${name}` or `when` of a parameter that has no value here";
     Warning SPEC_PARAM_UNUSED = "spec" "param-unused": "A parameter that nothing reads";
+    Warning SPEC_SOURCE_UNUSED = "spec" "source-unused": "A source that nothing unpacks and no script reads";
     Warning SPEC_SET_UNUSED = "spec" "set-unused": "A value set by an image that nothing reads";
     Error SPEC_TEXT = "spec" "text": "A `${…}` that cannot be put in";
     Error SPEC_TEMPLATE = "spec" "template": "A template that cannot be rendered";
     Error SPEC_TEMPLATE_UNDEFINED = "spec" "template-undefined": "A template's variable that has no value";
     Error SPEC_SECRET = "spec" "secret": "A secret in a file that every account could use";
     Error SPEC_SECRET_PACKED = "spec" "secret-packed": "A secret in an image that is packed for everyone";
+    Error SPEC_IDENTITY = "spec" "identity": "An identity in an image, which all its nodes would share";
     Error SPEC_OWNER = "spec" "owner": "An owner or group that nothing in the image can create";
     Error REQUIRES_UNIT = "requires" "unit": "A unit is enabled that nothing in the image installs";
     Error REQUIRES_PROGRAM = "requires" "program": "A program is run that the image does not have, or cannot run";

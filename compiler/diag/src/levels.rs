@@ -53,6 +53,17 @@ impl Levels {
         self.nodes.push(Allowed { code, node, written });
     }
 
+    /// Takes back what was said of the whole project.
+    pub fn forget_project(&mut self) {
+        self.project.clear();
+    }
+
+    /// Adds what another file says.
+    pub fn extend(&mut self, other: Self) {
+        self.project.extend(other.project);
+        self.nodes.extend(other.nodes);
+    }
+
     /// The findings as the project wants them. An `allow` that allowed nothing is a finding of its
     /// own, as long as no error kept the compiler from looking at everything.
     pub fn apply(&self, found: Vec<Diagnostic>) -> Vec<Diagnostic> {

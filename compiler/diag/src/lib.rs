@@ -16,5 +16,5 @@ pub use codes::Code;
 pub use diagnostic::{Diagnostic, Fix, Label, Severity};
 pub use fix::{apply_fixes, sure_fixes};
 pub use levels::{Level, Levels};
-pub use place::{FileId, Place, SourceMap, Span, Spanned};
+pub use place::{FileId, Moved, Place, SourceMap, Span, Spanned};
 pub use sink::Sink;

@@ -2,14 +2,18 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// A file of a [`SourceMap`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(u32);
 
-/// A range of bytes in one file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A range of bytes in one file. Which one is not part of its serialized form: that belongs to one
+/// file, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Span {
     /// The file.
+    #[serde(skip)]
     pub file: FileId,
     /// First byte.
     pub start: u32,
@@ -52,7 +56,7 @@ fn offset(at: usize) -> u32 {
 }
 
 /// A value with its place. Equality, order and hash look at the value alone.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
@@ -113,13 +117,33 @@ pub struct Place {
 struct File {
     path: Arc<str>,
     text: Arc<str>,
-    line_starts: Vec<u32>,
+    line_starts: Arc<[u32]>,
 }
 
 /// The texts that spans point into.
 #[derive(Clone, Debug, Default)]
 pub struct SourceMap {
     files: Vec<File>,
+}
+
+/// Where files of a copied map are in the map that absorbed it.
+#[derive(Clone, Debug, Default)]
+pub struct Moved {
+    copied: usize,
+    to: Vec<FileId>,
+}
+
+impl Moved {
+    /// The file of the absorbing map.
+    pub fn file(&self, file: FileId) -> FileId {
+        let later = (file.0 as usize).checked_sub(self.copied);
+        later.and_then(|index| self.to.get(index)).copied().unwrap_or(file)
+    }
+
+    /// Nothing has another place.
+    pub fn is_empty(&self) -> bool {
+        self.to.is_empty()
+    }
 }
 
 impl SourceMap {
@@ -136,6 +160,31 @@ impl SourceMap {
         let line_starts = std::iter::once(0).chain(breaks.map(|(at, _)| offset(at + 1))).collect();
         self.files.push(File { path: path.into(), text, line_starts });
         id
+    }
+
+    /// Takes over the files that a copy of this map got since it was copied: those with a path that
+    /// is here already are that file. Gives the place that each file of the copy has here.
+    pub fn absorb(&mut self, copy: &Self, copied: usize) -> Moved {
+        let mut moved = Moved { copied, to: Vec::new() };
+        for file in copy.files.iter().skip(copied) {
+            let known = self.files.iter().skip(copied).position(|known| known.path == file.path);
+            let index = known.map_or(self.files.len(), |known| copied + known);
+            if known.is_none() {
+                self.files.push(file.clone());
+            }
+            moved.to.push(FileId(offset(index)));
+        }
+        moved
+    }
+
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// True without any file.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
     }
 
     /// The files, in the order in which they were added.
@@ -160,6 +209,17 @@ impl SourceMap {
     /// The text that a span covers; empty when it covers no whole characters.
     pub fn slice(&self, span: Span) -> &str {
         self.text(span.file).get(span.start as usize..span.end as usize).unwrap_or("")
+    }
+
+    /// The whole lines of a span, with some before and behind.
+    pub fn lines(&self, span: Span, before: usize, after: usize) -> Span {
+        let Some(file) = self.file(span.file) else { return span };
+        let index = |at: u32| file.line_starts.partition_point(|start| *start <= at).max(1) - 1;
+        let start = index(span.start).saturating_sub(before);
+        let start = file.line_starts.get(start).copied().unwrap_or(0);
+        let next = index(span.end.max(span.start)).saturating_add(after).saturating_add(1);
+        let end = file.line_starts.get(next).copied().unwrap_or(offset(file.text.len()));
+        Span { file: span.file, start, end: end.max(span.end) }
     }
 
     /// The place of a span's first byte.
@@ -218,6 +278,25 @@ mod tests {
         assert_eq!(map.span_at("a.kdl", 4, 1).map(|span| map.slice(span)), Some("vier"));
         assert_eq!(map.span_at("a.kdl", 9, 1), None);
         assert_eq!(map.span_at("b.kdl", 1, 1), None);
+    }
+
+    #[test]
+    fn a_map_takes_over_what_its_copies_got() {
+        let mut map = SourceMap::new();
+        map.add("a.kdl", "a");
+        let copied = map.len();
+        let (mut one, mut two) = (map.clone(), map.clone());
+        one.add("x.j2", "x");
+        let two_y = two.add("y.j2", "y");
+        let two_x = two.add("x.j2", "x");
+        assert!(!map.absorb(&one, copied).is_empty());
+        let moved = map.absorb(&two, copied);
+        let paths: Vec<_> = map.files().map(|file| map.path(file).to_string()).collect();
+        assert_eq!(paths, ["a.kdl", "x.j2", "y.j2"]);
+        assert_eq!(&*map.path(moved.file(two_y)), "y.j2");
+        assert_eq!(&*map.path(moved.file(two_x)), "x.j2");
+        let first = map.files().next().unwrap();
+        assert_eq!(moved.file(first), first);
     }
 
     #[test]

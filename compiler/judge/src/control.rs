@@ -181,6 +181,8 @@ fn judge_look(expected: &Expectation, look: Look) -> Finding {
 
 fn found_message(property: Property, found: &Found) -> String {
     match found {
+        Found::Flag(true) if property == Property::Exists => "it exists".to_owned(),
+        Found::Flag(false) if property == Property::Exists => "it does not exist".to_owned(),
         Found::Flag(true) => format!("it is {property}"),
         Found::Flag(false) => format!("it is not {property}"),
         _ => format!("it is {}", compare::show(found)),

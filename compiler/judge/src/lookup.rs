@@ -265,12 +265,21 @@ impl<'a> Lookup<'a> {
     fn command(&self, line: &str, timeout: u32, property: Property) -> Answer<Option<Look>> {
         let output = self.output.get_or_init(|| self.target.command(line, timeout));
         let CommandOutput { status, stdout, stderr } = output.as_ref().map_err(Clone::clone)?;
-        Ok(Some(Look::value(match property {
+        let found = match property {
             Property::ExitStatus => Found::Number((*status).into()),
             Property::Stdout => Found::Text(stdout.clone()),
             Property::Stderr => Found::Text(stderr.clone()),
             _ => return Ok(None),
-        })))
+        };
+        // Whoever reads that nothing was printed asks why.
+        let evidence = (*status != 0 && property == Property::Stdout).then(|| {
+            let first = stderr.lines().find(|line| !line.trim().is_empty());
+            let said = first.map(|line| {
+                format!(" and wrote `{}` to stderr", line.chars().take(200).collect::<String>())
+            });
+            format!("the command ended with {status}{}", said.unwrap_or_default())
+        });
+        Ok(Some(Look::Value { found, evidence }))
     }
 }
 

@@ -27,6 +27,10 @@ pub trait Host: Send + Sync {
     /// What the store knows of a step; none when there is no store to ask.
     fn layer(&self, root: &str, plan: &Plan, node: NodeId) -> Option<LayerState>;
 
+    /// The path of a file that holds the same as one of the shipped library, for editors to open;
+    /// none where none can be had. `path` begins with `std/`.
+    fn library_file(&self, path: &str) -> Option<String>;
+
     /// Names of packages that bases of the project could install, as far as earlier builds know
     /// them; sorted, each once.
     fn packages(&self) -> Arc<[String]>;

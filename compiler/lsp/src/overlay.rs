@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use forge_model::{Digest, SourceEntry, SourceError, SourceStat, Sources};
+use forge_model::{Digest, SourceEntry, SourceError, SourceNode, SourceStat, Sources};
 
 type Known<T> = Mutex<BTreeMap<String, Result<T, SourceError>>>;
 
@@ -14,6 +14,8 @@ pub(crate) struct Cached {
     contents: Known<Arc<[u8]>>,
     stats: Known<SourceStat>,
     lists: Known<Vec<SourceEntry>>,
+    trees: Known<Vec<SourceNode>>,
+    made: Mutex<BTreeMap<Digest, Vec<u8>>>,
 }
 
 impl Cached {
@@ -24,6 +26,8 @@ impl Cached {
             contents: Mutex::default(),
             stats: Mutex::default(),
             lists: Mutex::default(),
+            trees: Mutex::default(),
+            made: Mutex::default(),
         }
     }
 }
@@ -57,6 +61,18 @@ impl Sources for Cached {
 
     fn list(&self, directory: &str) -> Result<Vec<SourceEntry>, SourceError> {
         once(&self.lists, directory, || self.disk.list(directory))
+    }
+
+    fn tree(&self, directory: &str) -> Result<Vec<SourceNode>, SourceError> {
+        once(&self.trees, directory, || self.disk.tree(directory))
+    }
+
+    fn recall(&self, of: &Digest) -> Option<Vec<u8>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).get(of).cloned()
+    }
+
+    fn remember(&self, of: &Digest, made: Vec<u8>) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(*of, made);
     }
 }
 
@@ -115,6 +131,19 @@ impl Sources for Overlay {
         all.extend(more);
         all.sort();
         Ok(all)
+    }
+
+    /// As it is on the disk: whether git ignores a new text is not known before it is saved.
+    fn tree(&self, directory: &str) -> Result<Vec<SourceNode>, SourceError> {
+        self.disk.tree(directory)
+    }
+
+    fn recall(&self, of: &Digest) -> Option<Vec<u8>> {
+        self.disk.recall(of)
+    }
+
+    fn remember(&self, of: &Digest, made: Vec<u8>) {
+        self.disk.remember(of, made);
     }
 }
 

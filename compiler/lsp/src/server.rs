@@ -7,12 +7,12 @@ use forge_spec::index::Index;
 use lsp_server::{Connection, ErrorCode, Message, Notification, Response};
 use lsp_types::notification::{
     DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument,
-    DidSaveTextDocument, Notification as _, PublishDiagnostics,
+    DidSaveTextDocument, Notification as _, PublishDiagnostics, ShowMessage,
 };
 use lsp_types::{
     DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams,
-    DidOpenTextDocumentParams, DidSaveTextDocumentParams, InitializeParams, Location, Position,
-    PublishDiagnosticsParams, Range, Uri,
+    DidOpenTextDocumentParams, DidSaveTextDocumentParams, InitializeParams, Location, MessageType,
+    Position, PublishDiagnosticsParams, Range, ShowMessageParams, Uri,
 };
 use serde::de::DeserializeOwned;
 
@@ -77,6 +77,7 @@ pub(crate) struct Asked {
     pub(crate) index: Arc<Index>,
     pub(crate) sources: Arc<Overlay>,
     pub(crate) encoding: Encoding,
+    host: Arc<dyn Host>,
 }
 
 impl Asked {
@@ -94,12 +95,14 @@ impl Asked {
         Lines::new(&text).range(&text, start, end, self.encoding)
     }
 
-    /// A place of the project; none in the shipped library.
+    /// A place of the project, or of a copy of the shipped library.
     pub(crate) fn location(&self, path: &str, start: usize, end: usize) -> Option<Location> {
-        if is_library(path) {
-            return None;
-        }
-        let uri = uri::from_path(&format!("{}/{path}", self.root))?;
+        let file = if is_library(path) {
+            self.host.library_file(path)?
+        } else {
+            format!("{}/{path}", self.root)
+        };
+        let uri = uri::from_path(&file)?;
         Some(Location { uri, range: self.range_in(path, start, end) })
     }
 }
@@ -125,7 +128,7 @@ impl Server {
     }
 
     fn run(&mut self, connection: &Connection, done: &Receiver<Done>) -> Result<(), Broken> {
-        self.compile();
+        self.guarded("compiling the project", Self::compile);
         loop {
             select! {
                 recv(connection.receiver) -> message => {
@@ -135,7 +138,10 @@ impl Server {
                         return Ok(());
                     }
                 }
-                recv(done) -> done => self.judged(done?),
+                recv(done) -> done => {
+                    let done = done?;
+                    self.guarded("showing what was found", |server| server.judged(done));
+                }
             }
             // What is waiting comes first: only its last state is worth compiling.
             while let Ok(message) = connection.receiver.try_recv() {
@@ -143,7 +149,7 @@ impl Server {
                     return Ok(());
                 }
             }
-            self.compile();
+            self.guarded("compiling the project", Self::compile);
         }
     }
 
@@ -167,14 +173,27 @@ impl Server {
                 self.send(response.into());
             }
             Message::Notification(notification) => {
-                let work = AssertUnwindSafe(|| self.notified(notification));
-                // A bug in one message must not end the conversation.
-                drop(catch_unwind(work));
+                let what = format!("`{}`", notification.method);
+                self.guarded(&what, |server| server.notified(notification));
             }
             // Answers to our own requests say nothing.
             Message::Response(_) => {}
         }
         Ok(Next::Go)
+    }
+
+    /// Does something in which a bug must not end the conversation.
+    fn guarded(&mut self, what: &str, work: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            self.confess(&format!("{what} panicked"));
+        }
+    }
+
+    /// Tells the user of a bug that no answer can tell of.
+    fn confess(&self, what: &str) {
+        let message = format!("a bug in forge: {what}; see standard error");
+        let params = ShowMessageParams { typ: MessageType::ERROR, message };
+        self.send(Notification::new(ShowMessage::METHOD.to_owned(), params).into());
     }
 
     fn notified(&mut self, notification: Notification) {
@@ -286,7 +305,7 @@ impl Server {
         let text = text(sources.as_ref(), &path)?;
         let lines = Lines::new(&text);
         let encoding = self.client.encoding;
-        Some(Asked { root, path, text, lines, at: 0, index, sources, encoding })
+        Some(Asked { root, path, text, lines, at: 0, index, sources, encoding, host })
     }
 
     /// Gives the worker a project that changed.
@@ -311,6 +330,9 @@ impl Server {
     fn judged(&mut self, done: Done) {
         self.busy = false;
         let encoding = self.client.encoding;
+        if done.checked.is_none() {
+            self.confess("compiling the project panicked");
+        }
         let Some(project) = self.projects.get_mut(&done.root) else { return };
         let Some(checked) = done.checked.filter(|_| project.generation == done.generation) else {
             return;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Change, Control, Digest, Fetch, ImagePath, Level, Located, Origin, Pin, Preseed, Repository,
-    SourceFile, Unpack,
+    Shared, SourceFile, Unpack,
 };
 
 /// What one node of a plan does. Closed: every `match` on it names every kind.
@@ -163,10 +163,13 @@ pub struct Packages {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
     /// The changes, in order.
-    pub changes: Vec<Change>,
+    pub changes: Vec<Shared<Change>>,
     /// Paths that earlier steps declared and that these changes may not touch; only removals can.
-    pub protected: Vec<DeclaredPath>,
+    pub protected: Protected,
 }
+
+/// Paths that earlier steps declared: one list for all steps of an image that must not touch them.
+pub type Protected = Shared<Vec<DeclaredPath>>;
 
 /// A path that a step declares: a later step may not change it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -197,7 +200,7 @@ pub struct Run {
     /// Secrets, each a file `/run/forge/secrets/NAME` on a tmpfs.
     pub secrets: Vec<SecretReference>,
     /// Paths that earlier steps declared; the script may not change them.
-    pub protected: Vec<DeclaredPath>,
+    pub protected: Protected,
     /// Where the step stands.
     pub origin: Origin,
 }
@@ -326,19 +329,19 @@ pub struct Verify {
     /// The target: tree, un-booted or booted container.
     pub level: Level,
     /// The controls that this level is the cheapest to judge.
-    pub controls: Vec<Control>,
+    pub controls: Vec<Shared<Control>>,
     /// For a booted container: units that may and must fail.
     pub expect_failed: Vec<ExpectFailed>,
 }
 
 impl Verify {
     /// The controls that somebody wrote: all but those that ask for what items need.
-    pub fn written(&self) -> impl Iterator<Item = &Control> {
+    pub fn written(&self) -> impl Iterator<Item = &Shared<Control>> {
         self.controls.iter().filter(|control| control.profile != crate::REQUIREMENTS)
     }
 
     /// What items need of what packages and scripts bring.
-    pub fn needs(&self) -> impl Iterator<Item = &Control> {
+    pub fn needs(&self) -> impl Iterator<Item = &Shared<Control>> {
         self.controls.iter().filter(|control| control.profile == crate::REQUIREMENTS)
     }
 }

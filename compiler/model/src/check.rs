@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Origin;
+use crate::{Origin, Shared};
 
 /// Where a check is judged, the cheapest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub struct Profile {
     /// One line.
     pub title: String,
     /// The controls, in the order of the file.
-    pub controls: Vec<Control>,
+    pub controls: Vec<Shared<Control>>,
     /// Where it is declared.
     pub origin: Origin,
 }

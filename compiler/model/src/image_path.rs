@@ -1,17 +1,21 @@
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 /// A path inside an image: bytes, relative to the image's root, no leading or trailing slash,
 /// no empty, `.` or `..` component. The root itself is the empty path.
 ///
-/// Ordering is bytewise, which puts every directory before what it holds.
+/// Ordering is bytewise, which puts every directory before what it holds. A copy is cheap.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct ImagePath(Vec<u8>);
+pub struct ImagePath(
+    /// None for the root.
+    Option<Arc<[u8]>>,
+);
 
 impl ImagePath {
     /// The image's root.
-    pub const ROOT: Self = Self(Vec::new());
+    pub const ROOT: Self = Self(None);
 
     /// A path from text or bytes, absolute or relative; `.` and empty components fall away and
     /// `..` is refused.
@@ -30,17 +34,21 @@ impl ImagePath {
                 }
             }
         }
-        Some(Self(out))
+        Some(Self::from_normal(out))
+    }
+
+    fn from_normal(path: Vec<u8>) -> Self {
+        Self((!path.is_empty()).then(|| path.into()))
     }
 
     /// The bytes, without a leading slash.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// True for the image's root.
     pub fn is_root(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// The directory that holds this path; none for the root.
@@ -48,55 +56,58 @@ impl ImagePath {
         if self.is_root() {
             return None;
         }
-        let cut = self.0.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        Some(Self(self.0[..cut].to_vec()))
+        let path = self.as_bytes();
+        let cut = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        Some(Self::from_normal(path[..cut].to_vec()))
     }
 
     /// The last component; empty for the root.
     pub fn file_name(&self) -> &[u8] {
-        let start = self.0.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-        &self.0[start..]
+        let path = self.as_bytes();
+        let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+        &path[start..]
     }
 
     /// This path with one more component.
     #[must_use]
     pub fn join(&self, name: &[u8]) -> Self {
-        let mut out = self.0.clone();
+        let mut out = self.as_bytes().to_vec();
         if !out.is_empty() {
             out.push(b'/');
         }
         out.extend_from_slice(name);
-        Self(out)
+        Self::from_normal(out)
     }
 
     /// The components, from the root down.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.0.split(|byte| *byte == b'/').filter(|part| !part.is_empty())
+        self.as_bytes().split(|byte| *byte == b'/').filter(|part| !part.is_empty())
     }
 
     /// Bounds of all paths below this one in bytewise order, for a map's range.
     pub(crate) fn below(&self) -> (Self, Self) {
         if self.is_root() {
-            return (Self(vec![0]), Self(vec![0xff; 8192]));
+            return (Self::from_normal(vec![0]), Self::from_normal(vec![0xff; 8192]));
         }
-        let (mut first, mut end) = (self.0.clone(), self.0.clone());
+        let (mut first, mut end) = (self.as_bytes().to_vec(), self.as_bytes().to_vec());
         first.push(b'/');
         end.push(b'/' + 1);
-        (Self(first), Self(end))
+        (Self::from_normal(first), Self::from_normal(end))
     }
 
     /// True when `self` is `dir` or lies below it.
     pub fn starts_with(&self, dir: &Self) -> bool {
+        let (path, above) = (self.as_bytes(), dir.as_bytes());
         dir.is_root()
-            || self.0 == dir.0
-            || (self.0.starts_with(&dir.0) && self.0.get(dir.0.len()) == Some(&b'/'))
+            || path == above
+            || (path.starts_with(above) && path.get(above.len()) == Some(&b'/'))
     }
 }
 
 /// Absolute, for people; bytes that are not UTF-8 are replaced.
 impl fmt::Display for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}", String::from_utf8_lossy(&self.0))
+        write!(f, "/{}", String::from_utf8_lossy(self.as_bytes()))
     }
 }
 
@@ -108,7 +119,7 @@ impl fmt::Debug for ImagePath {
 
 impl Serialize for ImagePath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&crate::layer::escape(&self.0))
+        serializer.serialize_str(&crate::layer::escape(self.as_bytes()))
     }
 }
 

@@ -1,3 +1,5 @@
+use std::fmt::{self, Write as _};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, Origin};
@@ -24,55 +26,144 @@ pub struct Key {
     pub fields: Vec<KeyField>,
 }
 
+/// Takes the fields of a key one after the other.
+pub trait KeyFields {
+    /// Takes a field, with the place where its value was written when that is known.
+    fn put(&mut self, name: fmt::Arguments<'_>, value: fmt::Arguments<'_>, origin: Option<&Origin>);
+
+    /// Takes the fields of a part that many keys have, by the digest over them alone.
+    fn part(&mut self, digest: &Digest, fields: &dyn Fn(&mut dyn KeyFields));
+}
+
+impl dyn KeyFields + '_ {
+    /// Adds a field.
+    pub fn field(&mut self, name: impl fmt::Display, value: impl fmt::Display) {
+        self.put(format_args!("{name}"), format_args!("{value}"), None);
+    }
+
+    /// Adds a field with the place where its value was written.
+    pub fn field_at(&mut self, name: impl fmt::Display, value: impl fmt::Display, origin: &Origin) {
+        self.put(format_args!("{name}"), format_args!("{value}"), Some(origin));
+    }
+}
+
+/// The digest of a [`Key`] alone: nothing is kept of its fields.
+#[derive(Debug)]
+pub struct KeyHasher {
+    hasher: blake3::Hasher,
+    /// How many fields and parts there are: so none can stand for another's end.
+    count: u64,
+    text: String,
+}
+
+impl KeyHasher {
+    /// A key of `kind`; `version` rises when what the kind does to its inputs changes.
+    pub fn new(kind: &'static str, version: u32) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"forge-key-v2\0");
+        write_text(&mut hasher, kind);
+        hasher.update(&version.to_le_bytes());
+        Self { hasher, count: 0, text: String::new() }
+    }
+
+    /// Adds the digest of an input as a field.
+    pub fn digest(&mut self, name: &str, digest: &Digest) {
+        self.put(format_args!("{name}"), format_args!("{digest}"), None);
+    }
+
+    /// The digest over all fields added so far.
+    pub fn finish(mut self) -> Digest {
+        self.hasher.update(&self.count.to_le_bytes());
+        Digest::from_bytes(*self.hasher.finalize().as_bytes())
+    }
+
+    fn text(&mut self, text: fmt::Arguments<'_>) {
+        self.text.clear();
+        // Writing to a String cannot fail.
+        let _ = self.text.write_fmt(text);
+        write_text(&mut self.hasher, &self.text);
+    }
+}
+
+impl KeyFields for KeyHasher {
+    fn put(&mut self, name: fmt::Arguments<'_>, value: fmt::Arguments<'_>, _: Option<&Origin>) {
+        self.count += 1;
+        self.hasher.update(b"f");
+        self.text(name);
+        self.text(value);
+    }
+
+    fn part(&mut self, digest: &Digest, _: &dyn Fn(&mut dyn KeyFields)) {
+        self.count += 1;
+        self.hasher.update(b"p");
+        self.hasher.update(digest.as_bytes());
+    }
+}
+
 /// Builds a [`Key`] field by field.
 #[derive(Debug)]
 pub struct KeyBuilder {
-    kind: &'static str,
-    version: u32,
-    fields: Vec<KeyField>,
+    hasher: KeyHasher,
+    fields: FieldList,
 }
+
+/// Fields of a key, kept.
+#[derive(Debug, Default)]
+struct FieldList(Vec<KeyField>);
 
 impl KeyBuilder {
     /// A key of `kind`; `version` rises when what the kind does to its inputs changes.
     pub fn new(kind: &'static str, version: u32) -> Self {
-        Self { kind, version, fields: Vec::new() }
+        Self { hasher: KeyHasher::new(kind, version), fields: FieldList::default() }
     }
 
     /// Adds a field.
-    pub fn field(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
-        self.fields.push(KeyField { name: name.into(), value: value.into(), origin: None });
-        self
-    }
-
-    /// Adds a field with the place where its value was written.
-    pub fn field_at(
-        &mut self,
-        name: impl Into<String>,
-        value: impl Into<String>,
-        origin: &Origin,
-    ) -> &mut Self {
-        let origin = Some(origin.clone());
-        self.fields.push(KeyField { name: name.into(), value: value.into(), origin });
+    pub fn field(&mut self, name: impl fmt::Display, value: impl fmt::Display) -> &mut Self {
+        (self as &mut dyn KeyFields).field(name, value);
         self
     }
 
     /// Adds a digest as a field.
-    pub fn digest(&mut self, name: impl Into<String>, digest: &Digest) -> &mut Self {
-        self.field(name, digest.to_hex())
+    pub fn digest(&mut self, name: impl fmt::Display, digest: &Digest) -> &mut Self {
+        self.field(name, digest)
     }
 
     /// The key over all fields added so far.
     pub fn finish(self) -> Key {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"forge-key-v1\0");
-        write_text(&mut hasher, self.kind);
-        hasher.update(&self.version.to_le_bytes());
-        hasher.update(&(self.fields.len() as u64).to_le_bytes());
-        for field in &self.fields {
-            write_text(&mut hasher, &field.name);
-            write_text(&mut hasher, &field.value);
-        }
-        Key { digest: Digest::from_bytes(*hasher.finalize().as_bytes()), fields: self.fields }
+        Key { digest: self.hasher.finish(), fields: self.fields.0 }
+    }
+}
+
+impl KeyFields for KeyBuilder {
+    fn put(
+        &mut self,
+        name: fmt::Arguments<'_>,
+        value: fmt::Arguments<'_>,
+        origin: Option<&Origin>,
+    ) {
+        self.hasher.put(name, value, origin);
+        self.fields.put(name, value, origin);
+    }
+
+    fn part(&mut self, digest: &Digest, fields: &dyn Fn(&mut dyn KeyFields)) {
+        self.hasher.part(digest, fields);
+        fields(&mut self.fields);
+    }
+}
+
+impl KeyFields for FieldList {
+    fn put(
+        &mut self,
+        name: fmt::Arguments<'_>,
+        value: fmt::Arguments<'_>,
+        origin: Option<&Origin>,
+    ) {
+        let (name, value, origin) = (name.to_string(), value.to_string(), origin.cloned());
+        self.0.push(KeyField { name, value, origin });
+    }
+
+    fn part(&mut self, _: &Digest, fields: &dyn Fn(&mut dyn KeyFields)) {
+        fields(self);
     }
 }
 

@@ -9,8 +9,9 @@ pub struct NodeId(pub u32);
 /// What is to be done, as data: nodes in an order in which each comes after its inputs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The nodes; equal plan keys are one node, shared by several images.
-    pub nodes: Vec<Node>,
+    /// The nodes; equal plan keys are one node, shared by several images. They are large and come one
+    /// by one: a list that grows would copy them.
+    pub nodes: Vec<Box<Node>>,
     /// The images, by name.
     pub images: Vec<Image>,
 }
@@ -30,6 +31,16 @@ impl Plan {
         let mut stack: Vec<_> = std::iter::successors(lower(id), |id| lower(*id)).collect();
         stack.reverse();
         stack
+    }
+
+    /// The plan key of a node, with its fields.
+    pub fn key(&self, id: NodeId) -> Key {
+        let node = self.node(id);
+        let mut key = node.action.key_builder();
+        for edge in &node.inputs {
+            key.digest(edge.role.field(), &self.node(edge.node).key);
+        }
+        key.finish()
     }
 
     /// The input of a node in this role.
@@ -60,8 +71,9 @@ pub struct Node {
     pub action: Action,
     /// What it stands on.
     pub inputs: Vec<Edge>,
-    /// The portable key: fields and inputs' plan keys, no store needed.
-    pub key: Key,
+    /// The digest of its portable key: own fields and inputs' plan keys, no store needed. The
+    /// fields are [`Plan::key`].
+    pub key: Digest,
     /// The nodes of the spec that it comes from, the foremost first.
     pub origins: Vec<Origin>,
     /// Names of the images that use it.
@@ -90,6 +102,19 @@ pub enum EdgeRole {
     Source,
     /// A verdict that must not block.
     Verdict,
+}
+
+impl EdgeRole {
+    /// The name of the field that an input of this role is in a key.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Lower => "input: the layers below",
+            Self::List => "input: the package list",
+            Self::Installed => "input: the packages installed before",
+            Self::Source => "input: a fetched file",
+            Self::Verdict => "input: a verdict",
+        }
+    }
 }
 
 /// One image of a plan.
@@ -132,7 +157,7 @@ impl Image {
     pub fn plan_digest(&self, plan: &Plan) -> Digest {
         let mut bytes = Vec::new();
         for id in self.layers.iter().chain(&self.verdicts).chain(&self.pack) {
-            bytes.extend_from_slice(plan.node(*id).key.digest.as_bytes());
+            bytes.extend_from_slice(plan.node(*id).key.as_bytes());
         }
         Digest::of(&bytes)
     }

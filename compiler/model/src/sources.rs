@@ -12,6 +12,15 @@ pub struct SourceEntry {
     pub executable: bool,
 }
 
+/// What a directory of a project holds, as a copy of it has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceNode {
+    /// Path relative to the project's root, `/` between components.
+    pub path: String,
+    /// Where it points, of a symbolic link; none for a file.
+    pub target: Option<String>,
+}
+
 /// Why a source could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceError {
@@ -19,6 +28,8 @@ pub enum SourceError {
     NotFound,
     /// The path leaves the project, directly or through a symbolic link.
     Outside,
+    /// It holds more bytes than its reader takes.
+    TooLarge(u64),
     /// It is a directory or something else that is not a regular file.
     NotAFile,
     /// It could not be read.
@@ -30,6 +41,7 @@ impl fmt::Display for SourceError {
         match self {
             Self::NotFound => f.write_str("there is no such file"),
             Self::Outside => f.write_str("the path leaves the project"),
+            Self::TooLarge(most) => write!(f, "it is larger than {} MiB", most >> 20),
             Self::NotAFile => f.write_str("it is not a regular file"),
             Self::Unreadable(why) => write!(f, "it could not be read: {why}"),
         }
@@ -53,11 +65,30 @@ pub trait Sources: Send + Sync {
     /// The content of a file.
     fn read(&self, path: &str) -> Result<Arc<[u8]>, SourceError>;
 
+    /// The content of a file of at most this many bytes; a larger one is not read whole.
+    fn read_at_most(&self, path: &str, most: u64) -> Result<Arc<[u8]>, SourceError> {
+        let content = self.read(path)?;
+        if content.len() as u64 > most { Err(SourceError::TooLarge(most)) } else { Ok(content) }
+    }
+
     /// Digest, size and executable bit of a file, without keeping its content.
     fn stat(&self, path: &str) -> Result<SourceStat, SourceError>;
 
     /// All regular files below a directory, sorted by path; paths are relative to the root.
     fn list(&self, directory: &str) -> Result<Vec<SourceEntry>, SourceError>;
+
+    /// All regular files and symbolic links below a directory, sorted by path; paths are relative
+    /// to the root. What git ignores is left out, so that every checkout gives the same.
+    fn tree(&self, directory: &str) -> Result<Vec<SourceNode>, SourceError>;
+
+    /// What was made of something with this digest before, if it is still known. It is what making
+    /// it again would give, so it changes nothing but the time.
+    fn recall(&self, _of: &Digest) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Takes what was made of something with this digest, for a later [`Sources::recall`].
+    fn remember(&self, _of: &Digest, _made: Vec<u8>) {}
 }
 
 /// What is known of a source file without reading it into a plan.
@@ -75,6 +106,7 @@ pub struct SourceStat {
 #[derive(Clone, Debug, Default)]
 pub struct MemorySources {
     files: std::collections::BTreeMap<String, (Arc<[u8]>, bool)>,
+    links: std::collections::BTreeMap<String, String>,
 }
 
 impl MemorySources {
@@ -87,6 +119,27 @@ impl MemorySources {
     pub fn insert(&mut self, path: impl Into<String>, content: impl AsRef<[u8]>) -> &mut Self {
         self.files.insert(path.into(), (Arc::from(content.as_ref()), false));
         self
+    }
+
+    /// Adds or replaces an executable file.
+    pub fn insert_executable(
+        &mut self,
+        path: impl Into<String>,
+        content: impl AsRef<[u8]>,
+    ) -> &mut Self {
+        self.files.insert(path.into(), (Arc::from(content.as_ref()), true));
+        self
+    }
+
+    /// Adds or replaces a symbolic link, which is seen in a directory's tree and nowhere else.
+    pub fn insert_link(&mut self, path: impl Into<String>, target: impl Into<String>) -> &mut Self {
+        self.links.insert(path.into(), target.into());
+        self
+    }
+
+    /// The paths of all files, in their order.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
     }
 
     fn get(&self, path: &str) -> Result<&(Arc<[u8]>, bool), SourceError> {
@@ -124,5 +177,20 @@ impl Sources for MemorySources {
         let prefix = format!("{}/", directory.trim_end_matches('/'));
         let found = self.entries(|path| path.starts_with(&prefix));
         if found.is_empty() { Err(SourceError::NotFound) } else { Ok(found) }
+    }
+
+    fn tree(&self, directory: &str) -> Result<Vec<SourceNode>, SourceError> {
+        let prefix = format!("{}/", directory.trim_end_matches('/'));
+        let files = self.files.keys().map(|path| (path, None));
+        let links = self.links.iter().map(|(path, target)| (path, Some(target.clone())));
+        let below = files.chain(links).filter(|(path, _)| path.starts_with(&prefix));
+        let mut found: Vec<_> =
+            below.map(|(path, target)| SourceNode { path: path.clone(), target }).collect();
+        found.sort();
+        match self.files.contains_key(directory) {
+            _ if !found.is_empty() => Ok(found),
+            true => Err(SourceError::NotAFile),
+            false => Err(SourceError::NotFound),
+        }
     }
 }

@@ -53,6 +53,8 @@ pub struct ParamDecl {
     pub ty: Arc<ParamType>,
     /// What holds when nobody gives one.
     pub default: Option<Spanned<ParamValue>>,
+    /// A default stands there, with a mistake that has been reported.
+    pub wrong_default: bool,
     /// What it is for; may be empty.
     pub doc: String,
 }
@@ -136,7 +138,8 @@ fn decode(node: &Node, sink: &mut Sink) -> Option<ParamDecl> {
         );
     }
     cursor.finish(sink);
-    Some(ParamDecl { name: name?, ty: Arc::new(ty?), default: value, doc })
+    let wrong_default = value.is_none() && (default.is_some() || default_list.is_some());
+    Some(ParamDecl { name: name?, ty: Arc::new(ty?), default: value, wrong_default, doc })
 }
 
 /// What `${name}` can name.
@@ -225,8 +228,7 @@ fn plain(name: &str, span: Span, said: &Said<'_>, cursor: &mut Cursor<'_>) -> Op
         unknown => {
             let found =
                 Diagnostic::error(codes::SPEC_PARAM_TYPE, format!("`{unknown}` is no type"))
-                    .at(span, "unknown type")
-                    .help(format!("types are `{}`", TYPES.join("`, `")));
+                    .at(span, "unknown type");
             let name = Spanned::new(unknown.to_owned(), span);
             cursor.report(suggest(found, &name, Written::Quoted, TYPES));
             return None;

@@ -121,7 +121,20 @@ pub fn bad_value(what: &str, ty: &ParamType, entry: &Entry, mistake: Mistake) ->
     let found =
         Diagnostic::error(codes::SPEC_PARAM_VALUE, format!("{what} must be {}", ty.expected()))
             .at(entry.span, ty.seen(&entry.value));
-    mistake.explain(found, entry.span)
+    let found = mistake.explain(found, entry.span);
+    if entry.value == Value::Null && found.help.is_none() {
+        return found.help("leave it out");
+    }
+    if !matches!(ty, ParamType::List(_)) {
+        return found;
+    }
+    let name = what.trim_start_matches("the ").trim_matches('`');
+    let written = match &entry.value {
+        Value::Text(text) => quote(&text.value),
+        Value::Integer { written, .. } => written.clone(),
+        _ => "…".to_owned(),
+    };
+    found.help(format!("write a list as a child node: `{{ {name} {written} }}`"))
 }
 
 impl ParamType {
@@ -197,16 +210,25 @@ impl ParamType {
                 Mode::from_value(entry)?;
                 String::from_value(entry).map(ParamValue::Text)
             }
-            Self::List(_) => {
-                let written = match &entry.value {
-                    Value::Text(text) => format!("\"{}\"", text.value),
-                    _ => "…".to_owned(),
-                };
-                let help =
-                    format!("give the elements as arguments of a child node: `NAME {written}`");
-                Err(Mistake::help(help))
+            // Who knows the name shows the child node.
+            Self::List(_) => Err(Mistake::default()),
+            _ => match &entry.value {
+                Value::Integer { written, .. } if self.typed(written).is_err() => {
+                    Err(self.number(written))
+                }
+                _ => self.typed(&String::from_value(entry)?),
+            },
+        }
+    }
+
+    /// A number where a text is wanted that this number, quoted, would not be.
+    fn number(&self, written: &str) -> Mistake {
+        match self {
+            Self::Duration(_) => {
+                let near = quote(&format!("{written}s"));
+                Mistake::help(format!("a time has a unit: write {near} for seconds")).offered(near)
             }
-            _ => self.typed(&String::from_value(entry)?),
+            _ => Mistake::default(),
         }
     }
 

@@ -89,6 +89,18 @@ impl ParamValue {
 }
 
 /// As it would be written in a spec.
+impl ParamValue {
+    /// The value as a message shows it: the beginning of a long one.
+    pub fn brief(&self) -> String {
+        const MOST: usize = 200;
+        let whole = self.to_string();
+        match whole.char_indices().nth(MOST) {
+            Some((end, _)) => format!("{}…", whole.get(..end).unwrap_or_default()),
+            None => whole,
+        }
+    }
+}
+
 impl fmt::Display for ParamValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

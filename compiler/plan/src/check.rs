@@ -1,9 +1,11 @@
-use std::collections::BTreeMap;
-
 use forge_diag::{Diagnostic, Severity, Sink, SourceMap};
-use forge_model::{Plan, Sources};
+use forge_model::{Plan, Sources, on_all_processors};
+use forge_spec::ResolvedImage;
 
-use crate::{Known, SpecTarget, judge_spec, lower, mistyped, needs, violations};
+use crate::builder::PlanBuilder;
+use crate::items::{ImageChanges, ItemMemo};
+use crate::lower::{ImageSteps, image_steps};
+use crate::{Known, LowerError, SpecTarget, judge_spec, misfits, mistyped, needs, violations};
 
 /// What a project comes to.
 #[derive(Debug)]
@@ -24,17 +26,12 @@ pub fn check(sources: &dyn Sources) -> Checked {
     let (map, mut findings) = (compiled.source_map, compiled.diagnostics);
     let mut plan = None;
     if let Some(spec) = &compiled.spec {
-        let mut judged = BTreeMap::new();
-        for image in &spec.images {
-            let target = SpecTarget::new(image, sources);
-            let verdicts = judge_spec(image, &target);
-            findings.extend(violations(&verdicts, &map));
-            findings.extend(mistyped(image, &target, &map));
-            let needs = needs(image, sources, &target, &map);
-            findings.extend(needs.found);
-            judged.insert(image.name.clone(), Known { verdicts, open: needs.open });
+        let mut builder = PlanBuilder::default();
+        for Lowered { found, steps } in lower_all(&spec.images, sources, &map) {
+            findings.extend(found);
+            builder.add(steps);
         }
-        match lower(spec, judged) {
+        match builder.finish() {
             Ok(lowered) => plan = Some(lowered),
             Err(errors) => findings.extend(errors.iter().map(|error| error.diagnostic(&map))),
         }
@@ -42,6 +39,37 @@ pub fn check(sources: &dyn Sources) -> Checked {
     let findings = once(compiled.levels.apply(once(findings)));
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     Checked { plan: plan.filter(|_| !failed), diagnostics: findings, source_map: map }
+}
+
+/// One image, judged and lowered.
+struct Lowered {
+    found: Vec<Diagnostic>,
+    steps: Result<ImageSteps, LowerError>,
+}
+
+/// Judges and lowers images, in their order. They are shared out among all processors: none knows
+/// of another.
+fn lower_all(images: &[ResolvedImage], sources: &dyn Sources, map: &SourceMap) -> Vec<Lowered> {
+    let memo = ItemMemo::default();
+    on_all_processors(images, |image| lower_image(image, &memo, sources, map))
+}
+
+fn lower_image(
+    image: &ResolvedImage,
+    memo: &ItemMemo,
+    sources: &dyn Sources,
+    map: &SourceMap,
+) -> Lowered {
+    let changes = ImageChanges::with(image, memo);
+    let target = SpecTarget::new(image, &changes, sources);
+    let verdicts = judge_spec(image, &target);
+    let mut found = violations(&verdicts, map);
+    found.extend(misfits(&target, map));
+    found.extend(mistyped(image, &target, map));
+    let needs = needs(image, sources, &target, map);
+    found.extend(needs.found);
+    let known = Known { verdicts, open: needs.open };
+    Lowered { found, steps: image_steps(image, &changes, known) }
 }
 
 /// Each finding once, in the order of places: images that share a role share its mistakes.

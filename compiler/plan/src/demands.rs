@@ -1,18 +1,27 @@
 //! What controls demand, as fields in words: a key holds a control as one text for programs.
 
 use forge_judge::describe;
-use forge_model::{Action, Check, Control, KeyField, Node, Origin};
+use forge_model::{Action, Check, Control, KeyField, Node, Origin, Shared, controls_of_key};
 
 use crate::diff::{FieldChange, field_changes};
 
+/// What makes a step other than it was when its key had the fields `before`: the own fields that
+/// differ (inputs left out of both lists), those of controls in words.
+pub fn own_changes(before: &[KeyField], node: &Node, now: &[KeyField]) -> Vec<FieldChange> {
+    in_words(&controls_of_key(before), controls(node), field_changes(before, now))
+}
+
 /// Puts changes of demands in words in the place of changes of whole controls.
-pub(crate) fn in_words(old: &Node, new: &Node, fields: Vec<FieldChange>) -> Vec<FieldChange> {
-    let (before, after) = (controls(old), controls(new));
+pub(crate) fn in_words(
+    before: &[Shared<Control>],
+    after: &[Shared<Control>],
+    fields: Vec<FieldChange>,
+) -> Vec<FieldChange> {
     let mut worded = Vec::new();
     for field in fields {
-        let of = |controls: &[Control]| {
+        let of = |controls: &[Shared<Control>]| {
             let found = controls.iter().find(|control| key_name(control) == field.name);
-            found.map(demands).unwrap_or_default()
+            found.map(|control| demands(control)).unwrap_or_default()
         };
         let changes = field_changes(&of(before), &of(after));
         // What has no words (a time limit, a separator) stays as it is in the key.
@@ -21,7 +30,7 @@ pub(crate) fn in_words(old: &Node, new: &Node, fields: Vec<FieldChange>) -> Vec<
     worded
 }
 
-fn controls(node: &Node) -> &[Control] {
+pub(crate) fn controls(node: &Node) -> &[Shared<Control>] {
     match &node.action {
         Action::Verify(verify) => &verify.controls,
         Action::Resolve(_)
@@ -42,7 +51,8 @@ fn key_name(control: &Control) -> String {
     format!("control {}/{}", control.profile, control.id)
 }
 
-fn demands(control: &Control) -> Vec<KeyField> {
+/// What a control demands, as fields in words.
+pub fn demands(control: &Control) -> Vec<KeyField> {
     let name = key_name(control);
     let said = |part: &str, value: &dyn ToString| KeyField {
         name: format!("{name}, {part}"),

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use forge_model::{
     Action, Control, Image, KeyField, Node, NodeId, Origin, Plan, SecretFile, SecretReference,
-    SecretSource,
+    SecretSource, Shared,
 };
 
-use crate::demands::in_words;
+use crate::demands::{self, in_words};
 
 /// What changes from one plan to another.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -145,7 +145,7 @@ fn changed_image(old: (&Plan, &Image), new: (&Plan, &Image)) -> ImageChange {
     for node in steps(new.0, new.1) {
         seen.insert(node.label.as_str());
         let change = match before.get(node.label.as_str()) {
-            Some(earlier) if earlier.key.digest == node.key.digest => continue,
+            Some(earlier) if earlier.key == node.key => continue,
             Some(earlier) => step_change(earlier, node),
             None => whole_step(node, LayerChangeKind::Added),
         };
@@ -188,7 +188,7 @@ fn compare<K: Ord + ToString, V>(
     changes
 }
 
-fn controls<'a>(plan: &'a Plan, image: &Image) -> BTreeMap<&'a str, &'a Control> {
+fn controls<'a>(plan: &'a Plan, image: &Image) -> BTreeMap<&'a str, &'a Shared<Control>> {
     let nodes = image.verdicts.iter().map(|id| plan.node(*id));
     let judged = nodes.filter_map(|node| match &node.action {
         Action::Verify(verify) => Some(verify.written()),
@@ -197,17 +197,8 @@ fn controls<'a>(plan: &'a Plan, image: &Image) -> BTreeMap<&'a str, &'a Control>
     judged.flatten().map(|control| (control.id.as_str(), control)).collect()
 }
 
-fn same_demands(a: &Control, b: &Control) -> bool {
-    let key = |control: &Control| {
-        let verify = forge_model::Verify {
-            image: String::new(),
-            level: forge_model::Level::Tree,
-            controls: vec![control.clone()],
-            expect_failed: Vec::new(),
-        };
-        Action::Verify(verify).key_builder().finish().digest
-    };
-    key(a) == key(b)
+fn same_demands(a: &Shared<Control>, b: &Shared<Control>) -> bool {
+    a.digest() == b.digest()
 }
 
 /// Secrets of an image: name to what identifies source and delivery, never a value.
@@ -260,14 +251,18 @@ fn step_change(old: &Node, new: &Node) -> LayerChange {
     } else {
         LayerChangeKind::Changed
     };
-    let fields = in_words(old, new, field_changes(&before.fields, &after.fields));
+    let fields = in_words(
+        demands::controls(old),
+        demands::controls(new),
+        field_changes(&before.fields, &after.fields),
+    );
     let origin = new.origins.first().cloned();
     LayerChange { label: new.label.clone(), action: new.action.kind(), kind, fields, origin }
 }
 
 /// The fields that differ between two keys. Fields of one name (packages, excluded paths) are
 /// compared as sets.
-pub fn field_changes(old: &[KeyField], new: &[KeyField]) -> Vec<FieldChange> {
+pub(crate) fn field_changes(old: &[KeyField], new: &[KeyField]) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     let names: BTreeSet<&str> = old.iter().chain(new).map(|field| field.name.as_str()).collect();
     for name in names {

@@ -1,101 +1,93 @@
-//! The graph under construction: petgraph holds the nodes and what they stand on.
+//! The graph under construction, and questions about a finished one.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
-use forge_model::{Action, Digest, Edge, EdgeRole, Key, Node, NodeId, Origin, Plan};
+use forge_model::{Action, Digest, Edge, EdgeRole, Node, NodeId, Origin, Plan};
 use petgraph::graph::{DiGraph, NodeIndex};
-use petgraph::visit::{Dfs, EdgeRef as _, Reversed};
+use petgraph::visit::{Dfs, Reversed};
 
-/// A node before it has its final number.
-#[derive(Clone, Debug)]
-struct Draft {
-    label: String,
-    action: Action,
-    key: Key,
-    origins: Vec<Origin>,
-    images: Vec<String>,
-}
-
-/// Nodes with the roles of their inputs; edges point from an input to what stands on it.
+/// The steps of one image, each after its inputs, numbered among themselves. Images know nothing of
+/// each other here, so all processors can make them.
 #[derive(Debug, Default)]
-pub struct Graph {
-    graph: DiGraph<Draft, (usize, EdgeRole)>,
-    by_key: BTreeMap<Digest, NodeIndex>,
+#[expect(clippy::vec_box, reason = "they go into a plan as they are")]
+pub(crate) struct Steps(Vec<Box<Node>>);
+
+/// A node of [`Steps`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Handle(usize);
+
+impl Handle {
+    /// The step's number among those of its image.
+    pub(crate) fn local(self) -> NodeId {
+        number(self.0)
+    }
 }
 
-/// A node of a [`Graph`], before numbering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Handle(NodeIndex);
-
-impl Graph {
-    /// An empty graph.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a step, or finds the one with the same plan key and notes that `image` uses it too.
+impl Steps {
+    /// Adds a step with its plan key.
     pub(crate) fn add(
         &mut self,
-        image: &str,
         label: String,
         action: Action,
-        inputs: &[(Handle, EdgeRole)],
+        inputs: Vec<(Handle, EdgeRole)>,
         origins: Vec<Origin>,
     ) -> Handle {
-        let mut key = action.key_builder();
-        for (input, role) in inputs {
-            let name = match role {
-                EdgeRole::Lower => "input: the layers below",
-                EdgeRole::List => "input: the package list",
-                EdgeRole::Installed => "input: the packages installed before",
-                EdgeRole::Source => "input: a fetched file",
-                EdgeRole::Verdict => "input: a verdict",
-            };
-            key.digest(name, &self.graph[input.0].key.digest);
+        let mut key = action.key_hasher();
+        for (input, role) in &inputs {
+            key.digest(role.field(), &self.0[input.0].key);
         }
         let key = key.finish();
-        if let Some(found) = self.by_key.get(&key.digest) {
-            let images = &mut self.graph[*found].images;
-            if !images.iter().any(|name| name == image) {
+        let inputs =
+            inputs.into_iter().map(|(input, role)| Edge { node: input.local(), role }).collect();
+        let handle = Handle(self.0.len());
+        let (id, images) = (handle.local(), Vec::new());
+        self.0.push(Box::new(Node { id, label, action, inputs, key, origins, images }));
+        handle
+    }
+}
+
+/// Nodes of several images, each plan key once.
+#[derive(Debug, Default)]
+pub struct Graph {
+    plan: Plan,
+    by_key: BTreeMap<Digest, NodeId>,
+}
+
+impl Graph {
+    /// Adds the steps of an image; gives the number of each in the finished plan. One with the plan
+    /// key of an earlier one is that one, which the image uses too.
+    ///
+    /// Inputs are added before what stands on them, so the numbers are in topological order.
+    pub(crate) fn add(&mut self, image: &str, steps: Steps) -> Vec<NodeId> {
+        let nodes = &mut self.plan.nodes;
+        let mut numbers: Vec<NodeId> = Vec::with_capacity(steps.0.len());
+        for mut node in steps.0 {
+            let id = match self.by_key.entry(node.key) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(place) => {
+                    let id = number(nodes.len());
+                    node.id = id;
+                    for input in &mut node.inputs {
+                        input.node = numbers[input.node.0 as usize];
+                    }
+                    nodes.push(node);
+                    *place.insert(id)
+                }
+            };
+            let images = &mut nodes[id.0 as usize].images;
+            // One image is added after the other.
+            if images.last().is_none_or(|name| name != image) {
                 images.push(image.to_owned());
             }
-            return Handle(*found);
+            numbers.push(id);
         }
-        let digest = key.digest;
-        let images = vec![image.to_owned()];
-        let index = self.graph.add_node(Draft { label, action, key, origins, images });
-        for (position, (input, role)) in inputs.iter().enumerate() {
-            self.graph.add_edge(input.0, index, (position, *role));
-        }
-        self.by_key.insert(digest, index);
-        Handle(index)
+        numbers
     }
 
-    /// Numbers the nodes so that each comes after its inputs. The order is that of addition,
-    /// which is already topological since inputs are added first.
+    /// The nodes as a plan without images.
     pub(crate) fn finish(self) -> Plan {
-        let mut plan = Plan::default();
-        for index in self.graph.node_indices() {
-            let mut edges: Vec<_> = self
-                .graph
-                .edges_directed(index, petgraph::Direction::Incoming)
-                .map(|edge| (edge.weight().0, edge.source(), edge.weight().1))
-                .collect();
-            edges.sort_by_key(|(position, _, _)| *position);
-            let inputs = edges
-                .into_iter()
-                .map(|(_, source, role)| Edge { node: Self::number(Handle(source)), role })
-                .collect();
-            let Draft { label, action, key, origins, images } = self.graph[index].clone();
-            let id = Self::number(Handle(index));
-            plan.nodes.push(Node { id, label, action, inputs, key, origins, images });
-        }
-        plan
-    }
-
-    /// The number that a node has in the finished plan.
-    pub(crate) fn number(handle: Handle) -> NodeId {
-        NodeId(u32::try_from(handle.0.index()).unwrap_or(u32::MAX))
+        self.plan
     }
 
     /// A plan's nodes as a graph again, for questions about what stands on what.
@@ -141,4 +133,9 @@ impl Graph {
         found.sort_unstable();
         found
     }
+}
+
+/// The number of the node at this place.
+fn number(index: usize) -> NodeId {
+    NodeId(u32::try_from(index).unwrap_or(u32::MAX))
 }

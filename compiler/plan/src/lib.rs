@@ -8,6 +8,7 @@
 //! node, so images that begin with the same roles share those layers. Nothing here reads a file,
 //! a clock or a process: the same resolved spec gives the same plan, byte for byte, anywhere.
 
+mod builder;
 mod check;
 mod demands;
 mod diff;
@@ -17,12 +18,15 @@ mod lower;
 mod packaging;
 mod requirement;
 mod spec_target;
+mod why_not;
 
+pub use builder::lower;
 pub use check::{Checked, check};
-pub use diff::{
-    FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges, diff, field_changes,
-};
+pub use demands::{demands, own_changes};
+pub use diff::{FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges, diff};
 pub use graph::Graph;
-pub use lower::{Known, LowerError, lower};
+pub use items::ImageChanges;
+pub use lower::{Known, LowerError};
 pub use requirement::{Needs, needs};
-pub use spec_target::{SpecTarget, judge_spec, mistyped, violations};
+pub use spec_target::{SpecTarget, judge_spec, misfits, mistyped, violations};
+pub use why_not::{Presence, Reason, WhyNot, why_not};

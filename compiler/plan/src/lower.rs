@@ -1,23 +1,24 @@
 //! What stands on what: the phases of an image.
 //!
 //! First what brings programs, part by part: base, kernel, then each role in the order in which
-//! the image names them: early accounts, packages. Then, over all parts in the same order:
-//! accounts, files, units, run, remove, secrets, stamp; each part's share is a layer of its own.
-//! Nothing of a later role lies below an earlier role's packages, so images with the same first
-//! roles share those layers.
+//! the image names them: its repositories, early accounts and files, packages. Then, over all parts
+//! in the same order: accounts, files, units, run, remove, secrets, stamp; each part's share is a
+//! layer of its own. Nothing of a later role lies below an earlier role's packages, so images with
+//! the same first roles share those layers. Scripts may ask for another place ([`StepPlace`]).
 
 use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, SourceMap, codes};
 use forge_model::{
-    Action, Base, Changes, Control, DeclaredPath, EdgeRole, ExpectFailed, Fetch, Image, ImagePath,
-    Level, Located, NodeId, Origin, Pack, PackageSources, Packages, Plan, Resolve, Run, SecretFile,
-    SecretReference, Secrets, SourceFile, Stamp, Unpack, Verdict, Verify,
+    Action, Base, Change, ChangeKind, Changes, Control, DeclaredPath, EdgeRole, ExpectFailed,
+    Fetch, Image, ImagePath, Level, Located, NodeId, Origin, Pack, PackageSources, Packages,
+    Protected, Resolve, Run, SecretFile, SecretReference, Secrets, Shared, SourceFile, Stamp,
+    Unpack, User, Verdict, Verify,
 };
-use forge_spec::{BaseKind, ItemKind, Part, ResolvedImage, ResolvedSpec};
+use forge_spec::{BaseKind, ItemKind, Part, Phase, ResolvedImage, StepPlace};
 
-use crate::graph::{Graph, Handle};
-use crate::items::PartChanges;
+use crate::graph::{Handle, Steps};
+use crate::items::{ImageChanges, PartChanges, delivered};
 use crate::packaging::{Packaging, Settings};
 
 /// What the phases cannot do, with its place.
@@ -31,20 +32,15 @@ pub struct LowerError {
     pub origin: Origin,
 }
 
-/// The paths that the files and units of all parts declare, each once.
-fn declared(changes: &[PartChanges]) -> Vec<DeclaredPath> {
-    let changes = changes
-        .iter()
-        .flat_map(|part| part.repositories.iter().chain(&part.files).chain(&part.units));
-    let mut declared: Vec<_> = changes
-        .filter_map(|change| {
-            let (path, origin) = (change.what.path()?.clone(), change.origin.clone());
-            Some(DeclaredPath { path, origin })
-        })
-        .collect();
-    declared.sort_unstable();
-    declared.dedup_by(|a, b| a.path == b.path);
-    declared
+/// The path that a change declares.
+fn declared(change: &Change) -> Option<DeclaredPath> {
+    let path = match &change.what {
+        ChangeKind::User(User { name, home, keys, .. }) if !keys.is_empty() => {
+            forge_spec::keys_file(name, home.as_deref())?
+        }
+        what => what.path()?.clone(),
+    };
+    Some(DeclaredPath { path, origin: change.origin.clone() })
 }
 
 /// What the spec alone knows of an image.
@@ -53,34 +49,47 @@ pub struct Known {
     /// Results of controls.
     pub verdicts: Vec<Verdict>,
     /// Needs that only the built image can tell of.
-    pub open: Vec<Control>,
+    pub open: Vec<Shared<Control>>,
 }
 
-/// Lowers all images to one plan. `known` is what the spec alone tells, by image.
-pub fn lower(
-    spec: &ResolvedSpec,
-    mut known: BTreeMap<String, Known>,
-) -> Result<Plan, Vec<LowerError>> {
-    let mut graph = Graph::new();
-    let mut images = Vec::new();
-    let mut errors = Vec::new();
-    for image in &spec.images {
-        let known = known.remove(&image.name).unwrap_or_default();
-        match ImageLowering::new(&mut graph, image).lower(known) {
-            Ok(lowered) => images.push(lowered),
-            Err(error) => errors.push(error),
-        }
-    }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let mut plan = graph.finish();
-    plan.images = images;
-    Ok(plan)
+/// An image whose nodes are numbered as its own steps are.
+#[derive(Debug)]
+pub(crate) struct ImageSteps {
+    pub(crate) image: Image,
+    pub(crate) steps: Steps,
+}
+
+/// The steps of one image. `changes` are those of its parts.
+pub(crate) fn image_steps(
+    image: &ResolvedImage,
+    changes: &ImageChanges,
+    known: Known,
+) -> Result<ImageSteps, LowerError> {
+    let mut lowering = ImageLowering {
+        steps: Steps::default(),
+        image,
+        layers: Vec::new(),
+        installed: None,
+        packaging: Packaging::default(),
+        fetched: BTreeMap::new(),
+        protects: protects(image, changes),
+        declared: BTreeMap::new(),
+        nothing: Protected::default(),
+    };
+    lowering.all(&changes.0)?;
+    let image = lowering.finish(known);
+    Ok(ImageSteps { image, steps: lowering.steps })
+}
+
+/// Whether a step of an image has to be told what it may not touch.
+fn protects(image: &ResolvedImage, changes: &ImageChanges) -> bool {
+    let mut items = image.parts.iter().flat_map(|part| &part.items);
+    items.any(|item| matches!(item.kind, ItemKind::Run { .. }))
+        || changes.0.iter().any(|part| !part.remove.is_empty())
 }
 
 struct ImageLowering<'a> {
-    graph: &'a mut Graph,
+    steps: Steps,
     image: &'a ResolvedImage,
     /// Layers so far, from the bottom up.
     layers: Vec<Handle>,
@@ -90,6 +99,12 @@ struct ImageLowering<'a> {
     packaging: Packaging,
     /// Files that are fetched, by their hash.
     fetched: BTreeMap<String, Handle>,
+    /// Paths that the layers so far declare, and where: each at its first place.
+    declared: BTreeMap<ImagePath, Origin>,
+    /// Whether a step has to be told of them.
+    protects: bool,
+    /// What a step is told that may change anything.
+    nothing: Protected,
 }
 
 /// What one package step asks for.
@@ -101,48 +116,54 @@ struct Wanted<'a> {
     origin: &'a Origin,
 }
 
-impl<'a> ImageLowering<'a> {
-    fn new(graph: &'a mut Graph, image: &'a ResolvedImage) -> Self {
-        let packaging = Packaging::default();
-        let (layers, fetched) = (Vec::new(), BTreeMap::new());
-        Self { graph, image, layers, installed: None, packaging, fetched }
-    }
-
-    fn lower(mut self, known: Known) -> Result<Image, LowerError> {
+impl ImageLowering<'_> {
+    /// All steps but those that need the finished tree.
+    fn all(&mut self, changes: &[PartChanges]) -> Result<(), LowerError> {
         // Before everything else: what cannot be had ends a build at its beginning.
         self.fetches();
         self.base();
         self.kernel()?;
-        let changes: Vec<_> = self.image.parts.iter().map(PartChanges::of).collect();
-        for (part, changes) in self.image.parts.iter().zip(&changes) {
-            self.changes(part, "repositories", &changes.repositories);
-            self.changes(part, "early-accounts", &changes.early_accounts);
+        let parts = &self.image.parts;
+        for (part, changes) in parts.iter().zip(changes) {
+            self.changes(part, Phase::Repositories, &changes.repositories);
+            self.changes(part, Phase::EarlyAccounts, &changes.early_accounts);
+            self.changes(part, Phase::EarlyFiles, &changes.early_files);
+            self.runs(part, StepPlace::Before(Phase::Packages));
             self.packages(part)?;
+            self.runs(part, StepPlace::AfterPackages);
         }
-        for (part, changes) in self.image.parts.iter().zip(&changes) {
-            self.changes(part, "accounts", &changes.accounts);
+        self.all_runs(StepPlace::Before(Phase::Accounts));
+        for (part, changes) in parts.iter().zip(changes) {
+            self.changes(part, Phase::Accounts, &changes.accounts);
         }
+        self.all_runs(StepPlace::Before(Phase::Unpack));
         self.unpacks();
-        for (part, changes) in self.image.parts.iter().zip(&changes) {
-            self.changes(part, "files", &changes.files);
+        self.all_runs(StepPlace::Before(Phase::Files));
+        for (part, changes) in parts.iter().zip(changes) {
+            self.changes(part, Phase::Files, &changes.files);
         }
-        for (part, changes) in self.image.parts.iter().zip(&changes) {
-            self.changes(part, "units", &changes.units);
+        self.all_runs(StepPlace::Before(Phase::Units));
+        for (part, changes) in parts.iter().zip(changes) {
+            self.changes(part, Phase::Units, &changes.units);
         }
-        self.runs(&changes);
-        let declared = declared(&changes);
-        for (part, changes) in self.image.parts.iter().zip(&changes) {
-            let protected = if changes.remove_overrides { &[] } else { declared.as_slice() };
-            self.file_layer(part, "remove", &changes.remove, protected);
+        for place in [StepPlace::Before(Phase::Run), StepPlace::Usual] {
+            self.all_runs(place);
         }
-        Ok(self.finish(known))
+        self.all_runs(StepPlace::Before(Phase::Remove));
+        let (declared, nothing) = (self.protected(), self.nothing.clone());
+        for (part, changes) in parts.iter().zip(changes) {
+            let protected = if changes.remove_overrides { &nothing } else { &declared };
+            self.file_layer(part, Phase::Remove, &changes.remove, protected);
+        }
+        self.all_runs(StepPlace::Before(Phase::Secrets));
+        Ok(())
     }
 
     fn push(&mut self, label: String, action: Action, list: Option<Handle>, origins: Vec<Origin>) {
         let mut inputs = Vec::new();
         inputs.extend(list.map(|list| (list, EdgeRole::List)));
         inputs.extend(self.layers.last().map(|below| (*below, EdgeRole::Lower)));
-        let layer = self.graph.add(&self.image.name, label, action, &inputs, origins);
+        let layer = self.steps.add(label, action, inputs, origins);
         self.layers.push(layer);
     }
 
@@ -159,7 +180,7 @@ impl<'a> ImageLowering<'a> {
             }
             let (label, origins) = (format!("fetch {}", source.name), vec![source.origin.clone()]);
             let action = Action::Fetch(source.clone());
-            let handle = self.graph.add(&self.image.name, label, action, &[], origins);
+            let handle = self.steps.add(label, action, Vec::new(), origins);
             self.fetched.insert(source.sha256.clone(), handle);
         }
     }
@@ -181,7 +202,7 @@ impl<'a> ImageLowering<'a> {
                     overrides: item.overrides,
                     origin: item.origin.clone(),
                 };
-                let label = format!("{}/unpack {}", part.name, source.name);
+                let label = format!("{}/{} {}", part.name, Phase::Unpack.name(), source.name);
                 let sources = std::slice::from_ref(source);
                 self.push_with(label, Action::Unpack(unpack), sources, item.origin.clone());
             }
@@ -193,7 +214,7 @@ impl<'a> ImageLowering<'a> {
         let fetched = sources.iter().filter_map(|source| self.fetched.get(&source.sha256));
         let mut inputs: Vec<_> = fetched.map(|handle| (*handle, EdgeRole::Source)).collect();
         inputs.extend(self.layers.last().map(|below| (*below, EdgeRole::Lower)));
-        let layer = self.graph.add(&self.image.name, label, action, &inputs, vec![origin]);
+        let layer = self.steps.add(label, action, inputs, vec![origin]);
         self.layers.push(layer);
     }
 
@@ -233,7 +254,7 @@ impl<'a> ImageLowering<'a> {
             self.installed.iter().map(|before| (*before, EdgeRole::Installed)).collect();
         let label = format!("{label}, package list");
         let action = Action::Resolve(resolve);
-        let list = self.graph.add(&self.image.name, label, action, &inputs, origins);
+        let list = self.steps.add(label, action, inputs, origins);
         self.installed = Some(list);
         list
     }
@@ -328,66 +349,88 @@ impl<'a> ImageLowering<'a> {
         Ok(())
     }
 
-    fn changes(&mut self, part: &Part, phase: &str, changes: &[forge_model::Change]) {
-        self.file_layer(part, phase, changes, &[]);
+    fn changes(&mut self, part: &Part, phase: Phase, changes: &[Shared<Change>]) {
+        self.file_layer(part, phase, changes, &self.nothing.clone());
+        if !self.protects {
+            return;
+        }
+        for DeclaredPath { path, origin } in changes.iter().filter_map(|change| declared(change)) {
+            let first = self.declared.entry(path).or_insert_with(|| origin.clone());
+            if origin < *first {
+                *first = origin;
+            }
+        }
+    }
+
+    /// What the next step may not change.
+    fn protected(&self) -> Protected {
+        let declared = self.declared.iter();
+        let declared = declared
+            .map(|(path, origin)| DeclaredPath { path: path.clone(), origin: origin.clone() });
+        declared.collect::<Vec<_>>().into()
     }
 
     fn file_layer(
         &mut self,
         part: &Part,
-        phase: &str,
-        changes: &[forge_model::Change],
-        protected: &[DeclaredPath],
+        phase: Phase,
+        changes: &[Shared<Change>],
+        protected: &Protected,
     ) {
         if changes.is_empty() {
             return;
         }
         let mut origins: Vec<_> = changes.iter().map(|change| change.origin.clone()).collect();
         origins.dedup();
-        let action =
-            Action::Changes(Changes { changes: changes.to_vec(), protected: protected.to_vec() });
-        self.push(format!("{}/{phase}", part.name), action, None, origins);
+        let (changes, protected) = (changes.to_vec(), protected.clone());
+        let action = Action::Changes(Changes { changes, protected });
+        self.push(format!("{}/{}", part.name, phase.name()), action, None, origins);
     }
 
-    fn runs(&mut self, changes: &[PartChanges]) {
-        let protected = declared(changes);
+    /// The scripts of all parts that stand at a place.
+    fn all_runs(&mut self, at: StepPlace) {
         for part in &self.image.parts {
-            for item in &part.items {
-                let ItemKind::Run { name, script, inputs, fetched, environment, secrets } =
-                    &item.kind
-                else {
-                    continue;
-                };
-                let run = Run {
-                    name: name.clone(),
-                    script: script.clone(),
-                    inputs: inputs.clone(),
-                    fetched: fetched.iter().map(|source| source.name.clone()).collect(),
-                    environment: environment.clone(),
-                    secrets: secrets.clone(),
-                    protected: if item.overrides { Vec::new() } else { protected.clone() },
-                    origin: item.origin.clone(),
-                };
-                let label = format!("{}/run {name}", part.name);
-                self.push_with(label, Action::Run(run), fetched, item.origin.clone());
+            self.runs(part, at);
+        }
+    }
+
+    fn runs(&mut self, part: &Part, at: StepPlace) {
+        for item in &part.items {
+            let ItemKind::Run { name, script, inputs, fetched, environment, secrets, place } =
+                &item.kind
+            else {
+                continue;
+            };
+            if *place != at {
+                continue;
             }
+            let run = Run {
+                name: name.clone(),
+                script: script.clone(),
+                inputs: inputs.clone(),
+                fetched: fetched.iter().map(|source| source.name.clone()).collect(),
+                environment: environment.clone(),
+                secrets: secrets.clone(),
+                protected: if item.overrides { self.nothing.clone() } else { self.protected() },
+                origin: item.origin.clone(),
+            };
+            let label = format!("{}/{} {name}", part.name, Phase::Run.name());
+            self.push_with(label, Action::Run(run), fetched, item.origin.clone());
         }
     }
 
     fn secret_files(&self) -> Vec<SecretFile> {
-        let items = self.image.parts.iter().flat_map(|part| &part.items);
-        let mut files: BTreeMap<ImagePath, SecretFile> = BTreeMap::new();
-        for item in items {
-            if let ItemKind::SecretFile { path, secret, mode, owner, group } = item.kind.clone() {
+        let files = delivered(self.image).filter_map(|item| match item.kind.clone() {
+            ItemKind::SecretFile { path, secret, mode, owner, group } => {
                 let origin = item.origin.clone();
-                let file = SecretFile { path: path.clone(), mode, owner, group, secret, origin };
-                files.insert(path, file);
+                Some(SecretFile { path, mode, owner, group, secret, origin })
             }
-        }
-        files.into_values().collect()
+            _ => None,
+        });
+        files.collect()
     }
 
-    fn finish(mut self, known: Known) -> Image {
+    fn finish(&mut self, known: Known) -> Image {
         let image = self.image;
         let tree: Vec<_> = self.layers.clone();
         let files = self.secret_files();
@@ -395,13 +438,18 @@ impl<'a> ImageLowering<'a> {
             files.iter().map(|file| file.secret.clone()).collect();
         let secrets = (!files.is_empty()).then(|| {
             let origins = files.iter().map(|file| file.origin.clone()).collect();
-            self.push("secrets".to_owned(), Action::Secrets(Secrets { files }), None, origins);
+            self.push(
+                Phase::Secrets.name().to_owned(),
+                Action::Secrets(Secrets { files }),
+                None,
+                origins,
+            );
             self.layers.len() - 1
         });
         let verdicts = self.verdicts(known.open);
         self.stamp(delivered);
         let pack = self.pack(&verdicts, secrets.is_some());
-        let ids = |handles: &[Handle]| handles.iter().copied().map(Graph::number).collect();
+        let ids = |handles: &[Handle]| handles.iter().map(|handle| handle.local()).collect();
         let layers: Vec<NodeId> = ids(&self.layers);
         Image {
             name: image.name.clone(),
@@ -414,7 +462,7 @@ impl<'a> ImageLowering<'a> {
             stamp: layers[layers.len() - 1],
             layers,
             verdicts: ids(&verdicts),
-            pack: pack.map(Graph::number),
+            pack: pack.map(Handle::local),
             cmdline: image.kernel.as_ref().and_then(|kernel| kernel.cmdline.clone()),
             output: image.output.as_ref().map(|output| output.value.clone()),
             expect_failed: image.expect_failed.clone(),
@@ -424,7 +472,7 @@ impl<'a> ImageLowering<'a> {
 
     /// One node for each level at which controls of this image are judged. They look at all
     /// layers but the stamp, so that a new name does not test an old tree again.
-    fn verdicts(&mut self, open: Vec<Control>) -> Vec<Handle> {
+    fn verdicts(&mut self, open: Vec<Shared<Control>>) -> Vec<Handle> {
         let image = self.image;
         let controls = || image.profiles.iter().flat_map(|profile| &profile.controls);
         let mut handles = Vec::new();
@@ -453,7 +501,7 @@ impl<'a> ImageLowering<'a> {
         &mut self,
         label: &str,
         level: Level,
-        controls: Vec<Control>,
+        controls: Vec<Shared<Control>>,
         expect_failed: Vec<ExpectFailed>,
     ) -> Handle {
         let image = self.image;
@@ -462,7 +510,7 @@ impl<'a> ImageLowering<'a> {
         let action = Verify { image: image.name.clone(), level, controls, expect_failed };
         let below = self.layers.last().map(|below| (*below, EdgeRole::Lower));
         let inputs: Vec<_> = below.into_iter().collect();
-        self.graph.add(&image.name, label.to_owned(), Action::Verify(action), &inputs, origins)
+        self.steps.add(label.to_owned(), Action::Verify(action), inputs, origins)
     }
 
     fn stamp(&mut self, secrets: Vec<SecretReference>) {
@@ -477,7 +525,7 @@ impl<'a> ImageLowering<'a> {
             origin: image.origin.clone(),
         };
         let origins = vec![image.origin.clone()];
-        self.push("stamp".to_owned(), Action::Stamp(stamp), None, origins);
+        self.push(Phase::Stamp.name().to_owned(), Action::Stamp(stamp), None, origins);
     }
 
     fn pack(&mut self, verdicts: &[Handle], holds_secrets: bool) -> Option<Handle> {
@@ -497,7 +545,7 @@ impl<'a> ImageLowering<'a> {
         inputs.extend(verdicts.iter().map(|verdict| (*verdict, EdgeRole::Verdict)));
         let origins = vec![output.origin.clone()];
         let action = Action::Pack(pack);
-        Some(self.graph.add(&image.name, "pack".to_owned(), action, &inputs, origins))
+        Some(self.steps.add("pack".to_owned(), action, inputs, origins))
     }
 }
 

@@ -2,7 +2,8 @@
 //! that say the same to apt and dpkg of the image.
 
 use forge_model::{
-    Change, ChangeKind, Content, Located, Origin, Pin, PinTo, Preseed, Repository, SourceFile,
+    Change, ChangeKind, Content, Located, Origin, Pin, PinTo, Preseed, Repository, Shared,
+    SourceFile,
 };
 use forge_spec::{Item, ItemKind, Part};
 
@@ -34,10 +35,10 @@ impl Settings {
 impl Packaging {
     /// Adds what a part says. A later declaration of the same thing replaces an earlier one.
     pub(crate) fn add(&mut self, part: &Part) -> Settings {
-        let mut settings = Settings::default();
-        for Item { origin, overrides: _, kind } in &part.items {
-            let origin = origin.clone();
-            match kind.clone() {
+        let mut settings = Settings { answers: fact_answers(part), ..Settings::default() };
+        for item in part.items.iter().filter(|item| is_packaging(&item.kind)) {
+            let origin = item.origin.clone();
+            match item.kind.clone() {
                 ItemKind::Repository { name, url, suites, components, key, login } => {
                     self.repositories.retain(|known| known.name != name);
                     self.repositories.push(Repository {
@@ -70,8 +71,30 @@ impl Packaging {
     }
 }
 
+fn is_packaging(kind: &ItemKind) -> bool {
+    matches!(
+        kind,
+        ItemKind::Repository { .. }
+            | ItemKind::Pin { .. }
+            | ItemKind::Hold { .. }
+            | ItemKind::Preseed { .. }
+    )
+}
+
+/// What facts of the system answer to packages of the same part.
+fn fact_answers(part: &Part) -> Vec<Preseed> {
+    let names = || part.packages.iter().flat_map(|node| &node.names);
+    let answers = part.items.iter().flat_map(|item| match &item.kind {
+        ItemKind::System(fact) => {
+            names().flat_map(|name| fact.answers(&name.value, &item.origin)).collect()
+        }
+        _ => Vec::new(),
+    });
+    answers.collect()
+}
+
 /// The files that an item stands for in the image.
-pub(crate) fn changes(item: &Item) -> Vec<Change> {
+pub(crate) fn changes(item: &Item) -> Vec<Shared<Change>> {
     let files = match &item.kind {
         ItemKind::Repository { name, url, suites, components, key, login: _ } => {
             let key = key.as_ref();

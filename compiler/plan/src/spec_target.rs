@@ -1,55 +1,46 @@
 //! The spec as a target of controls: what it already says of an image is judged before anything
 //! is built.
 
+mod blame;
+mod edit;
+mod known;
 mod mistyped;
-mod pattern;
+pub(crate) mod pattern;
 mod violation;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use forge_judge::facts::Facts;
 use forge_model::{
-    Account, Answer, Change, ChangeKind, CommandOutput, Content, FileStat, Files, GroupRecord,
-    ImagePath, InstalledPackage, KernelSetting, Level, NoAnswer, Origin, Provenance, Resource,
-    Sources, Target, UnitState, Verdict,
+    Account, Answer, Change, ChangeKind, CommandOutput, Content, Control, FileStat, Files,
+    GroupRecord, ImagePath, InstalledPackage, KernelSetting, Level, Located, NoAnswer, Origin,
+    Provenance, Resource, Shared, Sources, Target, UnitState, User, Verdict, takes_away,
 };
 use forge_spec::{BaseKind, ItemKind, Part, ResolvedImage};
 
+pub use self::edit::misfits;
 pub use self::mistyped::mistyped;
 pub use self::violation::violations;
 
-use self::pattern::{join, removes};
-use crate::items::PartChanges;
+use self::known::{Declared, Layer, Made, Path};
+use self::pattern::join;
+use crate::items::{ImageChanges, PartChanges, delivered};
 
 /// Judges every control of an image by the spec alone. What the spec does not say is
 /// `NotKnownHere`, so most controls have to be judged again in the built tree.
 pub fn judge_spec(image: &ResolvedImage, target: &SpecTarget<'_>) -> Vec<Verdict> {
     let controls = image.profiles.iter().flat_map(|profile| &profile.controls);
-    controls.map(|control| forge_judge::judge(control, target)).collect()
+    let judged = |control: &Shared<Control>| {
+        let mut verdict = forge_judge::judge(control, target);
+        blame::edits(control, &mut verdict, target);
+        verdict
+    };
+    controls.map(judged).collect()
 }
 
 /// A phase's name, and a part's changes in it.
-type Phase = (&'static str, fn(&PartChanges) -> &[Change]);
-
-/// Something that the spec declares, and where.
-struct Declared<T> {
-    what: T,
-    made: Provenance,
-}
-
-impl<T> Declared<T> {
-    fn evidence(&self) -> String {
-        self.made.origin.as_ref().map(Origin::to_string).unwrap_or_default()
-    }
-}
-
-enum Path {
-    File { content: Content, mode: u32, owner: String, group: String },
-    Secret { mode: u32, owner: String, group: String },
-    Directory { mode: u32, owner: String, group: String },
-    Link { target: String },
-    Removed,
-}
+type Phase = (&'static str, fn(&PartChanges) -> &[Shared<Change>]);
 
 /// What a spec says of one image.
 ///
@@ -58,15 +49,19 @@ enum Path {
 /// step says `override=#true`: then nothing of the image is known before it is built.
 pub struct SpecTarget<'a> {
     sources: &'a dyn Sources,
-    paths: BTreeMap<ImagePath, Declared<Path>>,
-    users: BTreeMap<String, Declared<Account>>,
-    groups: BTreeMap<String, Declared<GroupRecord>>,
-    packages: BTreeMap<String, Declared<()>>,
-    units: BTreeMap<String, Declared<UnitState>>,
+    paths: BTreeMap<Cow<'a, ImagePath>, Declared<'a, Path<'a>>>,
+    users: BTreeMap<&'a str, Declared<'a, Account>>,
+    groups: BTreeMap<&'a str, Declared<'a, GroupRecord>>,
+    packages: BTreeMap<&'a str, Declared<'a, ()>>,
+    units: BTreeMap<&'a str, Declared<'a, UnitState>>,
     /// What is not declared is known to be absent: nothing but the spec makes the image.
-    closed: Option<Declared<Path>>,
+    closed: Option<Declared<'a, Path<'a>>>,
     /// The step after which nothing is known.
-    overriding: Option<String>,
+    overriding: Option<&'a str>,
+    /// What edited files were before each of their edits, the first first.
+    edited: BTreeMap<ImagePath, Vec<Declared<'a, Path<'a>>>>,
+    /// Edits that do not fit what the spec knows of their files.
+    misfits: Vec<edit::Misfit<'a>>,
     facts: Facts,
 }
 
@@ -77,8 +72,13 @@ impl std::fmt::Debug for SpecTarget<'_> {
 }
 
 impl<'a> SpecTarget<'a> {
-    /// What the spec says of `image`; contents of files come from `sources`.
-    pub fn new(image: &ResolvedImage, sources: &'a dyn Sources) -> Self {
+    /// What the spec says of `image`, whose parts make these changes; contents of files come from
+    /// `sources`.
+    pub fn new(
+        image: &'a ResolvedImage,
+        changes: &'a ImageChanges,
+        sources: &'a dyn Sources,
+    ) -> Self {
         let mut target = Self {
             sources,
             paths: BTreeMap::new(),
@@ -88,12 +88,12 @@ impl<'a> SpecTarget<'a> {
             units: BTreeMap::new(),
             closed: None,
             overriding: None,
+            edited: BTreeMap::new(),
+            misfits: Vec::new(),
             facts: Facts::new(),
         };
         target.add_base(image);
         target.add_packages(image);
-        let parts: Vec<_> =
-            image.parts.iter().map(|part| (part.name.as_str(), PartChanges::of(part))).collect();
         let phases: [Phase; 6] = [
             ("repositories", |changes| &changes.repositories),
             ("early-accounts", |changes| &changes.early_accounts),
@@ -103,10 +103,9 @@ impl<'a> SpecTarget<'a> {
             ("remove", |changes| &changes.remove),
         ];
         for (phase, select) in phases {
-            for (part, changes) in &parts {
+            for (part, changes) in image.parts.iter().zip(&changes.0) {
                 for change in select(changes) {
-                    let layer = format!("{part}/{phase}");
-                    target.add_change(change, layer);
+                    target.add_change(change, Layer::Part(&part.name, phase));
                 }
             }
         }
@@ -116,95 +115,118 @@ impl<'a> SpecTarget<'a> {
 
     /// The files of a base that is a directory of the project. Without packages and scripts on it,
     /// the spec knows all of the image.
-    fn add_base(&mut self, image: &ResolvedImage) {
+    fn add_base(&mut self, image: &'a ResolvedImage) {
         let BaseKind::Tree { files, .. } = &image.base.kind else { return };
-        let layer = format!("base {}", image.base.name);
-        let made = Provenance { layer, origin: Some(image.base.origin.clone()) };
-        let root = || "root".to_owned();
+        let made = Made { layer: Layer::Base(&image.base.name), origin: Some(&image.base.origin) };
+        let (owner, group) = ("root", "root");
         for (path, file) in files {
             let mut above = path.parent();
             while let Some(directory) = above {
                 above = directory.parent();
-                let what = Path::Directory { mode: 0o755, owner: root(), group: root() };
-                self.add_path(directory, what, made.clone());
+                let what = Path::Directory { mode: 0o755, owner, group };
+                self.add_path(Cow::Owned(directory), what, made);
             }
             let mode = if file.executable { 0o755 } else { 0o644 };
-            let content = Content::Source(file.clone());
-            let what = Path::File { content, mode, owner: root(), group: root() };
-            self.add_path(path.clone(), what, made.clone());
+            let content = Cow::Owned(Content::Source(file.clone()));
+            let what = Path::File { content, mode, owner, group };
+            self.add_path(Cow::Borrowed(path), what, made);
         }
         let brought = |part: &Part| {
             !part.packages.is_empty() || !part.items.iter().all(|item| is_all_said(&item.kind))
         };
         if image.kernel.is_none() && !image.parts.iter().any(brought) {
             // Nobody made what is not there, so no place is to blame.
-            let made = Provenance { origin: None, ..made };
+            let made = Made { origin: None, ..made };
             self.closed = Some(Declared { what: Path::Removed, made });
         }
     }
 
-    fn add_packages(&mut self, image: &ResolvedImage) {
-        let mut add = |name: &str, layer: String, origin: &Origin| {
-            let made = Provenance { layer, origin: Some(origin.clone()) };
-            self.packages.entry(name.to_owned()).or_insert(Declared { what: (), made });
+    fn add_packages(&mut self, image: &'a ResolvedImage) {
+        let mut add = |name: &'a Located<String>, layer: Layer<'a>| {
+            let made = Made { layer, origin: Some(&name.origin) };
+            self.packages.entry(&name.value).or_insert(Declared { what: (), made });
         };
         if let BaseKind::Debian { include, .. } = &image.base.kind {
             for name in include {
-                add(&name.value, format!("base {}", image.base.name), &name.origin);
+                add(name, Layer::Base(&image.base.name));
             }
         }
         if let Some(kernel) = &image.kernel {
-            add(&kernel.package.value, "kernel".to_owned(), &kernel.package.origin);
+            add(&kernel.package, Layer::Kernel);
         }
         for part in &image.parts {
             // What a package file is called, it says itself.
             for name in part.packages.iter().flat_map(|node| &node.names) {
-                add(&name.value, format!("{}/packages", part.name), &name.origin);
+                add(name, Layer::Part(&part.name, "packages"));
             }
         }
     }
 
     /// Steps that may change anything, and files that hold secrets, which come last.
-    fn add_items(&mut self, image: &ResolvedImage) {
+    fn add_items(&mut self, image: &'a ResolvedImage) {
         for item in image.parts.iter().flat_map(|part| &part.items) {
-            match &item.kind {
-                ItemKind::Run { name, .. } if item.overrides => {
-                    self.overriding = Some(name.clone());
-                }
-                ItemKind::SecretFile { path, mode, owner, group, secret: _ } => {
-                    let (owner, group) = (owner.clone(), group.clone());
-                    let what = Path::Secret { mode: *mode, owner, group };
-                    let origin = Some(item.origin.clone());
-                    let made = Provenance { layer: "secrets".to_owned(), origin };
-                    self.paths.insert(path.clone(), Declared { what, made });
-                }
-                _ => {}
+            if let ItemKind::Run { name, .. } = &item.kind
+                && item.overrides
+            {
+                self.overriding = Some(name);
+            }
+        }
+        for item in delivered(image) {
+            if let ItemKind::SecretFile { path, mode, owner, group, secret: _ } = &item.kind {
+                let what = Path::Secret { mode: *mode, owner, group };
+                let made = Made { layer: Layer::Secrets, origin: Some(&item.origin) };
+                self.add_path(Cow::Borrowed(path), what, made);
             }
         }
     }
 
-    fn add_change(&mut self, change: &Change, layer: String) {
-        let made = Provenance { layer, origin: Some(change.origin.clone()) };
-        match change.what.clone() {
+    fn add_change(&mut self, change: &'a Change, layer: Layer<'a>) {
+        let made = Made { layer, origin: Some(&change.origin) };
+        match &change.what {
             ChangeKind::File { path, content, mode, owner, group } => {
-                self.note_unit_file(&path, &made);
-                self.add_path(path, Path::File { content, mode, owner, group }, made);
+                self.note_unit_file(path, made);
+                let content = Cow::Borrowed(content);
+                let what = Path::File { content, mode: *mode, owner, group };
+                self.add_path(Cow::Borrowed(path), what, made);
             }
-            ChangeKind::Directory { path, mode, owner, group } => {
-                self.add_path(path, Path::Directory { mode, owner, group }, made);
+            ChangeKind::Directory { path, mode, owner, group, keep } => {
+                // Whose a kept directory is, is known only where the spec knows all.
+                let absent = || {
+                    let there = self.followed(&path.to_string());
+                    matches!(there.map(|there| &there.what), Ok(Path::Removed))
+                };
+                if !*keep || absent() {
+                    let what = Path::Directory { mode: *mode, owner, group };
+                    self.add_path(Cow::Borrowed(path), what, made);
+                }
             }
-            ChangeKind::Link { path, target } => self.add_path(path, Path::Link { target }, made),
-            ChangeKind::Remove { pattern } => self.remove(&pattern, &made),
+            ChangeKind::Link { path, target } => {
+                self.add_path(Cow::Borrowed(path), Path::Link { target }, made);
+            }
+            ChangeKind::Edit { path, edit, create } => self.edit(path, (edit, *create), made),
+            ChangeKind::Remove { pattern } => self.remove(pattern, made),
+            ChangeKind::KernelModules { keep: _, drop: _, firmware } => {
+                if !*firmware {
+                    self.remove("/lib/firmware", made);
+                }
+            }
             ChangeKind::Group { name, gid, system: _ } => {
                 let evidence = change.origin.to_string();
-                let what = GroupRecord { gid, evidence };
+                let what = GroupRecord { gid: *gid, evidence };
                 self.groups.insert(name, Declared { what, made });
             }
-            ChangeKind::User { name, uid, group, groups, home, shell, comment: _, system: _ } => {
-                // What is not said is the image's own choice.
-                let groups = (!groups.is_empty()).then_some(groups);
-                let evidence = change.origin.to_string();
-                let what = Account { uid, group, groups, home, shell, evidence };
+            ChangeKind::User(User { name, uid, group, groups, home, shell, keys, .. }) => {
+                let names = (name.as_str(), group.as_deref());
+                self.add_keys(names, home.as_deref(), keys, made);
+                let what = Account {
+                    uid: *uid,
+                    group: group.clone(),
+                    // What is not said is the image's own choice.
+                    groups: (!groups.is_empty()).then(|| groups.clone()),
+                    home: home.clone(),
+                    shell: shell.clone(),
+                    evidence: change.origin.to_string(),
+                };
                 self.users.insert(name, Declared { what, made });
             }
             ChangeKind::Enable { unit } => self.unit(unit, made, |state| {
@@ -220,40 +242,62 @@ impl<'a> SpecTarget<'a> {
         }
     }
 
-    fn add_path(&mut self, path: ImagePath, what: Path, made: Provenance) {
+    /// The keys of an account, where its home is known.
+    fn add_keys(
+        &mut self,
+        (name, group): (&'a str, Option<&'a str>),
+        home: Option<&str>,
+        keys: &[String],
+        made: Made<'a>,
+    ) {
+        let file = forge_spec::keys_file(name, home);
+        let Some(file) = file.filter(|_| !keys.is_empty()) else { return };
+        let (owner, group) = (name, group.unwrap_or(name));
+        if let Some(above) = file.parent() {
+            let directory = Path::Directory { mode: 0o700, owner, group };
+            self.add_path(Cow::Owned(above), directory, made);
+        }
+        let content = Cow::Owned(Content::Text(format!("{}\n", keys.join("\n"))));
+        let what = Path::File { content, mode: 0o600, owner, group };
+        self.add_path(Cow::Owned(file), what, made);
+    }
+
+    fn add_path(&mut self, path: Cow<'a, ImagePath>, what: Path<'a>, made: Made<'a>) {
+        self.edited.remove(&*path);
         self.paths.insert(path, Declared { what, made });
     }
 
-    fn unit(&mut self, unit: String, made: Provenance, change: impl FnOnce(&mut UnitState)) {
-        let known = self.units.remove(&unit).map(|known| known.what).unwrap_or_default();
+    fn unit(&mut self, unit: &'a str, made: Made<'a>, change: impl FnOnce(&mut UnitState)) {
+        let known = self.units.remove(unit).map(|known| known.what).unwrap_or_default();
         let mut declared = Declared { what: known, made };
         change(&mut declared.what);
         declared.what.evidence = Some(declared.evidence());
         self.units.insert(unit, declared);
     }
 
-    fn note_unit_file(&mut self, path: &ImagePath, made: &Provenance) {
-        let directory = path.parent().map(|parent| parent.to_string());
-        if directory.as_deref() == Some("/etc/systemd/system") {
-            let unit = String::from_utf8_lossy(path.file_name()).into_owned();
-            self.unit(unit, made.clone(), |state| state.installed = Some(true));
+    fn note_unit_file(&mut self, path: &'a ImagePath, made: Made<'a>) {
+        let name = path.as_bytes().strip_prefix(b"etc/systemd/system/");
+        // What is no text is no name of a unit.
+        let unit = name.filter(|name| !name.contains(&b'/')).map(std::str::from_utf8);
+        if let Some(Ok(unit)) = unit {
+            self.unit(unit, made, |state| state.installed = Some(true));
         }
     }
 
     /// What a pattern takes away is known to be absent: nothing but secrets comes later.
-    fn remove(&mut self, pattern: &str, made: &Provenance) {
+    fn remove(&mut self, pattern: &str, made: Made<'a>) {
         for (path, declared) in &mut self.paths {
-            if removes(pattern, path) {
-                *declared = Declared { what: Path::Removed, made: made.clone() };
+            if takes_away(pattern, path.as_bytes()) {
+                *declared = Declared { what: Path::Removed, made };
             }
         }
         if let Some(path) = ImagePath::new(pattern).filter(|_| !pattern.contains(['*', '?'])) {
-            self.add_path(path, Path::Removed, made.clone());
+            self.add_path(Cow::Owned(path), Path::Removed, made);
         }
     }
 
     fn check_overriding(&self) -> Answer<()> {
-        match &self.overriding {
+        match self.overriding {
             Some(step) => {
                 unknown(format!("the step `{step}` may override anything that the spec says"))
             }
@@ -261,7 +305,7 @@ impl<'a> SpecTarget<'a> {
         }
     }
 
-    fn path(&self, path: &str) -> Answer<&Declared<Path>> {
+    fn path(&self, path: &str) -> Answer<&Declared<'a, Path<'a>>> {
         self.check_overriding()?;
         let path_there = ImagePath::new(path);
         let declared = path_there.as_ref().and_then(|path| self.paths.get(path));
@@ -275,14 +319,14 @@ impl<'a> SpecTarget<'a> {
 
     /// A path that the spec makes and whose name is nearly that of another that it does not make,
     /// and who makes it.
-    pub(crate) fn mistyped(&self, path: &str) -> Option<(&ImagePath, &Provenance)> {
+    pub(crate) fn mistyped(&self, path: &str) -> Option<(&ImagePath, Option<&Origin>)> {
         let asked = ImagePath::new(path)?;
         if self.paths.contains_key(&asked) {
             return None;
         }
         let made = self.paths.iter().filter(|(_, known)| !matches!(known.what, Path::Removed));
         let mut near = made.filter(|(known, _)| pattern::is_typo(&known.to_string(), path));
-        near.next().map(|(known, declared)| (known, &declared.made))
+        near.next().map(|(known, declared)| (&**known, declared.made.origin))
     }
 
     /// True when a link stands on the way to a path: it is another path then.
@@ -294,34 +338,41 @@ impl<'a> SpecTarget<'a> {
     }
 
     /// What the last component's links lead to, as far as the spec declares them.
-    fn followed(&self, path: &str) -> Answer<&Declared<Path>> {
-        let mut declared = self.path(path)?;
+    fn followed(&self, path: &str) -> Answer<&Declared<'a, Path<'a>>> {
+        self.path(&self.end_of_links(path)?)
+    }
+
+    fn end_of_links(&self, path: &str) -> Answer<String> {
         let mut at = path.to_owned();
         for _ in 0..MAX_LINKS {
-            let Path::Link { target } = &declared.what else {
-                return Ok(declared);
+            let Path::Link { target } = &self.path(&at)?.what else {
+                return Ok(at);
             };
             at = join(&at, target);
-            declared = self.path(&at)?;
         }
         unknown(format!("`{path}` leads through too many links"))
     }
 }
 
 /// Whether the spec says all that an item does: a script or an archive may bring anything.
-fn is_all_said(kind: &ItemKind) -> bool {
+pub(crate) fn is_all_said(kind: &ItemKind) -> bool {
     matches!(
         kind,
         ItemKind::File { .. }
             | ItemKind::SecretFile { .. }
             | ItemKind::Directory { .. }
+            | ItemKind::Tree(_)
+            | ItemKind::Sudoers { .. }
             | ItemKind::Link { .. }
+            | ItemKind::Edit { .. }
             | ItemKind::Remove { .. }
+            | ItemKind::KernelModules { .. }
             | ItemKind::User { .. }
             | ItemKind::Group { .. }
             | ItemKind::Service { .. }
             | ItemKind::Unit { .. }
             | ItemKind::Sysctl { .. }
+            | ItemKind::System(_)
             | ItemKind::Mount { .. }
     )
 }
@@ -348,10 +399,12 @@ impl Files for SpecTarget<'_> {
             Path::File { content, mode, owner, group } => {
                 stat("file", *mode, owner, group, Some(content.size()))
             }
-            Path::Secret { mode, owner, group } => stat("file", *mode, owner, group, None),
+            Path::Secret { mode, owner, group } | Path::Opaque { mode, owner, group } => {
+                stat("file", *mode, owner, group, None)
+            }
             Path::Directory { mode, owner, group } => stat("directory", *mode, owner, group, None),
             Path::Link { target } => FileStat {
-                link: Some(target.clone()),
+                link: Some((*target).to_owned()),
                 ..stat("symlink", 0o777, "root", "root", Some(target.len() as u64))
             },
             Path::Removed => return Ok(None),
@@ -359,20 +412,30 @@ impl Files for SpecTarget<'_> {
     }
 
     fn read(&self, path: &str) -> Answer<Option<Vec<u8>>> {
-        match &self.followed(path)?.what {
-            Path::File { content: Content::Text(text), .. } => Ok(Some(text.clone().into_bytes())),
-            Path::File { content: Content::Source(file), .. } => self
-                .sources
-                .read(&file.path)
-                .map(|bytes| Some(bytes.to_vec()))
-                .map_err(|error| NoAnswer::Failed(format!("`{}`: {error}", file.path))),
-            Path::Secret { .. } => unknown("a secret's content is not looked at".to_owned()),
-            Path::Directory { .. } | Path::Link { .. } | Path::Removed => Ok(None),
-        }
+        self.content(&self.followed(path)?.what)
     }
 
     fn list(&self, path: &str) -> Answer<Option<Vec<String>>> {
         unknown(format!("the spec does not know all of `{path}`"))
+    }
+}
+
+impl SpecTarget<'_> {
+    /// The bytes of what stands somewhere.
+    fn content(&self, what: &Path<'_>) -> Answer<Option<Vec<u8>>> {
+        match what {
+            Path::File { content, .. } => match &**content {
+                Content::Text(text) => Ok(Some(text.clone().into_bytes())),
+                Content::Source(file) => self
+                    .sources
+                    .read(&file.path)
+                    .map(|bytes| Some(bytes.to_vec()))
+                    .map_err(|error| NoAnswer::Failed(format!("`{}`: {error}", file.path))),
+            },
+            Path::Secret { .. } => unknown("a secret's content is not looked at".to_owned()),
+            Path::Opaque { .. } => unknown("the edited file is no text".to_owned()),
+            Path::Directory { .. } | Path::Link { .. } | Path::Removed => Ok(None),
+        }
     }
 }
 
@@ -392,8 +455,8 @@ impl Files for DeclaredFiles<'_> {
 
     fn list(&self, path: &str) -> Answer<Option<Vec<String>>> {
         let directory = ImagePath::new(path);
-        let here = |path: &&ImagePath| path.parent() == directory;
-        let names = self.0.paths.keys().filter(here);
+        let paths = self.0.paths.keys().map(|path| &**path);
+        let names = paths.filter(|path| path.parent() == directory);
         Ok(Some(names.map(|path| String::from_utf8_lossy(path.file_name()).into_owned()).collect()))
     }
 }
@@ -458,28 +521,21 @@ impl Target for SpecTarget<'_> {
 
     fn provenance(&self, resource: &Resource, evidence: Option<&str>) -> Option<Provenance> {
         let made = match resource {
-            Resource::File { path } => {
-                self.followed(path).or_else(|_| self.path(path)).ok()?.made()
-            }
+            Resource::File { path } => self.followed(path).or_else(|_| self.path(path)).ok()?.made,
             Resource::KernelParameter { .. } => {
                 let path = forge_judge::blamed_path(resource, evidence)?;
-                self.path(path).ok()?.made()
+                self.path(path).ok()?.made
             }
-            Resource::Package { name } => self.packages.get(name)?.made(),
-            Resource::User { name } => self.users.get(name)?.made(),
-            Resource::Group { name } => self.groups.get(name)?.made(),
+            Resource::Package { name } => self.packages.get(name.as_str())?.made,
+            Resource::User { name } => self.users.get(name.as_str())?.made,
+            Resource::Group { name } => self.groups.get(name.as_str())?.made,
             Resource::Service { name } => {
-                self.units.get(name).or_else(|| self.units.get(&format!("{name}.service")))?.made()
+                let service = || self.units.get(format!("{name}.service").as_str());
+                self.units.get(name.as_str()).or_else(service)?.made
             }
             Resource::Command { .. } => return None,
         };
-        Some(made.clone())
-    }
-}
-
-impl<T> Declared<T> {
-    fn made(&self) -> &Provenance {
-        &self.made
+        Some(made.provenance())
     }
 }
 

@@ -1,18 +1,17 @@
-use std::collections::BTreeMap;
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use forge_diag::{Diagnostic, FileId, Levels, Severity, Sink, SourceMap, codes};
-use forge_model::{LIBRARY, SourceEntry, Sources};
+use forge_model::{
+    Digest, KeyHasher, LIBRARY, SourceEntry, SourceError, Sources, on_all_processors,
+};
 use forge_syntax::Node;
 
 use crate::ResolvedSpec;
-use crate::context::Context;
 use crate::levels;
 use crate::library;
 use crate::project::Project;
 use crate::resolve;
-use crate::value::Scope;
 
 /// What compiling a project gives.
 #[derive(Debug)]
@@ -30,28 +29,8 @@ pub struct Compiled {
 /// Compiles a project. Nothing but `sources` is read, so equal sources give equal results.
 pub fn compile(sources: &dyn Sources) -> Compiled {
     let (mut map, mut sink) = (SourceMap::new(), Sink::new());
-    let (mut documents, complete) = load(sources, &mut map, &mut sink);
-    let mut project = Project::default();
-    for nodes in &mut documents {
-        levels::take_allows(nodes, &mut project.levels, &mut sink);
-    }
-    for nodes in &documents {
-        project.add(nodes, &map, &mut sink);
-    }
-    library::load(&mut project, &documents, sources, &mut map, &mut sink);
-    let mut cx = Context {
-        project: &project,
-        sources,
-        map: &mut map,
-        sink: &mut sink,
-        scope: Scope::default(),
-        files: BTreeMap::new(),
-        templates: BTreeMap::new(),
-        own_sources: BTreeMap::new(),
-        overrides: BTreeMap::new(),
-        exploring: false,
-    };
-    let images = resolve::images(&mut cx);
+    let (project, complete) = read_project(sources, &mut map, &mut sink);
+    let images = resolve::images(&project, sources, &mut map, &mut sink);
     let mut diagnostics = sink.into_sorted();
     if !complete {
         // What an unreadable file declares is not undefined.
@@ -63,8 +42,41 @@ pub fn compile(sources: &dyn Sources) -> Compiled {
     Compiled { spec, diagnostics, levels: project.levels, source_map: map }
 }
 
-/// All spec files as nodes, and whether every file could be read.
-fn load(sources: &dyn Sources, map: &mut SourceMap, sink: &mut Sink) -> (Vec<Vec<Node>>, bool) {
+/// What the project's files declare, with what they name of the library, and whether every file
+/// could be read.
+pub(crate) fn read_project(
+    sources: &dyn Sources,
+    map: &mut SourceMap,
+    sink: &mut Sink,
+) -> (Project, bool) {
+    let (parts, complete) = load(sources, map, sink);
+    let (mut project, mut wanted) = (Project::default(), BTreeSet::new());
+    for Part { declared, named } in parts {
+        project.merge(declared, sink);
+        wanted.extend(named);
+    }
+    library::load(&mut project, wanted, sources, map, sink);
+    (project, complete)
+}
+
+/// What one file declares, and the directories of the library that it names.
+struct Part {
+    declared: Project,
+    named: BTreeSet<String>,
+}
+
+impl Part {
+    /// The nodes end here: on the processor that made them.
+    fn of(mut nodes: Vec<Node>, map: &SourceMap, sink: &mut Sink) -> Self {
+        let mut declared = Project::default();
+        levels::take_allows(&mut nodes, &mut declared.levels, sink);
+        declared.add(&nodes, map, sink);
+        Self { declared, named: library::named(&nodes) }
+    }
+}
+
+/// All spec files, and whether every file could be read.
+fn load(sources: &dyn Sources, map: &mut SourceMap, sink: &mut Sink) -> (Vec<Part>, bool) {
     let entries = match sources.specs() {
         Ok(entries) => entries,
         Err(error) => {
@@ -90,68 +102,93 @@ fn load(sources: &dyn Sources, map: &mut SourceMap, sink: &mut Sink) -> (Vec<Vec
                 .note(format!("found `{}`", entry.path)),
         );
     }
-    let files: Vec<Option<FileId>> = entries
-        .iter()
-        .filter(|entry| !entry.path.starts_with(&library))
-        .map(|entry| load_file(sources, entry, map, sink))
-        .collect();
-    let parsed = parse(&files, map, sink);
+    let own: Vec<&SourceEntry> =
+        entries.iter().filter(|entry| !entry.path.starts_with(&library)).collect();
+    let read = on_all_processors(&own, |entry| read_file(sources, entry));
+    let files: Vec<Option<FileId>> =
+        own.iter().zip(read).map(|(entry, read)| load_file(entry, read, map, sink)).collect();
+    let parsed = parse(&files, sources, map, sink);
     let complete = parsed.iter().all(Option::is_some);
     (parsed.into_iter().flatten().collect(), complete)
 }
 
-/// Parses files on all processors: parsing is most of the time that compiling takes. Results and
-/// findings come in the order of the files, whoever was faster.
-fn parse(files: &[Option<FileId>], map: &SourceMap, sink: &mut Sink) -> Vec<Option<Vec<Node>>> {
-    /// More threads than this only wait for the largest file.
-    const MOST: usize = 8;
+/// Parses and decodes files on all processors: parsing is most of the time that compiling takes.
+/// Results and findings come in the order of the files, whoever was faster.
+fn parse(
+    files: &[Option<FileId>],
+    sources: &dyn Sources,
+    map: &SourceMap,
+    sink: &mut Sink,
+) -> Vec<Option<Part>> {
     let mut order: Vec<(usize, FileId)> =
         files.iter().enumerate().filter_map(|(index, file)| Some((index, (*file)?))).collect();
     // The largest first, so that none of them is begun last.
     order.sort_by_key(|(_, file)| std::cmp::Reverse(map.text(*file).len()));
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some((index, file)) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let mut found = Sink::new();
-            let nodes = forge_syntax::parse(*file, map.text(*file), &mut found);
-            done.push((*index, nodes, found));
-        }
-        done
-    };
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let helpers = processors.min(MOST).min(order.len()).saturating_sub(1);
-    let done = std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
-        let mut done = work();
-        for handle in handles {
-            match handle.join() {
-                Ok(more) => done.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        done
+    let mut done = on_all_processors(&order, |(index, file)| {
+        let mut found = Sink::new();
+        let nodes = read(*file, map.text(*file), sources, &mut found);
+        (*index, nodes.map(|nodes| Part::of(nodes, map, &mut found)), found)
     });
-    let mut parsed: Vec<Option<Vec<Node>>> = files.iter().map(|_| None).collect();
-    for (index, nodes, found) in done {
+    let mut parsed: Vec<Option<Part>> = files.iter().map(|_| None).collect();
+    // Findings come in the order of the files too: which of very many are kept must not depend on
+    // who was faster.
+    done.sort_by_key(|(index, _, _)| *index);
+    for (index, part, found) in done {
         sink.append(found);
         if let Some(slot) = parsed.get_mut(index) {
-            *slot = nodes;
+            *slot = part;
         }
     }
     parsed
 }
 
-pub(crate) fn load_file(
+/// The nodes of a text: those of the last time, if there was one. What has a finding is read anew
+/// each time.
+fn read(file: FileId, text: &str, sources: &dyn Sources, found: &mut Sink) -> Option<Vec<Node>> {
+    let mut key = KeyHasher::new("nodes", forge_syntax::KEPT_VERSION);
+    key.digest("text", &Digest::of(text.as_bytes()));
+    let key = key.finish();
+    let known = sources.recall(&key).and_then(|bytes| forge_syntax::recall(file, &bytes));
+    if known.is_some() {
+        return known;
+    }
+    let nodes = forge_syntax::parse(file, text, found)?;
+    if found.is_empty()
+        && let Some(bytes) = forge_syntax::keep(&nodes)
+    {
+        sources.remember(&key, bytes);
+    }
+    Some(nodes)
+}
+
+/// A spec file's text.
+pub(crate) fn read_file(
     sources: &dyn Sources,
     entry: &SourceEntry,
+) -> Result<Arc<[u8]>, SourceError> {
+    sources.read_at_most(&entry.path, forge_syntax::MAX_SIZE as u64)
+}
+
+/// A file in the map; none after a reported mistake.
+pub(crate) fn load_file(
+    entry: &SourceEntry,
+    read: Result<Arc<[u8]>, SourceError>,
     map: &mut SourceMap,
     sink: &mut Sink,
 ) -> Option<FileId> {
-    match sources.read(&entry.path) {
+    match read {
         Ok(bytes) => forge_syntax::load(&entry.path, &bytes, map, sink),
         Err(error) => {
-            sink.push(Diagnostic::error(codes::SPEC_SOURCE, format!("`{}`: {error}", entry.path)));
+            let path = &entry.path;
+            sink.push(match error {
+                SourceError::TooLarge(_) => forge_syntax::too_large(path, map),
+                SourceError::NotFound
+                | SourceError::Outside
+                | SourceError::NotAFile
+                | SourceError::Unreadable(_) => {
+                    Diagnostic::error(codes::SPEC_SOURCE, format!("`{path}`: {error}"))
+                }
+            });
             None
         }
     }

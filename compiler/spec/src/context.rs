@@ -1,17 +1,24 @@
 //! What resolution of one image carries along: sources, places, the values in scope, findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forge_diag::{Diagnostic, FileId, Sink, SourceMap, Span, Spanned, codes};
 use forge_model::{
-    Fetch, ImagePath, Located, Origin, SecretReference, SourceError, SourceFile, Sources,
+    Fetch, ImagePath, Located, Origin, Profile, SecretReference, SourceError, SourceFile, Sources,
 };
 use forge_param::ParamValue;
 use forge_syntax::{Piece, Text, closest, did_you_mean, pieces, quote};
 
+use crate::budget::{Budget, Tally};
 use crate::paths;
 use crate::project::Project;
+use crate::resolve::FileMemo;
 use crate::value::Scope;
+
+/// Values of a text, and what stands between them.
+const MAX_PIECES: usize = 4096;
+/// Bytes of a text with its values put in.
+const MAX_TEXT: usize = 512 << 10;
 
 pub(crate) struct Context<'a> {
     pub(crate) project: &'a Project,
@@ -19,17 +26,58 @@ pub(crate) struct Context<'a> {
     pub(crate) map: &'a mut SourceMap,
     pub(crate) sink: &'a mut Sink,
     pub(crate) scope: Scope,
-    pub(crate) files: BTreeMap<String, Result<SourceFile, SourceError>>,
     pub(crate) templates: BTreeMap<String, Option<FileId>>,
+    /// Files of the project whose texts were checked, by where they are named.
+    pub(crate) checked: BTreeSet<(ImagePath, Span)>,
     /// Sources of the role or image that is being resolved; none after a reported mistake.
     pub(crate) own_sources: BTreeMap<String, Option<Fetch>>,
+    /// Files of the project.
+    pub(crate) files: &'a FileMemo,
+    /// Profiles with their values put in.
+    pub(crate) profiles: BTreeMap<(String, BTreeMap<String, ParamValue>), Profile>,
     /// Items that may override others, and whether they did in some image.
     pub(crate) overrides: BTreeMap<Span, bool>,
     /// A role is looked at without an image: every branch counts, and values are only examples.
     pub(crate) exploring: bool,
+    /// What all images may come to.
+    pub(crate) budget: &'a Budget,
+    /// What was made and is not counted there yet.
+    pub(crate) tally: Tally,
+}
+
+impl<'a> Context<'a> {
+    /// Nothing resolved yet.
+    pub(crate) fn new(
+        project: &'a Project,
+        sources: &'a dyn Sources,
+        (map, sink): (&'a mut SourceMap, &'a mut Sink),
+        (budget, files): (&'a Budget, &'a FileMemo),
+    ) -> Self {
+        Self {
+            project,
+            sources,
+            map,
+            sink,
+            scope: Scope::default(),
+            templates: BTreeMap::new(),
+            checked: BTreeSet::new(),
+            own_sources: BTreeMap::new(),
+            files,
+            profiles: BTreeMap::new(),
+            overrides: BTreeMap::new(),
+            exploring: false,
+            budget,
+            tally: Tally::default(),
+        }
+    }
 }
 
 impl Context<'_> {
+    /// Counts what was made since the last time.
+    pub(crate) fn spend(&mut self) {
+        self.budget.spend(std::mem::take(&mut self.tally));
+    }
+
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
         self.sink.push(diagnostic);
     }
@@ -60,6 +108,12 @@ impl Context<'_> {
                 return None;
             }
         };
+        let span = text.span;
+        if pieces.len() > MAX_PIECES {
+            let headline = format!("more than {MAX_PIECES} pieces are put into one text");
+            self.report(Diagnostic::error(codes::SYNTAX_SIZE, headline).at(span, "into this"));
+            return None;
+        }
         let mut out = Some(String::with_capacity(text.value.value.len()));
         for piece in pieces {
             let value = match piece {
@@ -67,10 +121,17 @@ impl Context<'_> {
                 Piece::Name { name, index } => self.name_value(text.span, &name, index),
             };
             match (&mut out, value) {
+                (Some(text), Some(value)) if text.len() + value.len() > MAX_TEXT => {
+                    self.report(too_long(span));
+                    return None;
+                }
                 (Some(out), Some(value)) => out.push_str(&value),
                 (out, None) => *out = None,
                 (None, Some(_)) => {}
             }
+        }
+        if let Some(text) = &out {
+            self.tally.add(text.len());
         }
         out
     }
@@ -85,7 +146,7 @@ impl Context<'_> {
             let fields: Vec<&str> = value.fields().iter().map(|(name, _)| *name).collect();
             let headline = format!("`{owner}` has no `{field}`");
             let found = Diagnostic::error(codes::SPEC_TEXT, headline)
-                .at(span, format!("its value here is {value}"))
+                .at(span, format!("its value here is {}", value.brief()))
                 .maybe_help(did_you_mean(field, fields));
             self.report(found);
             return None;
@@ -121,6 +182,8 @@ impl Context<'_> {
 
     /// The source of this name: the part's own, or the project's.
     pub(crate) fn fetched(&mut self, name: &Spanned<String>) -> Option<Fetch> {
+        // A role's source may be made with its parameters.
+        self.scope.note_read();
         if let Some(own) = self.own_sources.get(&name.value) {
             return own.clone();
         }
@@ -130,6 +193,7 @@ impl Context<'_> {
             let scope = std::mem::take(&mut self.scope);
             let fetch = decl.resolve(self);
             self.scope = scope;
+            self.scope.note_read();
             return fetch;
         }
         let known = self.own_sources.keys().chain(project.fetched.keys()).map(String::as_str);
@@ -152,13 +216,19 @@ impl Context<'_> {
                 byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte)
             });
         if !good {
+            let help = match name.split_once(':') {
+                Some((user, group)) if !user.is_empty() && !group.is_empty() => {
+                    format!("write `owner={} group={}`", quote(user), quote(group))
+                }
+                _ => "lower-case letters, digits, `_` and `-`, 32 at most".to_owned(),
+            };
             self.report(
                 Diagnostic::error(
                     codes::SPEC_NAME,
                     format!("`{name}` is no name of an account or group"),
                 )
                 .at(span, "here")
-                .help("lower-case letters, digits, `_` and `-`, 32 at most"),
+                .help(help),
             );
         }
         good
@@ -225,11 +295,21 @@ impl Context<'_> {
                 .at(text.span, label)
         };
         if !value.starts_with('/') {
+            let found = found("it does not begin with `/`");
+            // A word alone, a line, `~/x`: no slash before them makes them what is meant. What is
+            // put in may bring the slash.
+            let path = value.contains('/')
+                && value.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && !value.contains(char::is_whitespace);
             let mended = quote(&format!("/{value}"));
-            let found = found("it does not begin with `/`").help(format!("write {mended}"));
-            // What is put in may bring the slash.
-            let plain = text.value.value == value;
-            self.report(if plain { found.mend(text.span, mended) } else { found });
+            let plain = path && text.value.value == value;
+            self.report(if plain {
+                found.help(format!("write {mended}")).mend(text.span, mended)
+            } else if value.starts_with('~') {
+                found.help("write the home directory itself: \"/root/…\", \"/home/NAME/…\"")
+            } else {
+                found.help("a path of an image begins with `/`: \"/etc/motd\"")
+            });
             return None;
         }
         match ImagePath::new(&value) {
@@ -279,22 +359,18 @@ impl Context<'_> {
     }
 
     pub(crate) fn stat(&mut self, path: &str) -> Result<SourceFile, SourceError> {
-        let sources = self.sources;
-        let made = || {
-            sources.stat(path).map(|stat| SourceFile {
-                path: path.to_owned(),
-                digest: stat.digest,
-                size: stat.size,
-                executable: stat.executable,
-            })
-        };
-        self.files.entry(path.to_owned()).or_insert_with(made).clone()
+        self.files.get(path, || {
+            let stat = self.sources.stat(path)?;
+            let (path, digest, size) = (path.to_owned(), stat.digest, stat.size);
+            Ok(SourceFile { path, digest, size, executable: stat.executable })
+        })
     }
 
     /// That a file of the project cannot be used, with the file that may be meant.
     pub(crate) fn report_source(&mut self, span: Span, path: &str, error: &SourceError) {
         let (code, mut help) = match error {
             SourceError::Outside => (codes::SPEC_PROJECT_PATH, None),
+            SourceError::TooLarge(_) => (codes::SYNTAX_SIZE, None),
             SourceError::NotFound | SourceError::NotAFile | SourceError::Unreadable(_) => {
                 (codes::SPEC_SOURCE, None)
             }
@@ -312,6 +388,13 @@ impl Context<'_> {
                 .maybe_help(help),
         );
     }
+}
+
+fn too_long(span: Span) -> Diagnostic {
+    let headline = format!("the text grows beyond {} kB", MAX_TEXT >> 10);
+    Diagnostic::error(codes::SYNTAX_SIZE, headline)
+        .at(span, "when the values are put in")
+        .help("large texts stand in files: `source=` or `template=`")
 }
 
 pub(crate) fn origin(map: &SourceMap, span: Span) -> Origin {

@@ -16,7 +16,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
         Child::new("warn", "codes of warnings that are shown, as they are without a level"),
         Child::new("deny", "codes of warnings that are errors"),
     ],
-    example: "lints { deny \"spec::param-unused\" \"spec::set-unused\"; }",
+    example: "lints { deny \"spec::param-unused\" \"spec::set-unused\" }",
 };
 
 /// Nodes whose properties are values of parameters, whatever they are called.

@@ -8,23 +8,43 @@
 //! language reference is written), its reader, and what it resolves to. A mistake is a
 //! [`forge_diag::Diagnostic`] and never ends the run: all mistakes of a project come out together.
 
+mod account;
+mod budget;
 mod compile;
 mod context;
 pub mod describe;
+mod fstab;
 pub mod index;
 mod levels;
 mod library;
+mod locale;
 mod node;
 mod paths;
+mod phase;
 mod project;
 pub mod reference;
 mod resolve;
 mod resolved;
 mod shown;
+mod sudoers;
+mod system;
 mod template;
+mod tree;
+mod typo;
+mod unit;
 mod value;
+mod written;
 
+pub use account::keys_file;
 pub use compile::{Compiled, compile};
 pub use forge_param::{ParamDecl, ParamType, ParamValue};
+pub use fstab::is_remote;
+pub use locale::{compiled_names, is_generated};
+pub use phase::{Phase, StepPlace};
+pub use resolve::absent::{Absent, Absentees, Because, absent};
 pub use resolved::*;
 pub use shown::ShownItem;
+pub use system::{
+    Console, Domain, HostKeys, Identity, Ids, Limit, Made, MadeAs, SSH_HOST_KEYS_UNIT, SystemFact,
+};
+pub use tree::{FileTree, TreeNode};

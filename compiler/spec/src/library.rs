@@ -9,7 +9,7 @@ use forge_diag::{Diagnostic, Sink, SourceMap, Spanned, codes};
 use forge_model::{LIBRARY, Sources};
 use forge_syntax::{Node, Value};
 
-use crate::compile::load_file;
+use crate::compile::{load_file, read_file};
 use crate::project::Project;
 
 /// Whether a name is one of the library.
@@ -17,18 +17,23 @@ pub(crate) fn is_library(name: &str) -> bool {
     name.strip_prefix(LIBRARY).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Adds to a project what its nodes name of the library, and what that names in turn.
+/// The directories of the library that nodes name.
+pub(crate) fn named(nodes: &[Node]) -> BTreeSet<String> {
+    let mut wanted = BTreeSet::new();
+    for node in nodes {
+        name(node, &mut wanted);
+    }
+    wanted
+}
+
+/// Adds to a project what it names of the library, and what that names in turn.
 pub(crate) fn load(
     project: &mut Project,
-    nodes: &[Vec<Node>],
+    mut wanted: BTreeSet<String>,
     sources: &dyn Sources,
     map: &mut SourceMap,
     sink: &mut Sink,
 ) {
-    let mut wanted = BTreeSet::new();
-    for node in nodes.iter().flatten() {
-        name(node, &mut wanted);
-    }
     let mut done: BTreeSet<String> = BTreeSet::new();
     while let Some(directory) = wanted.pop_first() {
         if !done.insert(directory.clone()) {
@@ -41,9 +46,7 @@ pub(crate) fn load(
             project.add_library(&directory, &nodes, map, sink);
         }
     }
-    if !done.is_empty() {
-        project.library = names(sources);
-    }
+    project.library = names(sources);
 }
 
 /// Everything that the library declares, for `forgec std`.
@@ -99,7 +102,7 @@ fn read(
         files.iter().filter(|file| file.path.rsplit_once('.').is_some_and(|(_, end)| end == "kdl"));
     let mut parsed = Vec::new();
     for entry in specs {
-        let Some(file) = load_file(sources, entry, map, sink) else {
+        let Some(file) = load_file(entry, read_file(sources, entry), map, sink) else {
             continue;
         };
         parsed.extend(forge_syntax::parse(file, map.text(file), sink));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use forge_control::ProfileTemplate;
 use forge_diag::{Code, Diagnostic, Levels, Sink, SourceMap, Span, Spanned, codes};
 use forge_syntax::reference::{Field, NodeKind};
-use forge_syntax::{Cursor, Node, Written, suggest};
+use forge_syntax::{Cursor, Node, Written, quote, suggest, unknown_node};
 
 use crate::levels;
 use crate::library::{check_name, is_library};
@@ -52,7 +52,7 @@ pub(crate) struct Project {
     /// Where `lints` stands.
     lints: Option<Span>,
     /// Where each name was declared first, by kind.
-    places: BTreeMap<(&'static str, String), Span>,
+    places: Places,
 }
 
 impl Project {
@@ -62,6 +62,42 @@ impl Project {
         for node in nodes {
             self.add_node(node, map, sink);
         }
+    }
+
+    /// Adds what other files declare, which were read by themselves.
+    pub(crate) fn merge(&mut self, other: Self, sink: &mut Sink) {
+        let Self {
+            mirrors,
+            bases,
+            roles,
+            profiles,
+            secrets,
+            fetched,
+            images,
+            mut levels,
+            library: _,
+            reading: _,
+            named_at,
+            lints,
+            places,
+        } = other;
+        let known = &mut self.places;
+        merge(&mut self.mirrors, known, "mirror", (mirrors, &places), sink);
+        merge(&mut self.bases, known, "base", (bases, &places), sink);
+        merge(&mut self.roles, known, "role", (roles, &places), sink);
+        merge(&mut self.profiles, known, "profile", (profiles, &places), sink);
+        merge(&mut self.secrets, known, "secret", (secrets, &places), sink);
+        merge(&mut self.fetched, known, "source", (fetched, &places), sink);
+        merge(&mut self.images, known, "image", (images, &places), sink);
+        if let Some(at) = named_at {
+            self.name_once(at, sink);
+        }
+        if let Some(at) = lints
+            && !self.lint_once(at, sink)
+        {
+            levels.forget_project();
+        }
+        self.levels.extend(levels);
     }
 
     /// Adds the declarations of one file of the library's directory.
@@ -134,7 +170,7 @@ impl Project {
                 let headline = format!("`{name}` declares nothing that forge knows");
                 let found = Diagnostic::error(codes::SYNTAX_UNKNOWN_NODE, headline)
                     .at(node.name.span, "unknown node");
-                sink.push(suggest(found, &node.name, Written::Bare, TOP_LEVEL));
+                sink.push(unknown_node(found, &node.name, TOP_LEVEL));
             }
         }
     }
@@ -144,29 +180,37 @@ impl Project {
         cursor.arg::<String>("name");
         cursor.finish(sink);
         at_the_root(node, map, sink);
-        if let Some(first) = self.named_at.replace(node.head) {
+        self.name_once(node.head, sink);
+    }
+
+    fn name_once(&mut self, at: Span, sink: &mut Sink) {
+        if let Some(first) = self.named_at.replace(at) {
             sink.push(
                 Diagnostic::error(codes::SPEC_DUPLICATE, "the project is named twice")
-                    .at(node.head, "and again here")
+                    .at(at, "and again here")
                     .and(first, "first here"),
             );
         }
     }
 
     fn add_lints(&mut self, node: &Node, map: &SourceMap, sink: &mut Sink) {
-        if !at_the_root(node, map, sink) {
-            return;
+        if at_the_root(node, map, sink) && self.lint_once(node.head, sink) {
+            levels::decode(node, &mut self.levels, sink);
         }
+    }
+
+    /// True for the first node that gives warnings their levels; others are reported.
+    fn lint_once(&mut self, at: Span, sink: &mut Sink) -> bool {
         if let Some(first) = self.lints {
             sink.push(
                 Diagnostic::error(codes::SPEC_DUPLICATE, "two nodes give warnings their levels")
-                    .at(node.head, "and again here")
+                    .at(at, "and again here")
                     .and(first, "first here"),
             );
-            return;
+            return false;
         }
-        self.lints = Some(node.head);
-        levels::decode(node, &mut self.levels, sink);
+        self.lints = Some(at);
+        true
     }
 
     pub(crate) fn mirror(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&MirrorDecl> {
@@ -208,9 +252,26 @@ fn at_the_root(node: &Node, map: &SourceMap, sink: &mut Sink) -> bool {
     there
 }
 
+/// Where names were declared first, by kind.
+type Places = BTreeMap<(&'static str, String), Span>;
+
+fn merge<T>(
+    known: &mut BTreeMap<String, T>,
+    places: &mut Places,
+    kind: &'static str,
+    (new, spans): (BTreeMap<String, T>, &Places),
+    sink: &mut Sink,
+) {
+    for (name, decl) in new {
+        let key = (kind, name);
+        let Some(span) = spans.get(&key).copied() else { continue };
+        insert(known, places, kind, Some((Spanned::new(key.1, span), decl)), sink);
+    }
+}
+
 fn insert<T>(
     known: &mut BTreeMap<String, T>,
-    places: &mut BTreeMap<(&'static str, String), Span>,
+    places: &mut Places,
     kind: &'static str,
     decl: Option<(Spanned<String>, T)>,
     sink: &mut Sink,
@@ -243,7 +304,13 @@ fn find<'a, T>(
         let found = Diagnostic::error(codes::SPEC_UNDEFINED, headline).at(name.span, "named here");
         let shipped = library.iter().filter(|_| is_library(&name.value));
         let candidates = known.keys().chain(shipped).map(String::as_str);
-        sink.push(suggest(found, name, Written::Quoted, candidates));
+        let of_library = format!("std/{}", name.value);
+        sink.push(if library.contains(&of_library) {
+            let quoted = quote(&of_library);
+            found.help(format!("the library has one: write {quoted}")).offer(name.span, quoted)
+        } else {
+            suggest(found, name, Written::Quoted, candidates)
+        });
     }
     found
 }

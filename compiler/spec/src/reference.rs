@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use forge_syntax::reference::NodeKind;
+use forge_syntax::reference::{Field, NodeKind};
 
 use crate::node::{
     base, content, expect_failed, fetched, image, kernel, matrix, mirror, output, role, secret,
+    unit,
 };
 use crate::{levels, node, project};
 
@@ -37,6 +38,7 @@ pub fn inner() -> Vec<(&'static str, &'static NodeKind)> {
         ("base", &base::ARCHIVE),
         ("role", &forge_param::KIND),
         ("file", &content::KIND),
+        ("unit", &unit::DROP_IN),
         ("images", &matrix::CELL),
         ("image", &kernel::KIND),
         ("image", &output::KIND),
@@ -130,6 +132,17 @@ pub fn kind(parents: &[&str], name: &str) -> Option<&'static NodeKind> {
         Some((_, kind)) => Some(kind),
         None => body().into_iter().find(named).filter(|_| holds_body(parents)),
     }
+}
+
+/// The properties that a node may have, by its own table or by that of the node that it stands in.
+pub fn properties(parents: &[&str], name: &str) -> &'static [Field] {
+    if let Some(table) = kind(parents, name) {
+        return table.props;
+    }
+    let child = parents.split_last().and_then(|(parent, above)| {
+        kind(above, parent)?.children.iter().find(|child| child.name == name)
+    });
+    child.map_or(&[], |child| child.props)
 }
 
 /// Whether what stands below these nodes is the body of a role or an image.

@@ -2,12 +2,15 @@
 //! between this crate and the plan builder. No KDL, no `${…}`, no `when` is left in it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use forge_model::{
-    Content, ExpectFailed, Fetch, ImagePath, Located, Origin, OutputSettings, PackageSources,
-    PinTo, Profile, SecretReference, SourceFile,
+    Content, Edit, ExpectFailed, Fetch, ImagePath, Located, Origin, OutputSettings, PackageSources,
+    PinTo, Profile, SecretReference, SourceFile, User,
 };
 use forge_param::ParamValue;
+
+use crate::{StepPlace, SystemFact, fstab};
 
 /// All images of a project, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -107,7 +110,7 @@ pub struct Part {
     /// Packages, with recommends asked for or not.
     pub packages: Vec<PartPackages>,
     /// Everything else, in the order of the file.
-    pub items: Vec<Item>,
+    pub items: Vec<Arc<Item>>,
 }
 
 /// A value that a name has, and who gave it.
@@ -160,8 +163,19 @@ pub struct Item {
     pub origin: Origin,
     /// `override=#true`: the item may change what another part declares.
     pub overrides: bool,
+    /// `before="packages"` at a file or directory: it is there before the part's packages too.
+    pub early: bool,
     /// What it is.
     pub kind: ItemKind,
+}
+
+/// `drop-in "name" source=…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DropIn {
+    /// The file's name.
+    pub name: String,
+    /// The settings.
+    pub content: Content,
 }
 
 /// The kinds of items.
@@ -264,12 +278,23 @@ pub enum ItemKind {
         /// Group's name.
         group: String,
     },
+    /// `directory "/path" source=…`.
+    Tree(crate::FileTree),
     /// `link "/path" target="…"`.
     Link {
         /// Where.
         path: ImagePath,
         /// As written.
         target: String,
+    },
+    /// `line "/path" …`, `setting "/path" …`.
+    Edit {
+        /// Where.
+        path: ImagePath,
+        /// What is put into the file.
+        edit: Edit,
+        /// Where nothing has it, the file is made.
+        create: bool,
     },
     /// `remove "/glob"`.
     Remove {
@@ -278,22 +303,8 @@ pub enum ItemKind {
     },
     /// `user "name"`.
     User {
-        /// Its name.
-        name: String,
-        /// Its id.
-        uid: Option<u32>,
-        /// Primary group.
-        group: Option<String>,
-        /// Supplementary groups.
-        groups: Vec<String>,
-        /// Home.
-        home: Option<String>,
-        /// Shell.
-        shell: Option<String>,
-        /// Comment field.
-        comment: String,
-        /// `system=#true`.
-        system: bool,
+        /// The account.
+        user: User,
         /// `before="packages"`.
         early: bool,
     },
@@ -307,6 +318,13 @@ pub enum ItemKind {
         system: bool,
         /// `before="packages"`.
         early: bool,
+    },
+    /// `sudoers "name" "rule" …`.
+    Sudoers {
+        /// The file's name in `/etc/sudoers.d`.
+        name: String,
+        /// Its lines.
+        rules: Vec<String>,
     },
     /// `service "name" enabled=…`, for a unit that a package brings.
     Service {
@@ -323,6 +341,8 @@ pub enum ItemKind {
         unit: String,
         /// Its text, when the spec brings the unit.
         content: Option<Content>,
+        /// Settings added to it.
+        drop_ins: Vec<DropIn>,
         /// Enable, disable, or leave.
         enabled: Option<bool>,
         /// `masked=#true`.
@@ -342,6 +362,8 @@ pub enum ItemKind {
         environment: BTreeMap<String, String>,
         /// Secrets asked for.
         secrets: Vec<SecretReference>,
+        /// Where it stands among the phases.
+        place: StepPlace,
     },
     /// `sysctl "name" value`.
     Sysctl {
@@ -349,6 +371,18 @@ pub enum ItemKind {
         name: String,
         /// As text.
         value: String,
+    },
+    /// A fact of the system: `limit`, `hostname`, `locale`, `timezone`, `identity`,
+    /// `console`.
+    System(SystemFact),
+    /// `kernel-modules { keep …; drop … }`.
+    KernelModules {
+        /// Names, globs or directories of modules that stay; all when empty.
+        keep: Vec<String>,
+        /// Names, globs or directories of modules that go.
+        drop: Vec<String>,
+        /// `/lib/firmware` stays.
+        firmware: bool,
     },
     /// `mount "/where" what=… type=… options=…`.
     Mount {
@@ -362,5 +396,32 @@ pub enum ItemKind {
         options: String,
         /// Mounted on first use.
         automount: bool,
+        /// As a line of `/etc/fstab`.
+        fstab: bool,
     },
+}
+
+impl ItemKind {
+    /// The edit of a file that the item stands for, where it stands for one.
+    pub fn as_edit(&self) -> Option<(ImagePath, Edit)> {
+        let Self::Mount { path, what, filesystem, options, automount, fstab: true } = self else {
+            return None;
+        };
+        let path = &path.to_string();
+        let line = fstab::Line { path, what, filesystem, options, automount: *automount };
+        Some((ImagePath::new(fstab::PATH)?, line.edit()))
+    }
+
+    /// The plain `file` that the item stands for, where it stands for one.
+    pub fn as_file(&self) -> Option<Self> {
+        let Self::Sudoers { name, rules } = self else { return None };
+        let root = || "root".to_owned();
+        Some(Self::File {
+            path: ImagePath::new(format!("/etc/sudoers.d/{name}"))?,
+            content: Content::Text(format!("{}\n", rules.join("\n"))),
+            mode: 0o440,
+            owner: root(),
+            group: root(),
+        })
+    }
 }

@@ -1,8 +1,8 @@
 //! Items in words, for people and programs that look at a resolved spec.
 
-use forge_model::{Content, PinTo, SourceFile};
+use forge_model::{Content, Edit, ImagePath, PinTo, SourceFile, User};
 
-use crate::ItemKind;
+use crate::{Item, ItemKind, TreeNode};
 
 /// An item in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,27 +15,45 @@ pub struct ShownItem {
     pub says: Vec<(&'static str, String)>,
 }
 
-impl ItemKind {
+impl Item {
     /// The item in words, with every value put in.
     pub fn shown(&self) -> ShownItem {
+        let mut shown = self.kind.shown();
+        shown.says.extend(self.early.then(|| ("before", "packages".to_owned())));
+        shown
+    }
+}
+
+impl ItemKind {
+    /// The item in words, but for where it stands.
+    fn shown(&self) -> ShownItem {
         let (kind, subject, says) = match self {
             Self::File { .. }
             | Self::SecretFile { .. }
             | Self::Directory { .. }
+            | Self::Tree(_)
             | Self::Link { .. }
             | Self::Remove { .. }
             | Self::Unpack { .. }
             | Self::Mount { .. } => path(self),
+            Self::Edit { path, edit, create: _ } => edited(path, edit),
+            Self::Sudoers { name, rules } => {
+                ("sudoers", name.clone(), rules.iter().map(|rule| ("rule", rule.clone())).collect())
+            }
             Self::User { .. } | Self::Group { .. } => account(self),
             Self::Service { unit, enabled, masked } => {
                 ("service", unit.clone(), state(*enabled, *masked))
             }
-            Self::Unit { unit, content: text, enabled, masked } => {
+            Self::Unit { unit, content: text, drop_ins, enabled, masked } => {
                 let mut says: Vec<_> = text.iter().map(content).collect();
+                says.extend(drop_ins.iter().map(|drop_in| {
+                    let (as_what, text) = content(&drop_in.content);
+                    ("drop-in", format!("{} {as_what} {text}", drop_in.name))
+                }));
                 says.extend(state(*enabled, *masked));
                 ("unit", unit.clone(), says)
             }
-            Self::Run { name, script, inputs, fetched, environment, secrets } => {
+            Self::Run { name, script, inputs, fetched, environment, secrets, place } => {
                 let inputs = inputs.iter().map(|(written, _)| written.clone());
                 let mut says = vec![("script", source(script))];
                 says.extend(inputs.map(|input| ("input", input)));
@@ -43,7 +61,15 @@ impl ItemKind {
                 let variables = environment.iter();
                 says.extend(variables.map(|(name, value)| ("env", format!("{name}={value}"))));
                 says.extend(secrets.iter().map(|secret| ("secret", secret.name.clone())));
+                says.extend(place.shown());
                 ("run", name.clone(), says)
+            }
+            Self::System(fact) => fact.shown(),
+            Self::KernelModules { keep, drop, firmware } => {
+                let of = |name, all: &[String]| (!all.is_empty()).then(|| (name, all.join(" ")));
+                let firmware = (!firmware).then(|| ("firmware", "false".to_owned()));
+                let says = of("keep", keep).into_iter().chain(of("drop", drop)).chain(firmware);
+                ("kernel-modules", String::new(), says.collect())
             }
             Self::Sysctl { name, value } => {
                 ("sysctl", name.clone(), vec![("value", value.clone())])
@@ -80,6 +106,14 @@ fn path(item: &ItemKind) -> Shown {
         ItemKind::Directory { path, mode, owner, group } => {
             ("directory", path.to_string(), owned(Some(mode), owner, group))
         }
+        ItemKind::Tree(tree) => {
+            let files = tree.nodes.values().filter(|node| !matches!(node, TreeNode::Directory));
+            let said = format!("{}, {} files", tree.source, files.count());
+            let mut says = vec![("source", said)];
+            says.extend(owned(Some(&tree.mode), &tree.owner, &tree.group));
+            says.extend(tree.dir_mode.map(|mode| ("dir-mode", format!("{mode:04o}"))));
+            ("directory", tree.path.to_string(), says)
+        }
         ItemKind::Unpack { source, into, strip, owner, group, setuid } => {
             let mut says = vec![("into", into.to_string()), ("strip", strip.to_string())];
             says.extend(owned(None, owner, group));
@@ -89,14 +123,34 @@ fn path(item: &ItemKind) -> Shown {
         ItemKind::Link { path, target } => {
             ("link", path.to_string(), vec![("target", target.clone())])
         }
-        ItemKind::Mount { path, what, filesystem, options, automount } => {
+        ItemKind::Mount { path, what, filesystem, options, automount, fstab } => {
             let mut says = vec![("what", what.clone()), ("type", filesystem.clone())];
             says.extend((!options.is_empty()).then(|| ("options", options.clone())));
             says.extend(automount.then(|| ("automount", "true".to_owned())));
+            says.extend(fstab.then(|| ("as", "fstab".to_owned())));
             ("mount", path.to_string(), says)
         }
         ItemKind::Remove { pattern } => ("remove", pattern.clone(), Vec::new()),
         _ => ("", String::new(), Vec::new()),
+    }
+}
+
+fn edited(path: &ImagePath, edit: &Edit) -> Shown {
+    let path = path.to_string();
+    match edit {
+        Edit::Line { pattern, text, append } => {
+            let mut says: Vec<_> = pattern.iter().map(|one| ("match", one.clone())).collect();
+            says.extend(append.then(|| ("append", "true".to_owned())));
+            says.push(("text", text.clone()));
+            ("line", path, says)
+        }
+        Edit::Setting { section, key, separator, value } => {
+            let mut says: Vec<_> = section.iter().map(|one| ("section", one.clone())).collect();
+            says.push(("key", key.clone()));
+            says.extend((separator != "=").then(|| ("sep", separator.clone())));
+            says.push(("value", value.clone()));
+            ("setting", path, says)
+        }
     }
 }
 
@@ -106,13 +160,18 @@ fn account(item: &ItemKind) -> Shown {
         system.into_iter().chain(early.then(|| ("before", "packages".to_owned())))
     };
     match item {
-        ItemKind::User { name, uid, group, groups, home, shell, comment, system, early } => {
+        ItemKind::User { user, early } => {
+            let User { name, uid, group, groups, home, shell, comment, system, password, keys } =
+                user;
             let mut says: Vec<_> = uid.iter().map(|uid| ("uid", uid.to_string())).collect();
             says.extend(group.iter().map(|group| ("group", group.clone())));
             says.extend((!groups.is_empty()).then(|| ("groups", groups.join(","))));
             says.extend(home.iter().map(|home| ("home", home.clone())));
             says.extend(shell.iter().map(|shell| ("shell", shell.clone())));
             says.extend((!comment.is_empty()).then(|| ("comment", comment.clone())));
+            // A hash is nothing to show around.
+            says.extend(password.iter().map(|hash| ("password-hash", hash_kind(hash))));
+            says.extend(keys.iter().map(|key| ("authorized-key", key.clone())));
             says.extend(flags(*system, *early));
             ("user", name.clone(), says)
         }
@@ -123,6 +182,12 @@ fn account(item: &ItemKind) -> Shown {
         }
         _ => ("", String::new(), Vec::new()),
     }
+}
+
+/// The method of a hash, `$6$…`.
+fn hash_kind(hash: &str) -> String {
+    let method = hash.get(1..).and_then(|rest| rest.split('$').next()).unwrap_or_default();
+    format!("${method}$…")
 }
 
 fn packaging(item: &ItemKind) -> Shown {

@@ -11,6 +11,10 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use crate::context::Context;
 
+/// What one rendering may use: a unit an instruction and a unit for each 64 bytes that it makes,
+/// so some 16 MB of text. A configuration file of 100 kB takes a hundredth.
+const FUEL: u64 = 250_000;
+
 /// Renders a template of the project with the values in scope. Names are those of the parameters
 /// with `_` for `-`. What is undefined is an error with a label inside of the template.
 pub(crate) fn render(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<String> {
@@ -226,6 +230,9 @@ fn environment() -> Environment<'static> {
     }
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_debug(true);
+    environment.set_fuel(Some(FUEL));
+    // A macro that calls itself ends here, with room left on any thread's stack.
+    environment.set_recursion_limit(64);
     environment
 }
 
@@ -233,7 +240,7 @@ fn load(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<FileId> {
     if let Some(known) = cx.templates.get(path) {
         return *known;
     }
-    let loaded = match cx.sources.read(path) {
+    let loaded = match cx.sources.read_at_most(path, forge_syntax::MAX_SIZE as u64) {
         Ok(bytes) => forge_syntax::load(path, &bytes, cx.map, cx.sink),
         Err(error) => {
             cx.report_source(named_at, path, &error);
@@ -253,8 +260,12 @@ fn diagnostic(
 ) -> Diagnostic {
     let range = place
         .or_else(|| error.range())
+        // The engine may point into the middle of a character.
+        .filter(|range| text.get(range.clone()).is_some())
         .unwrap_or_else(|| line_range(text, error.line().unwrap_or(1)));
     let span = Span::new(file, range.start, range.end);
+    let line = text.get(line_range(text, error.line().unwrap_or(1))).unwrap_or_default();
+    let dashed = dashed(line, values);
     let written = text.get(range).unwrap_or_default();
     if error.kind() == ErrorKind::UndefinedError {
         let name = word(written);
@@ -263,18 +274,92 @@ fn diagnostic(
         } else {
             format!("nothing gives `{name}` a value")
         };
-        let help = forge_syntax::did_you_mean(name, values.keys().map(String::as_str));
+        let help = || forge_syntax::did_you_mean(name, values.keys().map(String::as_str));
         return Diagnostic::error(codes::SPEC_TEMPLATE_UNDEFINED, headline)
             .at(span, "undefined here")
-            .maybe_help(help);
+            .maybe_help(dashed.or_else(help));
+    }
+    if error.kind() == ErrorKind::OutOfFuel {
+        return Diagnostic::error(codes::SYNTAX_SIZE, "the template does not end")
+            .at(span, "given up here")
+            .help("a configuration file is made in far fewer steps: look for a loop that grows");
     }
     let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let filter = (error.kind() == ErrorKind::UnknownFilter)
+        .then(|| detail.split_whitespace().nth(1))
+        .flatten()
+        .and_then(|name| forge_syntax::closest(name, FILTERS))
+        .map(|near| format!("did you mean `{near}`?"));
     Diagnostic::error(codes::SPEC_TEMPLATE, format!("the template cannot be rendered: {detail}"))
         .at(span, "here")
+        .maybe_help(filter.or(dashed))
+}
+
+/// Filters that people write most.
+const FILTERS: [&str; 24] = [
+    "abs",
+    "capitalize",
+    "default",
+    "first",
+    "float",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "replace",
+    "reject",
+    "reverse",
+    "select",
+    "sort",
+    "trim",
+    "unique",
+    "upper",
+];
+
+/// What to write where a line has a parameter's name as a spec has it: `-` is an operator here.
+fn dashed(line: &str, values: &BTreeMap<String, Value>) -> Option<String> {
+    let names = values.keys().filter(|name| name.contains('_'));
+    let written = names.map(|name| (name, name.replace('_', "-")));
+    // Outside of braces a setting may well be called so.
+    let expression = |(at, _): (usize, &str)| {
+        let rest = line.get(at + 2..).unwrap_or_default();
+        rest.split(['}', '%']).next().unwrap_or_default()
+    };
+    let inside = || line.match_indices("{{").chain(line.match_indices("{%")).map(expression);
+    let mut found = written.filter(|(_, dashed)| inside().any(|part| part.contains(dashed)));
+    found.next().map(|(name, dashed)| {
+        format!("write `{name}`: in a template, names have `_` where `{dashed}` has `-`")
+    })
 }
 
 fn line_range(text: &str, line: usize) -> Range<usize> {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let shown = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
     start..start + shown.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stands_in_braces_is_a_name() {
+        let values = BTreeMap::from([("log_level".to_owned(), Value::from("info"))]);
+        for (line, want) in [
+            ("level={{ log-level }}", true),
+            ("{% if log-level %}", true),
+            ("a {{ x }} {{ log-level|upper }}", true),
+            ("log-level={{ lgo_level }}", false),
+            ("log-level { {{ other }} log-level", false),
+        ] {
+            assert_eq!(dashed(line, &values).is_some(), want, "{line}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ fn image<'a>(spec: &'a ResolvedSpec, name: &str) -> &'a ResolvedImage {
 }
 
 fn items(image: &ResolvedImage) -> impl Iterator<Item = &Item> {
-    image.parts.iter().flat_map(|part| &part.items)
+    image.parts.iter().flat_map(|part| &part.items).map(|item| &**item)
 }
 
 /// The text of a declared file.
@@ -268,6 +268,38 @@ fn a_role_with_other_values_is_another_part() {
         })
         .collect();
     assert_eq!(mounted, ["/a a:/export", "/b b:/export"]);
+}
+
+#[test]
+fn an_image_gives_the_roles_that_it_inherits_other_values() {
+    let spec = resolve(&[(
+        "a.kdl",
+        r#"
+        role "r" {
+            param "port" type="port" default=1
+            param "level" type="string" default="info"
+            param "tags" type="list" { default "a"; }
+            file "/x" { content "${port} ${level}"; }
+        }
+        role "outer" { role "r" port=9; directory "/later"; }
+        image "parent" { base "b"; role "r" port=2 level="warn"; directory "/own"; }
+        image "child" from="parent" { role "r" port=3 override=#true; }
+        image "grandchild" from="child" { role "r" level="debug" override=#true; }
+        image "nested" { base "b"; role "outer"; role "r" port=3 override=#true; }
+        image "unmet" { base "b"; role "r" port=3 override=#true; }
+        "#,
+    )]);
+    for (name, want) in [
+        ("parent", "2 warn\n"),
+        ("child", "3 warn\n"),
+        ("grandchild", "3 debug\n"),
+        ("nested", "3 info\n"),
+        ("unmet", "3 info\n"),
+    ] {
+        assert_eq!(text(image(&spec, name), "/x"), want, "{name}");
+    }
+    // It keeps its place.
+    assert_eq!(part_names(image(&spec, "child")), part_names(image(&spec, "parent")));
 }
 
 #[test]
@@ -531,9 +563,9 @@ fn with_example(place: &str, name: &str, example: &str) -> MemorySources {
     };
     let text = if (place, name) == ("top", "image") { text + "\nrole \"probe\" {}" } else { text };
     sources.insert("forge.kdl", text);
-    for path in ["strong-moduli.sh", "node-health.timer", "secrets/munge.key.age"] {
-        sources.insert(path, "x");
-    }
+    sources.insert("node-health.timer", "[Timer]\nOnBootSec=1min\n");
+    sources.insert("strong-moduli.sh", "x");
+    sources.insert("secrets/munge.key.age", "age-encryption.org/v1\n");
     sources
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use forge_model::{Digest, LIBRARY, SourceEntry, SourceError, SourceStat, Sources};
+use forge_model::{Digest, LIBRARY, SourceEntry, SourceError, SourceNode, SourceStat, Sources};
 
 /// A file of the library.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +72,23 @@ impl<S: Sources> Sources for WithLibrary<S> {
             .collect();
         if found.is_empty() { Err(SourceError::NotFound) } else { Ok(found) }
     }
+
+    /// The library has no links.
+    fn tree(&self, directory: &str) -> Result<Vec<SourceNode>, SourceError> {
+        if !is_library(directory) {
+            return self.project.tree(directory);
+        }
+        let files = self.list(directory)?.into_iter();
+        Ok(files.map(|entry| SourceNode { path: entry.path, target: None }).collect())
+    }
+
+    fn recall(&self, of: &Digest) -> Option<Vec<u8>> {
+        self.project.recall(of)
+    }
+
+    fn remember(&self, of: &Digest, made: Vec<u8>) {
+        self.project.remember(of, made);
+    }
 }
 
 /// No project, for questions about the library alone.
@@ -92,6 +109,10 @@ impl Sources for Nothing {
     }
 
     fn list(&self, _directory: &str) -> Result<Vec<SourceEntry>, SourceError> {
+        Err(SourceError::NotFound)
+    }
+
+    fn tree(&self, _directory: &str) -> Result<Vec<SourceNode>, SourceError> {
         Err(SourceError::NotFound)
     }
 }

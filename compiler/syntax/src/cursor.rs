@@ -1,7 +1,7 @@
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
 
 use crate::reference::NodeKind;
-use crate::{Entry, FromValue, Node, Written, suggest};
+use crate::{Entry, FromValue, Node, Value, Written, closest, suggest, unknown_node};
 
 /// Reads one node: each thing asked for is taken, and [`Cursor::finish`] names what nobody took.
 ///
@@ -141,7 +141,9 @@ impl<'a> Cursor<'a> {
                 let code = mistake.code.unwrap_or(codes::SYNTAX_TYPE);
                 let found = Diagnostic::error(code, format!("{name} must be {}", T::EXPECTED))
                     .at(entry.span, format!("this is {}", entry.value.what()));
-                self.report(mistake.explain(found, entry.span));
+                let found = mistake.explain(found, entry.span);
+                let null = entry.value == Value::Null && found.help.is_none();
+                self.report(if null { found.help("leave it out") } else { found });
                 None
             }
         }
@@ -297,6 +299,9 @@ impl<'a> Cursor<'a> {
         self.report_entries();
         self.report_children();
         let good = self.mistakes() == 0;
+        if let Some(kind) = self.kind.filter(|kind| !kind.example.is_empty()) {
+            show_form(&mut self.found, self.node.head, kind.example);
+        }
         sink.append(self.found);
         good
     }
@@ -353,6 +358,43 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// What is missing and what stands there instead are one finding, which shows how the node is
+/// written.
+fn show_form(found: &mut Sink, head: Span, example: &str) {
+    let mut all = std::mem::take(found).into_sorted();
+    // Mistakes of nodes below it are its own too.
+    let here = |one: &Diagnostic| {
+        one.span().is_some_and(|span| {
+            span.file == head.file && head.start <= span.start && span.end <= head.end
+        })
+    };
+    let strange = |one: &Diagnostic| {
+        [codes::SYNTAX_ARGUMENT, codes::SYNTAX_UNKNOWN_PROPERTY].contains(&one.code) && here(one)
+    };
+    let missing = |one: &Diagnostic| one.code == codes::SYNTAX_MISSING && here(one);
+    // A property that is written as a child node.
+    let below =
+        |one: &Diagnostic| one.help.as_ref().is_some_and(|help| help.contains("child node"));
+    if all.iter().any(|one| strange(one) && (!one.fixes.is_empty() || below(one))) {
+        // What is missing stands there under another name.
+        all.retain(|one| !missing(one));
+    }
+    if let Some(first) = all.iter().position(missing) {
+        let mut kept = all.remove(first);
+        let several = all.iter().any(|one| missing(one) || strange(one));
+        for other in all.extract_if(.., |one| missing(one) || strange(one)) {
+            if let Some(span) = other.span().filter(|_| strange(&other)) {
+                kept = kept.and(span, "not so");
+            }
+        }
+        if several || kept.help.is_none() {
+            kept = kept.help(format!("it is written like this: `{example}`"));
+        }
+        all.insert(0, kept);
+    }
+    found.extend(all);
+}
+
 fn unknown_prop(
     node: &Node,
     name: &Spanned<String>,
@@ -366,6 +408,20 @@ fn unknown_prop(
     .at(name.span, "unknown property");
     if children.contains(&name.value.as_str()) {
         return found.help(format!("`{0}` is a child node: write `{{ {0} … }}`", name.value));
+    }
+    let sentence = match (node.name.value.as_str(), name.value.as_str()) {
+        ("packages", "version") => {
+            Some("a version is held by `pin \"NAME\" version=\"9.0*\" priority=1001`")
+        }
+        ("user", "gid") => Some("write `group=\"NAME\"`, and the id in `group \"NAME\" gid=…`"),
+        _ => None,
+    };
+    if let Some(sentence) = sentence {
+        return found.help(sentence);
+    }
+    let near = closest(&name.value, children.iter().copied());
+    if let (Some(near), None) = (near, closest(&name.value, props.iter().copied())) {
+        return found.help(format!("did you mean the child node `{near}`: `{{ {near} … }}`?"));
     }
     suggest(found, name, Written::Bare, props.iter().copied())
 }
@@ -388,7 +444,7 @@ fn unknown_child(
             node.name.value
         ));
     }
-    suggest(found, &child.name, Written::Bare, children.iter().copied())
+    unknown_node(found, &child.name, children.iter().copied())
 }
 
 fn duplicate(name: &str, first: Span, again: Span) -> Diagnostic {

@@ -68,7 +68,11 @@ fn name_of(from: &str) -> Result<(&str, &str), BadPiece> {
     };
     let good =
         name.split_once('.').map_or_else(|| word(name), |(name, field)| word(name) && word(field));
-    if good { Ok((name, after)) } else { Err(bad("this is no name", name.chars().count() + 1)) }
+    if good {
+        Ok((name, after))
+    } else {
+        Err(bad("this is no name", (name.chars().count() + 1).min(60)))
+    }
 }
 
 /// The text with every `${name}` replaced by what `lookup` gives; an unknown name is an `Err`

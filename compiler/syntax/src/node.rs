@@ -1,7 +1,8 @@
 use forge_diag::{Span, Spanned};
+use serde::{Deserialize, Serialize};
 
 /// One node of a document.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Node {
     /// Its name.
     pub name: Spanned<String>,
@@ -16,7 +17,7 @@ pub struct Node {
 }
 
 /// An argument or a property.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// A property's name; none for an argument.
     pub name: Option<Spanned<String>>,
@@ -29,7 +30,7 @@ pub struct Entry {
 }
 
 /// A value as KDL knows it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// Text.
     Text(Text),
@@ -67,7 +68,7 @@ impl Value {
 }
 
 /// Text with what matters of how it was quoted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Text {
     /// The text, escapes put in and indentation of a `"""` block taken away.
     pub value: String,

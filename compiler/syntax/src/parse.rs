@@ -1,8 +1,11 @@
+use std::collections::BTreeSet;
+
 use forge_diag::{Diagnostic, FileId, Sink, Span, Spanned, codes};
 use kdl::{KdlDiagnostic, KdlDocument, KdlEntry, KdlIdentifier, KdlNode, KdlValue};
 
 use crate::from_value::truth;
-use crate::guard::{Guarded, guard};
+use crate::guard::{Guarded, guard, list_property};
+use crate::reference::NODES;
 use crate::{Entry, Node, Text, Value, quote};
 
 /// The nodes of a text of the source map; none when it cannot be read at all. All mistakes that
@@ -11,8 +14,13 @@ pub fn parse(file: FileId, text: &str, sink: &mut Sink) -> Option<Vec<Node>> {
     let guarded = guard(file, text, sink)?;
     match KdlDocument::parse_v2(&guarded.text) {
         Ok(document) => {
-            let mut reader = Reader { file, text, guarded: &guarded, sink };
-            Some(reader.nodes(document.nodes()))
+            let commas = guarded.commas.clone();
+            let mut reader = Reader { file, text, guarded: &guarded, commas, sink };
+            let nodes = reader.nodes(document.nodes());
+            for at in std::mem::take(&mut reader.commas) {
+                reader.comma(at, at + 1);
+            }
+            Some(nodes)
         }
         Err(errors) => {
             sink.extend(errors.diagnostics.iter().map(|error| diagnostic(file, text, error)));
@@ -32,6 +40,8 @@ fn diagnostic(file: FileId, text: &str, error: &KdlDiagnostic) -> Diagnostic {
         let rest = shown.get(line + 1..).unwrap_or_default();
         start += line + 1 + (rest.len() - rest.trim_start().len());
     }
+    // And some begin within a character.
+    let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(end));
     let headline = error.message.clone().unwrap_or_else(|| "this is not KDL".to_owned());
     let label = error.label.clone().unwrap_or_default();
     // A second node on a line is what the parser calls the document's missing end.
@@ -52,26 +62,135 @@ struct Reader<'a> {
     file: FileId,
     text: &'a str,
     guarded: &'a Guarded,
+    /// Commas between values that are not spoken of yet.
+    commas: BTreeSet<usize>,
     sink: &'a mut Sink,
 }
 
 impl Reader<'_> {
     fn nodes(&mut self, nodes: &[KdlNode]) -> Vec<Node> {
-        nodes.iter().map(|node| self.node(node)).collect()
+        nodes.iter().flat_map(|node| self.node(node)).collect()
     }
 
-    fn node(&mut self, node: &KdlNode) -> Node {
-        let name = self.name(node.name());
+    /// A node, and those that stand on its line without a `;` before them.
+    fn node(&mut self, node: &KdlNode) -> Vec<Node> {
+        let mut name = self.name(node.name());
         if let Some(annotation) = node.ty() {
             self.annotation(annotation);
         }
-        let entries: Vec<Entry> = node.entries().iter().map(|entry| self.entry(entry)).collect();
-        let head_end = entries.last().map_or(name.span.end, |entry| entry.span.end);
-        let head = Span { end: head_end.max(name.span.end), ..name.span };
+        let (mut made, mut entries) = (Vec::new(), Vec::new());
+        for (at, entry) in node.entries().iter().enumerate() {
+            if let Some(next) = self.begins_node(node, at) {
+                let before = std::mem::replace(&mut name, next);
+                let entries = self.lists(std::mem::take(&mut entries));
+                let head = head(&before, &entries);
+                made.push(Node { name: before, entries, children: Vec::new(), head, span: head });
+                continue;
+            }
+            entries.push(self.entry(entry));
+        }
+        let entries = self.lists(entries);
+        let head = head(&name, &entries);
         let node_end = node.span().offset() + node.span().len();
         let span = Span::new(self.file, name.span.start as usize, node_end);
         let children = node.children().map_or_else(Vec::new, |below| self.nodes(below.nodes()));
-        Node { name, entries, children, head, span }
+        made.push(Node { name, entries, children, head, span });
+        made
+    }
+
+    /// The name of another node that an argument is meant as: a known one without quotes, behind
+    /// a value and before one.
+    fn begins_node(&mut self, node: &KdlNode, at: usize) -> Option<Spanned<String>> {
+        let entries = node.entries();
+        let entry = entries.get(at).filter(|entry| entry.name().is_none())?;
+        let word = entry.value().as_string().filter(|word| NODES.contains(word))?;
+        let before = entries.get(at.checked_sub(1)?)?;
+        let after = entries.get(at + 1).map_or(node.children().is_some(), |next| !is_bare(next));
+        let (start, length) = (entry.span().offset(), entry.span().len());
+        let reported = self.guarded.reported.contains_key(&start);
+        if !is_bare(entry) || is_bare(before) || !after || reported {
+            return None;
+        }
+        let end = before.span().offset() + before.span().len();
+        let span = Span::new(self.file, start, start + length);
+        self.sink.push(
+            Diagnostic::error(codes::SYNTAX_KDL, format!("`;` is missing before `{word}`"))
+                .at(span, "this begins another node")
+                .help("two nodes on one line have `;` between")
+                .mend(Span::new(self.file, end, end), ";"),
+        );
+        Some(Spanned::new(word.to_owned(), span))
+    }
+
+    /// Reports commas between entries. What they add to a property's value is a list, and is left
+    /// out.
+    fn lists(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+        let mut kept: Vec<Entry> = Vec::new();
+        let (mut property, mut commas) = (None::<(usize, Vec<Span>)>, Vec::new());
+        let mut end = None::<usize>;
+        for entry in entries {
+            let start = entry.name.as_ref().map_or(entry.span, |name| name.span).start as usize;
+            let between = end.filter(|end| *end < start);
+            let comma = between.and_then(|end| self.commas.range(end..start).next().copied());
+            end = Some(entry.span.end as usize);
+            let Some(comma) = comma else {
+                self.list_property(&mut kept, property.take());
+                kept.push(entry);
+                continue;
+            };
+            let list = kept.last().is_some_and(|last| last.name.is_some()) && entry.name.is_none();
+            if list {
+                self.commas.remove(&comma);
+                let values = property.get_or_insert_with(|| (kept.len() - 1, Vec::new()));
+                values.1.push(entry.span);
+                continue;
+            }
+            self.list_property(&mut kept, property.take());
+            self.commas.remove(&comma);
+            commas.push(comma);
+            kept.push(entry);
+        }
+        self.list_property(&mut kept, property);
+        if let (Some(first), Some(last)) = (commas.first(), commas.last()) {
+            self.comma(*first, last + 1);
+        }
+        kept
+    }
+
+    fn list_property(&mut self, kept: &mut [Entry], list: Option<(usize, Vec<Span>)>) {
+        let Some((index, more)) = list else { return };
+        let Some(entry) = kept.get_mut(index) else { return };
+        let Some(name) = &entry.name else { return };
+        let first = entry.span;
+        let last = more.last().copied().unwrap_or(first);
+        let spans = std::iter::once(first).chain(more);
+        let values: Vec<String> = spans.map(|span| self.written(span)).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let found = list_property(&name.value, &values);
+        self.sink.push(found.at(Span { end: last.end, ..name.span }, "a list"));
+        entry.reported = true;
+    }
+
+    /// Commas from the first to behind the last one.
+    fn comma(&mut self, first: usize, end: usize) {
+        let span = Span::new(self.file, first, end);
+        let mut mended = String::new();
+        for (at, c) in self.text.char_indices().skip_while(|(at, _)| *at < first) {
+            if at >= end {
+                break;
+            }
+            if !self.guarded.commas.contains(&at) {
+                mended.push(c);
+            } else if !self.text[at + 1..].starts_with(char::is_whitespace) {
+                mended.push(' ');
+            }
+        }
+        self.sink.push(
+            Diagnostic::error(codes::SYNTAX_KDL, "values have no commas between them")
+                .at(Span { end: span.start + 1, ..span }, "a comma")
+                .help("leave it out: blanks stand between values")
+                .mend(span, mended),
+        );
     }
 
     fn name(&self, identifier: &KdlIdentifier) -> Spanned<String> {
@@ -146,6 +265,18 @@ impl Reader<'_> {
             None => found.help(format!("write {quoted}")).mend(span, quoted),
         });
     }
+}
+
+/// From the name to the last entry.
+fn head(name: &Spanned<String>, entries: &[Entry]) -> Span {
+    let end = entries.last().map_or(name.span.end, |entry| entry.span.end);
+    Span { end: end.max(name.span.end), ..name.span }
+}
+
+/// A word without quotes.
+fn is_bare(entry: &KdlEntry) -> bool {
+    let written = entry.format().map_or("", |format| format.value_repr.as_str());
+    entry.value().is_string() && !written.starts_with(['"', '#'])
 }
 
 #[cfg(test)]
@@ -234,6 +365,18 @@ mod tests {
     }
 
     #[test]
+    fn places_are_those_of_whole_characters() {
+        let text = "rolewhen-1{10.0.0.1 source=\"x\"#true}étrue*/\"debian suite=\"b\"//#true${a}\"#debian \
+                    suite=\"b\"paramdebian suite=\"b\"//\"#*/file{";
+        let (mut map, mut sink) = (SourceMap::new(), Sink::new());
+        let file = crate::load("a.kdl", text.as_bytes(), &mut map, &mut sink).unwrap();
+        assert!(parse(file, text, &mut sink).is_none());
+        for span in sink.into_sorted().iter().filter_map(Diagnostic::span) {
+            assert!(text.get(span.start as usize..span.end as usize).is_some(), "{span:?}");
+        }
+    }
+
+    #[test]
     fn traps_do_not_hide_the_rest_of_the_file() {
         let text = "a 479e3a25\nb /etc/passwd\nc ${x}/y\nd true\ne word\nf (u8)1\n";
         let (nodes, found) = read(text);
@@ -247,5 +390,67 @@ mod tests {
             "forge::syntax::annotation the type annotation `(u8)` means nothing here @ u8",
         ];
         assert_eq!(found, want);
+    }
+
+    #[test]
+    fn habits_of_other_languages_are_one_finding_and_mended() {
+        let cases = [
+            (
+                "base \"b\" packages \"vim\"",
+                "`;` is missing before `packages`",
+                "base \"b\"; packages \"vim\"",
+            ),
+            (
+                "packages \"vim\", \"a\",\"b\"",
+                "values have no commas between them",
+                "packages \"vim\" \"a\" \"b\"",
+            ),
+            (
+                "packages [\"vim\", \"b\"]",
+                "arguments have no brackets around them",
+                "packages \"vim\" \"b\"",
+            ),
+            ("# comment {\na", "a comment begins with `//`", "// comment {\na"),
+            ("a \"b\" # it's", "a comment begins with `//`", "a \"b\" // it's"),
+            ("a 'b-c'", "text does not stand between `'`", "a \"b-c\""),
+            ("a \u{201c}b c\u{201d}", "text does not stand between `\u{201c}`", "a \"b c\""),
+            ("a r#\"b\"#", "a raw text begins with `#`", "a #\"b\"#"),
+            ("a r\"b\\d\"", "a raw text begins with `#`", "a #\"b\\d\"#"),
+            ("a \"b\\d\"", "`\\d` is no escape of a quoted text", "a #\"b\\d\"#"),
+            ("a \"b\"\n{\n  c\n}", "`{` stands on a line of its own", "a \"b\" {\n  c\n}"),
+            ("a \"b\"\n  c=1", "`c=` stands on a line of its own", "a \"b\" \\\n  c=1"),
+        ];
+        for (text, headline, mended) in cases {
+            let (mut map, mut sink) = (SourceMap::new(), Sink::new());
+            let file = map.add("a.kdl", text);
+            assert!(parse(file, text, &mut sink).is_some(), "{text}");
+            let found = sink.into_sorted();
+            let headlines: Vec<&str> = found.iter().map(|one| one.headline.as_str()).collect();
+            assert_eq!(headlines, [headline], "{text}");
+            let fixes = forge_diag::sure_fixes(&found, file);
+            assert_eq!(forge_diag::apply_fixes(text, &fixes), mended);
+            assert!(parse(file, mended, &mut Sink::new()).is_some());
+        }
+    }
+
+    #[test]
+    fn lists_of_properties_are_shown_as_child_nodes() {
+        for text in ["role \"a\" c=\"x\", \"y\" d=1", "role \"a\" c=[\"x\", \"y\"] d=1"] {
+            let (mut map, mut sink) = (SourceMap::new(), Sink::new());
+            let nodes = parse(map.add("a.kdl", text), text, &mut sink).unwrap();
+            assert_eq!(nodes[0].entries.len(), 3, "{text}");
+            let found = sink.into_sorted();
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].headline, "`c=` takes one value, not a list");
+            let help = "write a list as a child node: `{ c \"x\" \"y\" }`";
+            assert_eq!(found[0].help.as_deref(), Some(help));
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_an_else_is_read_over() {
+        let (nodes, found) = read("when \"a\" {\n  b 1\n} else {\n  c 1\n}\nd");
+        assert_eq!(found, ["forge::syntax::kdl there is no `else` @ else"]);
+        assert_eq!(nodes.map(|nodes| nodes.len()), Some(2));
     }
 }

@@ -1,6 +1,54 @@
 //! What a node kind declares: the table from which decoders take their names, unknown names get
 //! suggestions, and the language reference is written.
 
+/// Nodes that may stand behind another one on its line: those of the tables of bodies, and what an
+/// image and a role have beside them.
+pub const NODES: [&str; 43] = [
+    "base",
+    "console",
+    "controls",
+    "directory",
+    "doc",
+    "drop-role",
+    "environment",
+    "exclude-paths",
+    "expect-failed",
+    "file",
+    "group",
+    "hold",
+    "hostname",
+    "identity",
+    "image",
+    "kernel",
+    "kernel-modules",
+    "limit",
+    "line",
+    "link",
+    "locale",
+    "mount",
+    "output",
+    "packages",
+    "param",
+    "pin",
+    "preseed",
+    "remove",
+    "repository",
+    "role",
+    "run",
+    "secret",
+    "service",
+    "set",
+    "setting",
+    "source",
+    "sudoers",
+    "sysctl",
+    "timezone",
+    "unit",
+    "unpack",
+    "user",
+    "when",
+];
+
 /// A node kind.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeKind {
@@ -40,6 +88,8 @@ pub struct Child {
     pub doc: &'static str,
     /// What its arguments are, in the words of [`Field::ty`], where no table of its own says it.
     pub takes: Option<&'static str>,
+    /// Its properties, where no table of its own has them.
+    pub props: &'static [Field],
 }
 
 /// What holds when a field is not given.
@@ -78,12 +128,18 @@ impl Field {
 impl Child {
     /// A node `name` below a node.
     pub const fn new(name: &'static str, doc: &'static str) -> Self {
-        Self { name, doc, takes: None }
+        Self { name, doc, takes: None, props: &[] }
     }
 
     /// The node with what its arguments are.
     #[must_use]
     pub const fn takes(self, ty: &'static str) -> Self {
         Self { takes: Some(ty), ..self }
+    }
+
+    /// The node with its properties.
+    #[must_use]
+    pub const fn props(self, props: &'static [Field]) -> Self {
+        Self { props, ..self }
     }
 }

@@ -18,11 +18,20 @@ use crate::steps;
 
 /// Does the nodes that this crate knows nothing about: verdicts and artifacts.
 pub trait NodeRunner: Send + Sync {
-    /// Does a node and gives the bytes that the store keeps as its output.
-    fn run(&self, request: &NodeRequest<'_>) -> Result<Vec<u8>, StepError>;
+    /// Does a node, or finds that an earlier output of it stands.
+    fn run(&self, request: &NodeRequest<'_>) -> Result<Ran, StepError>;
 
     /// True when what a found output stands for is still there outside of the store.
     fn is_current(&self, node: &Node, output: &Digest) -> bool;
+}
+
+/// What came of running a node.
+#[derive(Debug)]
+pub enum Ran {
+    /// The bytes that the store keeps as its output.
+    Made(Vec<u8>),
+    /// What the record under this action key holds is what the node would give.
+    Stands(Digest),
 }
 
 /// What a [`NodeRunner`] gets.
@@ -166,7 +175,7 @@ impl Executor {
             return None;
         }
         // Another plan key may have led here: collection and `why` go by plan keys.
-        let noted = self.context.store.note_action_key(&node.key.digest, &record.key.digest);
+        let noted = self.context.store.note_action_key(&node.key, &record.key.digest);
         if let Err(error) = noted {
             tracing::debug!("the plan key of {} is not noted: {error}", node.label);
         }
@@ -202,9 +211,13 @@ impl Executor {
                     context: step.context,
                     log: step.log(),
                 };
-                let bytes = self.runner.run(&request)?;
-                let output = step.context.store.put_blob(&bytes)?;
-                Ok(Made::new(output, OutputKind::Blob, bytes.len() as u64))
+                match self.runner.run(&request)? {
+                    Ran::Made(bytes) => {
+                        let output = step.context.store.put_blob(&bytes)?;
+                        Ok(Made::new(output, OutputKind::Blob, bytes.len() as u64))
+                    }
+                    Ran::Stands(key) => stands(step, &key),
+                }
             }
         }
     }
@@ -226,7 +239,7 @@ impl Executor {
                 kind: kind.to_owned(),
                 label: step.node.label.clone(),
                 key: key.clone(),
-                plan_key: step.node.key.digest,
+                plan_key: step.node.key,
                 output: made.output,
                 output_kind: made.kind,
                 started: began.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
@@ -236,11 +249,20 @@ impl Executor {
             };
             store.commit_record(&record)?;
         }
-        store.note_action_key(&step.node.key.digest, &key.digest)?;
+        store.note_action_key(&step.node.key, &key.digest)?;
         store.note_action_key(&own_fields(step.node), &key.digest)?;
         if key.digest != step.key.digest {
             store.commit_alias(kind, &step.key.digest, &key.digest)?;
         }
         Ok(())
     }
+}
+
+/// The output of an earlier record, which stands for this step too.
+fn stands(step: &Step<'_>, key: &Digest) -> Result<Made, StepError> {
+    let record = step.context.store.record(step.node.action.kind(), key);
+    let gone = || StepError::environment("the record of an earlier outcome went away meanwhile");
+    let record = record.ok_or_else(gone)?;
+    let made = Made::new(record.output, record.output_kind, record.size);
+    Ok(Made { narrow: Some(record.key), reused: true, ..made })
 }

@@ -49,7 +49,7 @@ impl State {
 
 /// The digest of a node's own fields, without any input.
 pub fn own_fields(node: &Node) -> Digest {
-    node.action.key_builder().finish().digest
+    node.action.key_hasher().finish()
 }
 
 /// The state of each wanted node.

@@ -5,9 +5,11 @@
 //! read little of the layers below have a second, narrower key (see [`narrow_key`]): the digest
 //! of what they read there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use forge_model::{Action, Digest, EdgeRole, Key, KeyBuilder, NodeId, Plan, SecretReference};
+use forge_model::{
+    Action, Digest, EdgeRole, Key, KeyBuilder, KeyField, NodeId, Plan, SecretReference,
+};
 
 /// Digests of outputs, by node, as far as they are known.
 pub type Outputs = BTreeMap<NodeId, Digest>;
@@ -71,24 +73,23 @@ pub fn action_key(
     facts: &dyn Facts,
 ) -> Result<Key, Missing> {
     let step = plan.node(node);
-    let mut key = step.action.key_builder();
-    let by_role = |role: EdgeRole| {
-        let nodes = step.inputs.iter().filter(move |edge| edge.role == role);
-        collect(nodes.map(|edge| edge.node), outputs)
-    };
-    for list in by_role(EdgeRole::List)? {
-        key.digest("input: the package list", &list);
-    }
-    for list in by_role(EdgeRole::Installed)? {
-        key.digest("input: the packages installed before", &list);
-    }
-    for file in by_role(EdgeRole::Source)? {
-        key.digest("input: a fetched file", &file);
-    }
-    for verdict in by_role(EdgeRole::Verdict)? {
-        key.digest("input: a verdict", &verdict);
+    // The fields last: most nodes of an image that was never built miss an input.
+    let mut inputs = Vec::new();
+    for (role, name) in [
+        (EdgeRole::List, "input: the package list"),
+        (EdgeRole::Installed, "input: the packages installed before"),
+        (EdgeRole::Source, "input: a fetched file"),
+        (EdgeRole::Verdict, "input: a verdict"),
+    ] {
+        let nodes = step.inputs.iter().filter(|edge| edge.role == role);
+        let found = collect(nodes.map(|edge| edge.node), outputs)?;
+        inputs.extend(found.into_iter().map(|digest| (name, digest)));
     }
     let stack = stack_outputs(plan, node, outputs)?;
+    let mut key = step.action.key_builder();
+    for (name, digest) in &inputs {
+        key.digest(name, digest);
+    }
     if !stack.is_empty() {
         key.digest("input: the layers below", &stack_digest(&stack));
     }
@@ -101,9 +102,53 @@ pub fn action_key(
 /// digest of what it reads there.
 pub fn narrow_key(action: &Action, selector: &Digest, facts: &dyn Facts) -> Result<Key, Missing> {
     let mut key = action.key_builder();
-    key.digest("what is read of the layers below", selector);
+    key.digest(READ_BELOW, selector);
     secret_fields(action, facts, &mut key)?;
     Ok(key.finish())
+}
+
+/// The key of a node that names the tree below it: its own fields, and the tree's digest.
+pub fn tree_key(action: &Action, tree: &Digest) -> Key {
+    let mut key = action.key_builder();
+    key.digest(TREE_BELOW, tree);
+    key.finish()
+}
+
+/// What can be compared of a key's fields with the step as it is now, both without inputs: its own
+/// fields, the tools that decide bytes, and the MACs of those secrets that were opened here before.
+pub fn comparable(
+    before: &[KeyField],
+    action: &Action,
+    facts: &dyn Facts,
+) -> (Vec<KeyField>, Vec<KeyField>) {
+    let mut now = action.key_builder();
+    tool_fields(action, facts, &mut now);
+    let mut unopened = BTreeSet::new();
+    for secret in secrets_of(action) {
+        match facts.mac(secret) {
+            Some(mac) => {
+                now.digest(mac_field(secret), &mac);
+            }
+            None => {
+                unopened.insert(mac_field(secret));
+            }
+        }
+    }
+    let input =
+        |name: &str| name.starts_with("input: ") || [READ_BELOW, TREE_BELOW].contains(&name);
+    let kept = |field: &&KeyField| !input(&field.name) && !unopened.contains(&field.name);
+    (before.iter().filter(kept).cloned().collect(), now.finish().fields)
+}
+
+/// The field of what is read of the layers below.
+const READ_BELOW: &str = "what is read of the layers below";
+
+/// The field of the tree that a stamp names.
+const TREE_BELOW: &str = "tree";
+
+/// The field of an opened secret.
+fn mac_field(secret: &SecretReference) -> String {
+    format!("MAC of secret {}", secret.name)
 }
 
 /// Tools that decide bytes. Package and script steps use nothing of the host: the image's own
@@ -150,7 +195,7 @@ fn secret_fields(action: &Action, facts: &dyn Facts, key: &mut KeyBuilder) -> Re
     for secret in secrets_of(action) {
         match facts.mac(secret) {
             Some(mac) => {
-                key.digest(format!("MAC of secret {}", secret.name), &mac);
+                key.digest(mac_field(secret), &mac);
             }
             None => unopened.push(secret.clone()),
         }

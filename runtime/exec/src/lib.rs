@@ -28,7 +28,7 @@ mod vault;
 
 pub use context::{Context, Surroundings};
 pub use error::{Fault, StepError};
-pub use execute::{Executor, NodeRequest, NodeRunner};
+pub use execute::{Executor, NodeRequest, NodeRunner, Ran};
 pub use keys::Outputs;
 pub use lookup::{StoreFacts, StoreLookup};
 pub use stack::Stack;

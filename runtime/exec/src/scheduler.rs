@@ -140,12 +140,13 @@ mod tests {
     /// A chain 0 <- 1 <- 2 and a lone 3.
     fn plan() -> Plan {
         let node = |id: u32, below: Option<u32>| {
-            let action = Action::Changes(Changes { changes: Vec::new(), protected: Vec::new() });
+            let action =
+                Action::Changes(Changes { changes: Vec::new(), protected: Vec::new().into() });
             let edge = |node| Edge { node: NodeId(node), role: EdgeRole::Lower };
             Node {
                 id: NodeId(id),
                 label: format!("n{id}"),
-                key: action.key_builder().finish(),
+                key: action.key_hasher().finish(),
                 action,
                 inputs: below.map(edge).into_iter().collect(),
                 origins: Vec::new(),
@@ -153,7 +154,7 @@ mod tests {
             }
         };
         let nodes = vec![node(0, None), node(1, Some(0)), node(2, Some(1)), node(3, None)];
-        Plan { nodes, images: Vec::new() }
+        Plan { nodes: nodes.into_iter().map(Box::new).collect(), images: Vec::new() }
     }
 
     fn run_with(execute: Arc<Execute>, stop: bool) -> Outcome {

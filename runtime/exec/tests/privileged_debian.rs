@@ -5,10 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail them")]
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use forge_exec::debian::{
     BaseRequest, Context, DebianError, ErrorKind, InstallRequest, ResolveRequest, Supply,
@@ -119,8 +119,9 @@ fn resolve(
     forge_exec::debian::resolve(context, &request)
 }
 
-fn now() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
+/// The time by the clock that files get theirs from, which is behind the one that programs ask.
+fn now(place: &Place) -> i64 {
+    tempfile::tempfile_in(place.work()).unwrap().metadata().unwrap().mtime()
 }
 
 #[expect(clippy::print_stdout, reason = "shown with --nocapture, for whoever measures")]
@@ -133,7 +134,7 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
 
 fn base(place: &Place, list: &PackageList, name: &str, excludes: &[String]) -> (PathBuf, Manifest) {
     let target = place.work().join(name);
-    let started = now();
+    let started = now(place);
     let request = BaseRequest {
         arch: "amd64",
         sources: &sources(),
@@ -161,7 +162,7 @@ fn layer(
     for directory in [&upper.upper, &upper.work] {
         std::fs::create_dir_all(directory).unwrap();
     }
-    let started = now();
+    let started = now(place);
     let request = InstallRequest {
         names: &names(asked),
         packages: &list.packages,

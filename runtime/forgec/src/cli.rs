@@ -81,6 +81,8 @@ pub(crate) enum Format {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a project to begin with
+    Init(cmd::init::Args),
     /// Compile the specs and report every mistake
     Check(cmd::check::Args),
     /// Write spec files in the one style
@@ -97,6 +99,10 @@ pub(crate) enum Command {
     Std(cmd::std::Args),
     /// Say why a layer would be rebuilt
     Why(cmd::why::Args),
+    /// Say why a path is not in an image, or who puts it there
+    WhyNot(cmd::why_not::Args),
+    /// Say what one image says otherwise than another, or than in another revision
+    Diff(cmd::diff::Args),
     /// Name the layer and the spec line, or the package, that made a path
     Blame(cmd::blame::Args),
     /// Build images, prove them, and pack them

@@ -13,6 +13,7 @@ use forge_stdlib::{WithLibrary, is_library};
 use forge_store::Store;
 use forge_sys::sources::{DiskSources, GitSources, SourcesError};
 
+use crate::cache::cache_directory;
 use crate::cli::Global;
 use crate::exit::{CmdError, Exit};
 use crate::ui::Ui;
@@ -76,9 +77,14 @@ impl Ctx {
         self.global.jobs.unwrap_or_else(cores).max(1)
     }
 
+    /// The directory that the command line names, else the working directory.
+    pub(crate) fn start(&self) -> PathBuf {
+        self.global.project.clone().unwrap_or_else(|| PathBuf::from("."))
+    }
+
     /// The project's root: the nearest directory upward that has a `forge.kdl`.
     pub(crate) fn root(&self) -> Result<PathBuf, CmdError> {
-        let start = self.global.project.clone().unwrap_or_else(|| PathBuf::from("."));
+        let start = self.start();
         let start = std::path::absolute(&start)
             .map_err(|error| CmdError::usage(format!("`{}`: {error}", start.display())))?;
         root_above(&start).map(Path::to_owned).ok_or_else(|| {
@@ -87,13 +93,14 @@ impl Ctx {
         })
     }
 
-    /// Compiles the project on disk, and prints every mistake.
+    /// Compiles the project on disk, and prints every mistake and warning.
     pub(crate) fn compile(&self, ui: &Ui) -> Result<Project, CmdError> {
-        let root = self.root()?;
-        let disk =
-            DiskSources::open(&root).map_err(|error| CmdError::environment(error.to_string()))?;
-        let sources: Arc<dyn Sources> = Arc::new(WithLibrary::new(disk));
-        let Checked { plan, diagnostics, source_map } = compile(ui, sources.as_ref());
+        self.compile_with(ui, Warnings::Shown)
+    }
+
+    fn compile_with(&self, ui: &Ui, shown: Warnings) -> Result<Project, CmdError> {
+        let (root, sources) = (self.root()?, self.sources(None)?);
+        let Checked { plan, diagnostics, source_map } = compile(ui, sources.as_ref(), shown);
         let warns = |found: &&Diagnostic| found.severity == Severity::Warning;
         let warnings = diagnostics.iter().filter(warns).count();
         let findings = json(&diagnostics, &source_map);
@@ -134,7 +141,7 @@ impl Ctx {
 
     /// Compiles the project on disk; mistakes end the command.
     pub(crate) fn compiled(&self, ui: &Ui) -> Result<Option<Compiled>, CmdError> {
-        let Project { root, sources, plan, .. } = self.compile(ui)?;
+        let Project { root, sources, plan, .. } = self.compile_with(ui, Warnings::Counted)?;
         Ok(plan.map(|plan| Compiled { root, sources, plan }))
     }
 
@@ -144,13 +151,28 @@ impl Ctx {
         ui: &Ui,
         revision: &str,
     ) -> Result<Option<Plan>, CmdError> {
+        let sources = self.sources(Some(revision))?;
+        Ok(compile(ui, sources.as_ref(), Warnings::Counted).plan)
+    }
+
+    /// The project's files with the shipped library: on disk, or as they are in a revision.
+    pub(crate) fn sources(&self, revision: Option<&str>) -> Result<Arc<dyn Sources>, CmdError> {
         let root = self.root()?;
+        let Some(revision) = revision else {
+            let disk = DiskSources::open(&root)
+                .map_err(|error| CmdError::environment(error.to_string()))?;
+            let disk = match cache_directory() {
+                Some(cache) => disk.with_cache(&cache.join("projects")),
+                None => disk,
+            };
+            return Ok(Arc::new(WithLibrary::new(disk)));
+        };
         let sources = GitSources::open(&root, revision).map_err(|error| match error {
             SourcesError::Revision { .. } => CmdError::user(error.to_string())
                 .help("a shallow clone may lack it: `git fetch` gets it"),
             other => CmdError::user(format!("revision `{revision}`: {other}")),
         })?;
-        Ok(compile(ui, &WithLibrary::new(sources)).plan)
+        Ok(Arc::new(WithLibrary::new(sources)))
     }
 
     /// The store, for questions; an absent one is an empty one.
@@ -166,10 +188,26 @@ pub(crate) fn root_above(path: &Path) -> Option<&Path> {
     path.ancestors().find(|directory| directory.join("forge.kdl").is_file())
 }
 
-/// Compiles sources, printing every mistake and warning.
-fn compile(ui: &Ui, sources: &dyn Sources) -> Checked {
+/// What is printed of warnings where there are no mistakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Warnings {
+    /// Each of them.
+    Shown,
+    /// That there are some: the command was asked for something else.
+    Counted,
+}
+
+/// Compiles sources, printing every mistake.
+pub(crate) fn compile(ui: &Ui, sources: &dyn Sources, warnings: Warnings) -> Checked {
     let checked = forge_plan::check(sources);
-    print(ui, &checked.diagnostics, &checked.source_map);
+    let found = &checked.diagnostics;
+    let failed = found.iter().any(|finding| finding.severity == Severity::Error);
+    if failed || warnings == Warnings::Shown {
+        print(ui, found, &checked.source_map);
+    } else if !found.is_empty() {
+        let plural = if found.len() == 1 { "warning" } else { "warnings" };
+        ui.note(&format!("{} {plural}: `forgec check` shows them", found.len()));
+    }
     checked
 }
 
@@ -222,15 +260,29 @@ pub(crate) fn select<'a>(plan: &'a Plan, names: &[String]) -> Result<Vec<&'a Ima
 
 /// The image of this name.
 pub(crate) fn image<'a>(plan: &'a Plan, name: &str) -> Result<&'a Image, CmdError> {
-    plan.image(name).ok_or_else(|| {
-        let known: Vec<_> = plan.images.iter().map(|image| image.name.as_str()).collect();
-        let near = forge_syntax::closest(name, known.iter().copied());
-        let help = near.map_or_else(
-            || format!("images of this project: {}", known.join(", ")),
-            |near| format!("did you mean `{near}`?"),
-        );
-        CmdError::user(format!("no image is called `{name}`")).help(help)
-    })
+    let known = || plan.images.iter().map(|image| image.name.as_str());
+    plan.image(name).ok_or_else(|| no_image(name, known()))
+}
+
+/// That no image has this name, with the one that may be meant.
+pub(crate) fn no_image<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> CmdError {
+    let known: Vec<&str> = known.collect();
+    if name.starts_with('/') {
+        // `blame` and `why` name the image first, `why-not` the path.
+        return CmdError::usage(format!("`{name}` is a path, and no image"))
+            .help("the other way round: see `--help` of this command");
+    }
+    let help = forge_syntax::closest(name, known.iter().copied()).map_or_else(
+        || format!("images of this project: {}", known.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    CmdError::user(format!("no image is called `{name}`")).help(help)
+}
+
+/// That a revision to compare with does not compile.
+pub(crate) fn broken_revision(revision: &str) -> CmdError {
+    CmdError::user(format!("revision `{revision}` has mistakes of its own"))
+        .help("compare with a revision that compiles")
 }
 
 /// Everything that is to be done for an image.

@@ -10,7 +10,7 @@ use forge_artifact::{
     CachedSegment, ControlCounts, LayerFacts, PackError, PackRequest, PackageFacts, Revision,
     SegmentCache, SegmentKey, Wanted,
 };
-use forge_exec::{NodeRequest, NodeRunner, Stack, StepError};
+use forge_exec::{NodeRequest, NodeRunner, Ran, Stack, StepError};
 use forge_model::{
     Action, Compression, Digest, EdgeRole, ImagePath, Node, NodeId, Pack, PackageList, TreeEntry,
 };
@@ -50,6 +50,9 @@ pub(crate) struct PackBlob {
     pub(crate) compression: Compression,
     /// BLAKE3 of the archive.
     pub(crate) archive: Digest,
+    /// Its bytes; none where an older version packed it.
+    #[serde(default)]
+    pub(crate) size: Option<u64>,
 }
 
 impl PackBlob {
@@ -60,14 +63,10 @@ impl PackBlob {
 }
 
 impl NodeRunner for Runner {
-    fn run(&self, request: &NodeRequest<'_>) -> Result<Vec<u8>, StepError> {
+    fn run(&self, request: &NodeRequest<'_>) -> Result<Ran, StepError> {
         match &request.node.action {
-            Action::Verify(verify) => {
-                let outcome = verdicts::judge(request, verify)?;
-                verdicts::check_needs(&outcome, verify)?;
-                Ok(outcome.encode())
-            }
-            Action::Pack(pack) => self.pack(request, pack),
+            Action::Verify(verify) => verdicts::verdicts(request, verify),
+            Action::Pack(pack) => self.pack(request, pack).map(Ran::Made),
             other => Err(StepError::bug(format!("`{}` has no runner", other.kind()))),
         }
     }
@@ -146,6 +145,7 @@ impl Runner {
             name: report.name,
             compression: pack.output.compression,
             archive: report.manifest.archive.blake3,
+            size: Some(report.manifest.archive.size),
         };
         serde_json::to_vec(&blob).map_err(|error| StepError::bug(error.to_string()))
     }

@@ -27,7 +27,8 @@ pub(crate) struct ImageState {
     pub(crate) version: u32,
     /// Its name.
     pub(crate) image: String,
-    /// Its steps that are done, inputs first.
+    /// Its steps that are done, inputs first; one that a failed build did not come to is as it was
+    /// done before.
     pub(crate) steps: Vec<StepState>,
     /// Its layers from the bottom up, when all are done.
     pub(crate) layers: Option<Vec<BuiltLayer>>,
@@ -47,20 +48,20 @@ pub(crate) struct BuiltLayer {
 const KIND: &str = "images";
 
 impl ImageState {
-    /// The state after a run.
-    pub(crate) fn of(image: &Image, plan: &Plan, outputs: &Outputs) -> Self {
+    /// The state after a run; `before` is the one before it.
+    pub(crate) fn of(image: &Image, plan: &Plan, outputs: &Outputs, before: Option<&Self>) -> Self {
         let needed: Vec<NodeId> =
             forge_exec::freshness::closure(plan, crate::ctx::targets(image)).into_iter().collect();
         let steps = needed
             .into_iter()
             .filter_map(|id| {
                 let node = plan.node(id);
-                Some(StepState {
-                    label: node.label.clone(),
-                    kind: node.action.kind().to_owned(),
-                    plan_key: node.key.digest,
-                    output: *outputs.get(&id)?,
-                })
+                let Some(output) = outputs.get(&id).copied() else {
+                    let mut earlier = before.into_iter().flat_map(|before| &before.steps);
+                    return earlier.find(|step| step.label == node.label).cloned();
+                };
+                let (label, kind) = (node.label.clone(), node.action.kind().to_owned());
+                Some(StepState { label, kind, plan_key: node.key, output })
             })
             .collect();
         let layer = |id: &NodeId| {

@@ -63,6 +63,12 @@ impl Ui {
         }
     }
 
+    /// A question, on standard error: the answer follows on the same line.
+    pub(crate) fn ask(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        let _written = write!(err, "{text}").and_then(|()| err.flush());
+    }
+
     /// On standard error, whatever the user wishes.
     pub(crate) fn err(&self, text: &str) {
         let mut err = io::stderr().lock();

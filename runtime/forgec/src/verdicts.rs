@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use forge_artifact::ControlCounts;
-use forge_exec::{NodeRequest, Stack, StepError};
+use forge_exec::{NodeRequest, Ran, Stack, StepError};
 use forge_model::{
-    Action, ImagePath, Level, Node, NodeId, Plan, Provenance, REQUIREMENTS, Status, TreeEntry,
-    Verdict, Verify,
+    Action, Digest, ImagePath, Level, Node, NodeId, Plan, Provenance, REQUIREMENTS, Status,
+    TreeEntry, Verdict, Verify,
 };
 use forge_store::Store;
 use forge_sys::overlay::Mounted;
@@ -15,11 +15,8 @@ use forge_verify::{BootReport, Containers, Image, TreeTarget, VerifyError, Verif
 use crate::container::Ground;
 
 /// Judges the controls of a node. At the tree, an earlier outcome whose answers are all still the
-/// same is kept: a control is keyed by what it asked, not by the whole image.
-pub(crate) fn judge(
-    request: &NodeRequest<'_>,
-    action: &Verify,
-) -> Result<VerifyOutcome, StepError> {
+/// same stands: a control is keyed by what it asked, not by the whole image.
+pub(crate) fn verdicts(request: &NodeRequest<'_>, action: &Verify) -> Result<Ran, StepError> {
     let content = |path: &ImagePath, entry: &TreeEntry| request.stack.read(path, entry);
     let is_secret = |layer: usize| is_secret(request.plan, &request.layers, layer);
     let blame = |path: &ImagePath, entry: &TreeEntry| {
@@ -31,26 +28,38 @@ pub(crate) fn judge(
         is_secret: &is_secret,
         blame: &blame,
     };
-    if action.level == Level::Tree {
-        if let Some(mut kept) = kept(request, &TreeTarget::new(image)) {
-            kept.relocate(action);
-            return Ok(kept);
+    let (outcome, record) = if action.level == Level::Tree {
+        match earlier(request, action, &TreeTarget::new(image)) {
+            Some((outcome, record)) => (outcome, record),
+            None => (verify(action, image, None).map_err(step_error)?, None),
         }
-        return verify(action, image, None).map_err(step_error);
-    }
-    in_containers(request, action, image)
+    } else {
+        (in_containers(request, action, image)?, None)
+    };
+    check_needs(&outcome, action)?;
+    Ok(record.map_or_else(|| Ran::Made(outcome.encode()), Ran::Stands))
 }
 
-/// An earlier outcome of the same controls that would come out the same.
-fn kept(request: &NodeRequest<'_>, target: &TreeTarget<'_>) -> Option<VerifyOutcome> {
+/// An earlier outcome of the same controls that would come out the same, with the places that
+/// they have now; and the action key of its record, when it is word for word what that one holds.
+fn earlier(
+    request: &NodeRequest<'_>,
+    action: &Verify,
+    target: &TreeTarget<'_>,
+) -> Option<(VerifyOutcome, Option<Digest>)> {
     let store = &request.context.store;
     let own = forge_exec::freshness::own_fields(request.node);
-    let outcomes = store.action_keys(&own).into_iter().filter_map(|key| {
-        let record = store.record(request.node.action.kind(), &key)?;
-        read_all(store, &record.output)
-    });
-    let mut usable = outcomes.filter(|outcome| !outcome.has_errors());
-    usable.find(|outcome| outcome.record.still_holds(target))
+    let records = store
+        .action_keys(&own)
+        .into_iter()
+        .filter_map(|key| store.record(request.node.action.kind(), &key));
+    let mut outcomes =
+        records.filter_map(|record| Some((read_all(store, &record.output)?, record)));
+    let (mut outcome, record) = outcomes
+        .find(|(outcome, _)| !outcome.has_errors() && outcome.record.still_holds(target))?;
+    outcome.relocate(action);
+    let same = Digest::of(&outcome.encode()) == record.output;
+    Some((outcome, same.then_some(record.key.digest)))
 }
 
 fn in_containers(
@@ -174,7 +183,7 @@ fn origin(node: &Node, path: &ImagePath) -> Option<forge_model::Origin> {
 
 /// What the items of an image need and the built image does not have: an error at the lines of the
 /// spec that need it. It ends the build before anything is packed.
-pub(crate) fn check_needs(outcome: &VerifyOutcome, action: &Verify) -> Result<(), StepError> {
+fn check_needs(outcome: &VerifyOutcome, action: &Verify) -> Result<(), StepError> {
     let mut lines = Vec::new();
     let mut places = Vec::new();
     for verdict in outcome.verdicts.iter().filter(|one| one.profile == REQUIREMENTS) {
@@ -201,14 +210,14 @@ pub(crate) fn check_needs(outcome: &VerifyOutcome, action: &Verify) -> Result<()
 
 /// The outcome of controls that a verdict node gave. What items need is no control that anybody
 /// wrote, and is in no report.
-pub(crate) fn read(store: &Store, output: &forge_model::Digest) -> Option<VerifyOutcome> {
+pub(crate) fn read(store: &Store, output: &Digest) -> Option<VerifyOutcome> {
     let mut outcome = read_all(store, output)?;
     outcome.verdicts.retain(|verdict| verdict.profile != REQUIREMENTS);
     Some(outcome)
 }
 
 /// The outcome that a verdict node gave.
-fn read_all(store: &Store, output: &forge_model::Digest) -> Option<VerifyOutcome> {
+fn read_all(store: &Store, output: &Digest) -> Option<VerifyOutcome> {
     VerifyOutcome::decode(&store.read_blob(output).ok()?)
 }
 

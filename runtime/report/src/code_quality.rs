@@ -6,7 +6,7 @@ use forge_diag::{Diagnostic, Severity, SourceMap};
 use forge_model::Digest;
 use serde::Serialize;
 
-use crate::plan_json::pretty;
+use crate::shape::pretty;
 
 #[derive(Serialize)]
 struct Issue {

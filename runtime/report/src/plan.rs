@@ -1,6 +1,9 @@
 //! What a plan report is made from.
 
+use std::time::Duration;
+
 use forge_model::Origin;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a plan changes: all that the text, Markdown, JSON and Terraform forms are made from.
@@ -12,6 +15,46 @@ pub struct PlanDiff {
     pub images: Vec<ImageDiff>,
     /// Names of images that stay as they are.
     pub unchanged: Vec<String>,
+    /// The work that this means at most, each step counted once.
+    pub work: Work,
+}
+
+/// Steps that are to be done, with what earlier builds tell of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Number of steps.
+    pub steps: usize,
+    /// Number of those that no earlier build tells of.
+    pub unknown: usize,
+    /// How long the others took, one after the other.
+    pub took: Duration,
+    /// What the others gave.
+    pub bytes: u64,
+}
+
+impl Work {
+    /// Counts a step.
+    pub fn add(&mut self, last: Option<Last>) {
+        self.steps += 1;
+        match last {
+            Some(Last { took, bytes, same: _ }) => {
+                self.took += took;
+                self.bytes += bytes.unwrap_or(0);
+            }
+            None => self.unknown += 1,
+        }
+    }
+}
+
+/// What an earlier build tells of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Last {
+    /// How long it took.
+    pub took: Duration,
+    /// Bytes of the layer, file or image that it gave; none for what gives no such thing.
+    pub bytes: Option<u64>,
+    /// The very step was done; otherwise one of the same name that has changed since.
+    pub same: bool,
 }
 
 /// What a plan is compared with.
@@ -24,7 +67,7 @@ pub enum Basis {
 }
 
 /// Whether something is new, gone, or other than before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
     /// It was not there.
@@ -77,7 +120,7 @@ pub struct ImageDiff {
 }
 
 /// Something with a name that is new, gone or changed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NamedChange {
     /// A control's id or a secret's name.
     pub name: String,
@@ -94,12 +137,16 @@ pub struct LayerDiff {
     pub action: String,
     /// Root cause or cascade.
     pub change: ChangeKind,
-    /// The fields that differ; empty for a cascade.
+    /// The fields that differ; empty for a cascade, and for what is new or gone.
     pub fields: Vec<FieldDiff>,
     /// Where the step is declared.
     pub origin: Option<Origin>,
     /// What the next build does with it.
     pub outlook: Outlook,
+    /// Labels of the root causes that a cascade follows from.
+    pub follows: Vec<String>,
+    /// What an earlier build tells of it; none when nothing is known.
+    pub last: Option<Last>,
 }
 
 /// What the next build does with a step.
@@ -113,14 +160,16 @@ pub enum Outlook {
     Cached,
     /// It is done in any case.
     Builds,
-    /// It is done unless the step of this label comes out the same.
-    Unless(String),
+    /// It is done, since the result that it had is no longer in the store.
+    Lost,
+    /// It is done unless the steps of these labels come out the same.
+    Unless(Vec<String>),
     /// It cannot be said, for this reason.
     Unknown(String),
 }
 
 /// One field with its old and its new value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FieldDiff {
     /// The field's name, `content of /etc/motd`.
     pub name: String,

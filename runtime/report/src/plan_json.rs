@@ -1,47 +1,59 @@
 //! A plan for programs.
 
-use forge_model::Origin;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::plan::{Basis, ChangeKind, FieldDiff, LayerDiff, NamedChange, Outlook, PlanDiff};
+use crate::plan::{Basis, ChangeKind, ImageDiff, PlanDiff};
+use crate::shape::{Named, Step, pretty};
 
 /// Version of the JSON form.
 pub const PLAN_JSON_VERSION: u32 = 1;
 
-#[derive(Serialize)]
-struct Plan<'a> {
+/// What the next build does, or what a change does: `forgec plan --format json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Plan<'a> {
+    /// Version of this form: it rises when a field goes or changes its meaning.
     version: u32,
-    /// The revision; absent when compared with the store.
+    /// The revision that the project is compared with; absent when it is the store.
     #[serde(skip_serializing_if = "Option::is_none")]
     against: Option<&'a str>,
+    /// Images that change, are new or are gone, by name.
     images: Vec<Image<'a>>,
+    /// Names of the images that stay as they are.
     unchanged: &'a [String],
+    /// The work that this means at most, each step counted once.
+    work: Work,
 }
 
-#[derive(Serialize)]
+/// One image that changes.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Image<'a> {
+    /// Its name.
     #[serde(rename = "image")]
     name: &'a str,
+    /// New, gone or changed; never a cascade.
     change: ChangeKind,
+    /// Its steps that change, from the bottom up.
     steps: Vec<Step<'a>>,
-    controls: &'a [NamedChange],
+    /// Controls that are new, gone, or demand other things.
+    controls: Vec<Named<'a>>,
+    /// Number of controls that are judged again because the tree changes.
     controls_judged_again: usize,
-    secrets: &'a [NamedChange],
+    /// Secrets whose ciphertext, version or delivery changes; never a value.
+    secrets: Vec<Named<'a>>,
 }
 
-#[derive(Serialize)]
-struct Step<'a> {
-    #[serde(rename = "step")]
-    label: &'a str,
-    action: &'a str,
-    change: ChangeKind,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outlook: Option<&'static str>,
-    /// The step that decides, or the reason why nothing can be said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    because: Option<&'a str>,
-    origin: Option<&'a Origin>,
-    fields: &'a [FieldDiff],
+/// Steps that are to be done, with what earlier builds tell of them.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Work {
+    /// Number of steps.
+    steps: usize,
+    /// Number of those that no earlier build tells of.
+    unknown: usize,
+    /// How long the others took, one after the other.
+    seconds: f64,
+    /// Bytes of what the others gave.
+    bytes: u64,
 }
 
 /// A plan's changes as JSON, values in full, in the version [`PLAN_JSON_VERSION`].
@@ -50,38 +62,24 @@ pub fn plan_json(diff: &PlanDiff) -> String {
         Basis::Revision(revision) => Some(revision.as_str()),
         Basis::Store => None,
     };
-    let images = diff.images.iter().map(|image| Image {
-        name: &image.image,
-        change: image.change,
-        steps: image.layers.iter().map(step).collect(),
-        controls: &image.controls,
-        controls_judged_again: image.controls_judged_again,
-        secrets: &image.secrets,
-    });
+    let crate::plan::Work { steps, unknown, took, bytes } = diff.work;
     pretty(&Plan {
         version: PLAN_JSON_VERSION,
         against,
-        images: images.collect(),
+        images: diff.images.iter().map(image).collect(),
         unchanged: &diff.unchanged,
+        work: Work { steps, unknown, seconds: took.as_secs_f64(), bytes },
     })
 }
 
-fn step(layer: &LayerDiff) -> Step<'_> {
-    let (outlook, because) = match &layer.outlook {
-        Outlook::Keys => (None, None),
-        Outlook::Cached => (Some("cached"), None),
-        Outlook::Builds => (Some("builds"), None),
-        Outlook::Unless(step) => (Some("unless"), Some(step.as_str())),
-        Outlook::Unknown(why) => (Some("unknown"), Some(why.as_str())),
-    };
-    Step {
-        label: &layer.label,
-        action: &layer.action,
-        change: layer.change,
-        outlook,
-        because,
-        origin: layer.origin.as_ref(),
-        fields: &layer.fields,
+fn image(image: &ImageDiff) -> Image<'_> {
+    Image {
+        name: &image.image,
+        change: image.change,
+        steps: image.layers.iter().map(Step::from).collect(),
+        controls: image.controls.iter().map(Named::from).collect(),
+        controls_judged_again: image.controls_judged_again,
+        secrets: image.secrets.iter().map(Named::from).collect(),
     }
 }
 
@@ -106,11 +104,4 @@ pub fn plan_terraform(diff: &PlanDiff) -> String {
         update: count(&[ChangeKind::Changed, ChangeKind::Cascade]),
         delete: count(&[ChangeKind::Removed]),
     })
-}
-
-/// Plain data with string keys always has a JSON form.
-pub(crate) fn pretty(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    text
 }

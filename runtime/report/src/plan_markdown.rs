@@ -27,26 +27,30 @@ pub fn plan_markdown(diff: &PlanDiff) -> String {
     if !diff.unchanged.is_empty() {
         let _ = writeln!(out, "\nUnchanged: {}", codes(diff.unchanged.iter().map(String::as_str)));
     }
+    if let Some(work) = summary::work(&diff.work) {
+        let _ = writeln!(out, "\nWork: {work}");
+    }
     let summary = Summary::of(diff);
     for cause in &summary.causes {
-        write_cause(&mut out, cause);
+        write_cause(&mut out, diff, cause);
     }
-    write_cascades(&mut out, &summary.cascades);
+    write_cascades(&mut out, diff, &summary.cascades);
     write_named(&mut out, "Controls", &summary.controls);
     write_named(&mut out, "Secrets", &summary.secrets);
     out
 }
 
-fn write_cause(out: &mut String, cause: &Shared<'_, LayerDiff>) {
+fn write_cause(out: &mut String, diff: &PlanDiff, cause: &Shared<'_, LayerDiff>) {
     let Shared { what: layer, images } = cause;
     let (label, images) = (code(&layer.label), codes(images.iter().copied()));
     let place = layer.origin.as_ref().map(|origin| format!(" at {}", place(origin)));
     let outlook = summary::outlook(&layer.outlook, code);
     let _ = writeln!(
         out,
-        "\n**{label}** {}{} in {images}{outlook}",
+        "\n**{label}** {}{} in {images}{outlook}{}",
         layer.change.word(),
-        place.unwrap_or_default()
+        place.unwrap_or_default(),
+        summary::last(diff, layer)
     );
     if layer.fields.is_empty() {
         return;
@@ -65,7 +69,7 @@ fn write_field(out: &mut String, field: &FieldDiff) {
     let _ = writeln!(out, "| {} | {old} | {new} | {place} |", in_table(&escaped(&field.name)));
 }
 
-fn write_cascades(out: &mut String, cascades: &[Shared<'_, LayerDiff>]) {
+fn write_cascades(out: &mut String, diff: &PlanDiff, cascades: &[Shared<'_, LayerDiff>]) {
     if cascades.is_empty() {
         return;
     }
@@ -78,7 +82,8 @@ fn write_cascades(out: &mut String, cascades: &[Shared<'_, LayerDiff>]) {
     for Shared { what, images } in cascades {
         let outlook = summary::outlook(&what.outlook, code);
         let images = codes(images.iter().copied());
-        let _ = writeln!(out, "- {} in {images}{outlook}", code(&what.label));
+        let last = summary::last(diff, what);
+        let _ = writeln!(out, "- {} in {images}{outlook}{last}", code(&what.label));
     }
     out.push_str("\n</details>\n");
 }

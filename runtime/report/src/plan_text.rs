@@ -19,15 +19,19 @@ pub fn plan_text(diff: &PlanDiff) -> String {
     if !diff.unchanged.is_empty() && !diff.images.is_empty() {
         let _ = writeln!(out, "    unchanged: {}", diff.unchanged.join(", "));
     }
+    if let Some(work) = summary::work(&diff.work) {
+        let _ = writeln!(out, "    {work}");
+    }
     let summary = Summary::of(diff);
     for cause in &summary.causes {
-        write_cause(&mut out, cause);
+        write_cause(&mut out, diff, cause);
     }
     if !summary.cascades.is_empty() {
         out.push_str("\nfollowing from these, unless a step below comes out as it was:\n");
         for Shared { what, images } in &summary.cascades {
             let outlook = summary::outlook(&what.outlook, quoted);
-            let _ = writeln!(out, "  > {} in {}{outlook}", what.label, images.join(", "));
+            let last = summary::last(diff, what);
+            let _ = writeln!(out, "  > {} in {}{outlook}{last}", what.label, images.join(", "));
         }
     }
     write_named(&mut out, "controls", &summary.controls);
@@ -39,12 +43,13 @@ fn quoted(text: &str) -> String {
     format!("`{text}`")
 }
 
-fn write_cause(out: &mut String, cause: &Shared<'_, LayerDiff>) {
+fn write_cause(out: &mut String, diff: &PlanDiff, cause: &Shared<'_, LayerDiff>) {
     let Shared { what: layer, images } = cause;
     let (sign, label, action) = (layer.change.sign(), &layer.label, &layer.action);
     let place = at(layer.origin.as_ref());
     let outlook = summary::outlook(&layer.outlook, quoted);
-    let _ = writeln!(out, "\n{sign} {label} ({action}){place} in {}{outlook}", images.join(", "));
+    let (images, last) = (images.join(", "), summary::last(diff, layer));
+    let _ = writeln!(out, "\n{sign} {label} ({action}){place} in {images}{outlook}{last}");
     for field in &layer.fields {
         let (name, place) = (&field.name, at(field.origin.as_ref()));
         let _ = match values(field) {

@@ -1,6 +1,10 @@
 //! A plan's changes gathered over images: what several images share is said once.
 
-use crate::plan::{Basis, ChangeKind, ImageDiff, LayerDiff, NamedChange, Outlook, PlanDiff};
+use std::time::Duration;
+
+use forge_model::{Bytes, Took};
+
+use crate::plan::{Basis, ChangeKind, ImageDiff, LayerDiff, NamedChange, Outlook, PlanDiff, Work};
 use crate::text::count;
 
 /// Something that changes, and the images in which it does.
@@ -108,13 +112,47 @@ pub(crate) fn image_line(image: &ImageDiff) -> String {
     line
 }
 
+/// What earlier builds tell of a step, as an addition to a line; empty for one that is gone, and
+/// where nothing is known of any.
+pub(crate) fn last(diff: &PlanDiff, layer: &LayerDiff) -> String {
+    let nothing = diff.work.unknown == diff.work.steps;
+    match layer.last {
+        _ if nothing || layer.change == ChangeKind::Removed => String::new(),
+        None => " (time and size not known)".to_owned(),
+        Some(last) => format!(" (last time {})", figures(last.took, last.bytes)),
+    }
+}
+
+fn figures(took: Duration, bytes: Option<u64>) -> String {
+    let bytes = bytes.map(|bytes| format!(", {}", Bytes(bytes))).unwrap_or_default();
+    format!("{}{bytes}", Took(took))
+}
+
+/// The work of the whole plan; none when nothing is to be done.
+pub(crate) fn work(work: &Work) -> Option<String> {
+    let Work { steps, unknown, took, bytes } = *work;
+    let known = match (steps, unknown) {
+        (0, _) => return None,
+        (steps, unknown) if steps == unknown => "times and sizes are not known yet".to_owned(),
+        (_, 0) => format!("last time {}", figures(took, Some(bytes))),
+        (_, unknown) => {
+            format!("last time {}, not known of {unknown}", figures(took, Some(bytes)))
+        }
+    };
+    Some(format!("at most {} to be done: {known}", count(steps, "step")))
+}
+
 /// What the next build does, as an addition to a line; empty when only keys are known.
 pub(crate) fn outlook(outlook: &Outlook, code: impl Fn(&str) -> String) -> String {
     match outlook {
         Outlook::Keys => String::new(),
         Outlook::Cached => ": in the store".to_owned(),
         Outlook::Builds => ": to be done".to_owned(),
-        Outlook::Unless(step) => format!(": to be done unless {} comes out the same", code(step)),
+        Outlook::Lost => ": to be done, since the store has lost its result".to_owned(),
+        Outlook::Unless(steps) => {
+            let steps: Vec<_> = steps.iter().map(|step| code(step)).collect();
+            format!(": to be done unless {} comes out the same", steps.join(", "))
+        }
         Outlook::Unknown(why) => format!(": unknown, {why}"),
     }
 }

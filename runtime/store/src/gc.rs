@@ -13,6 +13,10 @@ use crate::{OutputKind, Record, Store, StoreError, durable};
 /// How long the log of a step that failed, or of a record that is gone, can still be read.
 const LOGS_KEPT: Duration = Duration::from_hours(7 * 24);
 
+/// How long package indexes stay that no build uses: fetching them anew costs minutes at most, and
+/// gives what the mirror has then.
+const INDEXES_KEPT: Duration = Duration::from_hours(30 * 24);
+
 /// What garbage collection keeps.
 #[derive(Clone, Debug, Default)]
 pub struct GcOptions {
@@ -37,6 +41,8 @@ pub struct Collected {
     pub blobs: usize,
     /// Packages.
     pub debs: usize,
+    /// Package indexes of sources that no build uses any more.
+    pub indexes: usize,
     /// Logs.
     pub logs: usize,
     /// Bytes, as files have them.
@@ -92,8 +98,25 @@ impl Store {
                 self.remove(&path, options.dry_run)?;
             }
         }
+        self.collect_indexes(options, &mut collected)?;
         self.collect_logs(&logs, options, &mut collected)?;
         Ok(collected)
+    }
+
+    /// Indexes by their last use, which their lock's time tells.
+    fn collect_indexes(
+        &self,
+        options: &GcOptions,
+        collected: &mut Collected,
+    ) -> Result<(), StoreError> {
+        for path in entries(&self.apt_directory()) {
+            if age(&path.join("lock")).is_some_and(|age| age >= INDEXES_KEPT) {
+                collected.indexes += 1;
+                collected.bytes += size_of(&path);
+                self.remove(&path, options.dry_run)?;
+            }
+        }
+        Ok(())
     }
 
     fn collect_logs(
@@ -102,10 +125,8 @@ impl Store {
         options: &GcOptions,
         collected: &mut Collected,
     ) -> Result<(), StoreError> {
-        let now = SystemTime::now();
         for path in entries(&self.directory.join("logs")) {
-            let written = path.symlink_metadata().and_then(|meta| meta.modified()).unwrap_or(now);
-            let old = now.duration_since(written).is_ok_and(|age| age >= LOGS_KEPT);
+            let old = age(&path).is_some_and(|age| age >= LOGS_KEPT);
             if !old || path.file_name().is_none_or(|name| kept.contains(name)) {
                 continue;
             }
@@ -209,6 +230,12 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     let mut found: Vec<_> = read.flatten().map(|entry| entry.path()).collect();
     found.sort_unstable();
     found
+}
+
+/// The time since a file was written; none for what is not there, or from the future.
+fn age(path: &Path) -> Option<Duration> {
+    let written = path.symlink_metadata().and_then(|meta| meta.modified()).ok()?;
+    SystemTime::now().duration_since(written).ok()
 }
 
 fn name_digest(path: &Path) -> Option<Digest> {

@@ -78,6 +78,8 @@ pub struct Store {
     directory: PathBuf,
     layers: layers::Cache,
     note: settle::Note,
+    /// The plan keys that there were, for who asks for very many.
+    plan_keys: std::sync::OnceLock<std::collections::BTreeSet<forge_model::Digest>>,
 }
 
 impl Store {
@@ -124,6 +126,7 @@ impl Store {
             directory: directory.to_owned(),
             layers: layers::Cache::default(),
             note: settle::Note::default(),
+            plan_keys: std::sync::OnceLock::new(),
         }
     }
 

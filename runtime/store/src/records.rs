@@ -118,7 +118,7 @@ impl Store {
         action_key: &Digest,
     ) -> Result<(), StoreError> {
         let path = self.plan_path(plan_key);
-        let mut keys = self.action_keys(plan_key);
+        let mut keys = self.read_action_keys(plan_key);
         if keys.first() == Some(action_key) {
             return Ok(());
         }
@@ -128,8 +128,28 @@ impl Store {
         self.write_json(&path, &keys, Durability::Later)
     }
 
+    /// Looks at once which plan keys there are. From then on [`Store::action_keys`] opens no file for
+    /// another one, and does not see what builds add: for previews of very many steps.
+    pub fn list_plan_keys(&self) {
+        self.plan_keys.get_or_init(|| {
+            let entries =
+                |directory: PathBuf| fs::read_dir(directory).into_iter().flatten().flatten();
+            entries(self.directory.join("plans"))
+                .flat_map(|shard| entries(shard.path()))
+                .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+                .collect()
+        });
+    }
+
     /// The latest action keys of a plan key, the newest first.
     pub fn action_keys(&self, plan_key: &Digest) -> Vec<Digest> {
+        match self.plan_keys.get() {
+            Some(known) if !known.contains(plan_key) => Vec::new(),
+            _ => self.read_action_keys(plan_key),
+        }
+    }
+
+    fn read_action_keys(&self, plan_key: &Digest) -> Vec<Digest> {
         let bytes = fs::read(self.plan_path(plan_key)).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }

@@ -179,6 +179,10 @@ fn without_a_record_there_is_no_hit() {
         assert_eq!(store.record("changes", key), Some(made.clone()));
     }
     assert_eq!(store.action_keys(&made.plan_key), [made.key.digest]);
+    let preview = Store::open_read(&store.directory).unwrap();
+    preview.list_plan_keys();
+    assert_eq!(preview.action_keys(&made.plan_key), [made.key.digest]);
+    assert_eq!(preview.action_keys(&made.key.digest), []);
     let path = store.directory().join("records/changes");
     let file = path.join(&made.key.digest.to_hex()[..2]).join(made.key.digest.to_hex());
     std::fs::write(file, "{\"version\":").unwrap();
@@ -241,6 +245,14 @@ fn collection_keeps_what_kept_records_name() {
         let age = std::time::Duration::from_hours(days * 24);
         log.set_modified(std::time::SystemTime::now() - age).unwrap();
     }
+    for (name, days) in [("used", 29), ("unused", 31)] {
+        let index = store.apt_directory().join(name);
+        std::fs::create_dir_all(index.join("lists")).unwrap();
+        let lock = std::fs::File::create(index.join("lock")).unwrap();
+        let age = std::time::Duration::from_hours(days * 24);
+        lock.set_modified(std::time::SystemTime::now() - age).unwrap();
+    }
+    std::fs::create_dir_all(store.apt_directory().join("keys")).unwrap();
     commit(&store, &[("file", "without a record")]);
     let options = GcOptions {
         records: kept.clone(),
@@ -265,6 +277,8 @@ fn collection_keeps_what_kept_records_name() {
     }
     assert_eq!(names(&store.directory().join("layers")).len(), 1);
     assert_eq!(names(&store.directory().join("logs")), ["fresh", "kept"]);
+    assert_eq!(names(&store.apt_directory()), ["keys", "used"]);
+    assert_eq!(done.indexes, 1);
     assert!(names(&store.directory().join("tx")).is_empty());
 }
 

@@ -8,6 +8,7 @@ pub mod overlay;
 pub mod process;
 pub mod root;
 pub mod sandbox;
+mod source_cache;
 pub mod sources;
 pub mod tree;
 mod watch;

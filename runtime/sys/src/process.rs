@@ -179,6 +179,7 @@ pub struct Command {
     pub(crate) filter: Option<LineFilter>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) limit: usize,
+    pub(crate) until: Option<String>,
     isolation: Isolation,
     terminal: bool,
     pub(crate) cancel: Option<Cancel>,
@@ -205,6 +206,7 @@ impl Command {
             filter: None,
             timeout: None,
             limit: DEFAULT_LIMIT,
+            until: None,
             isolation: Isolation::default(),
             terminal: false,
             cancel: None,
@@ -273,6 +275,13 @@ impl Command {
     /// Bytes of each stream that are kept in memory; 1 MiB unless set.
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
+        self
+    }
+
+    /// Stops the child when it has printed a whole line with this text: nothing more is wanted of it,
+    /// and how it ends does not count.
+    pub fn until(mut self, text: impl Into<String>) -> Self {
+        self.until = Some(text.into());
         self
     }
 
@@ -486,6 +495,17 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "a\n***\nlast\n");
         assert_eq!(output.tail, ["a", "***", "last"]);
         assert_eq!((output.stdout.as_slice(), output.truncated), (&b"a\nse"[..], true));
+    }
+
+    #[test]
+    fn a_child_that_said_enough_is_stopped() {
+        let started = Instant::now();
+        let script = "echo one; echo 'it is done'; trap '' TERM; sleep 60";
+        let output = shell(script).until("is done").run().unwrap();
+        assert_eq!(output.text(), "one\nit is done");
+        assert!(started.elapsed() < Duration::from_secs(20));
+        let whole = shell("echo one; printf two").until("three").run().unwrap();
+        assert!(whole.success());
     }
 
     #[test]

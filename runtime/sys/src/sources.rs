@@ -1,22 +1,27 @@
 //! Projects: a directory as it is, or a revision of it in git.
 
+mod git;
+
 use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use forge_model::{Digest, ImagePath, SourceEntry, SourceError, SourceStat, Sources};
+use forge_model::{Digest, ImagePath, SourceEntry, SourceError, SourceNode, SourceStat, Sources};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::process::{Command, ProcessError};
+use crate::process::ProcessError;
 use crate::root::Root;
+use crate::source_cache::{SourceCache, Stamp};
 use crate::tree::host_path;
+
+pub use self::git::{GitSources, GitState, git_state};
 
 /// The file that makes a directory a project; a nested one is another project.
 const PROJECT_FILE: &str = "forge.kdl";
-/// Bytes that one revision may hold.
-const LARGEST_REVISION: usize = 1 << 30;
 
 /// Why a project could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -48,14 +53,13 @@ pub enum SourcesError {
     },
 }
 
-// --- a directory ---
-
 /// A project as it stands on the disk. Files are read once and then kept.
 #[derive(Debug)]
 pub struct DiskSources {
     directory: PathBuf,
     root: Root,
     read: Mutex<BTreeMap<String, Arc<[u8]>>>,
+    cache: Option<SourceCache>,
 }
 
 impl DiskSources {
@@ -63,7 +67,16 @@ impl DiskSources {
     pub fn open(directory: &Path) -> Result<Self, SourcesError> {
         let root = Root::open(directory)
             .map_err(|source| SourcesError::Directory { path: directory.to_owned(), source })?;
-        Ok(Self { directory: directory.to_owned(), root, read: Mutex::default() })
+        let (directory, read) = (directory.to_owned(), Mutex::default());
+        Ok(Self { directory, root, read, cache: None })
+    }
+
+    /// With what earlier runs learnt of this project, kept below `caches`; what this one learns is
+    /// kept there when the sources are dropped.
+    #[must_use]
+    pub fn with_cache(mut self, caches: &Path) -> Self {
+        self.cache = Some(SourceCache::open(caches, &self.directory));
+        self
     }
 
     /// The project's directory.
@@ -73,9 +86,12 @@ impl DiskSources {
 
     /// Opens a path; links are followed as long as they stay in the project.
     fn open_path(&self, path: &str) -> Result<std::fs::File, SourceError> {
+        self.open_as(path, OFlags::RDONLY | OFlags::NONBLOCK)
+    }
+
+    fn open_as(&self, path: &str, flags: OFlags) -> Result<std::fs::File, SourceError> {
         let inside =
             ImagePath::new(path).filter(|_| !path.starts_with('/')).ok_or(SourceError::Outside)?;
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
         let opened = self.root.open_beneath(&inside, flags).map_err(|error| {
             match Errno::from_io_error(&error) {
                 Some(Errno::NOENT | Errno::NOTDIR) => SourceError::NotFound,
@@ -115,19 +131,38 @@ impl DiskSources {
         written
     }
 
+    fn check_directory(&self, path: &str) -> Result<(), SourceError> {
+        match self.open_path(path)?.metadata() {
+            Ok(about) if about.is_dir() => Ok(()),
+            Ok(_) => Err(SourceError::NotAFile),
+            Err(error) => Err(unreadable(error)),
+        }
+    }
+
+    /// Reads a file for its digest.
+    fn hash(&self, path: &str) -> Result<SourceStat, SourceError> {
+        let (file, about) = self.open_file(path)?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(file).map_err(unreadable)?;
+        Ok(SourceStat {
+            digest: Digest::from_bytes(*hasher.finalize().as_bytes()),
+            size: hasher.count(),
+            executable: about.permissions().mode() & 0o111 != 0,
+        })
+    }
+
     fn open_file(&self, path: &str) -> Result<(std::fs::File, std::fs::Metadata), SourceError> {
         let file = self.open_path(path)?;
         let about = file.metadata().map_err(|error| SourceError::Unreadable(error.to_string()))?;
         if about.is_file() { Ok((file, about)) } else { Err(SourceError::NotAFile) }
     }
 
-    /// Regular files below a directory, sorted; `keep` decides by path.
+    /// What stands below a directory of the project, in no order.
     fn walk(
         &self,
         directory: &str,
-        git_ignore: bool,
-        keep: impl Fn(&Path) -> bool,
-    ) -> Result<Vec<SourceEntry>, SourceError> {
+        (hidden, ignored): (bool, bool),
+    ) -> Result<ignore::WalkBuilder, SourceError> {
         let inside = ImagePath::new(directory).ok_or(SourceError::Outside)?;
         let top = host_path(&self.directory, &inside);
         let own = self.directory.clone();
@@ -136,263 +171,151 @@ impl DiskSources {
             let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
             !is_directory || path == own || !path.join(PROJECT_FILE).exists()
         };
-        let walk = ignore::WalkBuilder::new(&top)
-            .standard_filters(false)
-            .hidden(git_ignore)
-            .git_ignore(git_ignore)
-            .parents(git_ignore)
+        let mut walk = ignore::WalkBuilder::new(&top);
+        walk.standard_filters(false)
+            .hidden(!hidden)
+            .git_ignore(!ignored)
+            .parents(!ignored)
             .require_git(false)
-            .filter_entry(nested)
-            .build();
-        let mut out = Vec::new();
-        for entry in walk {
-            let entry = entry.map_err(|error| SourceError::Unreadable(error.to_string()))?;
+            .filter_entry(nested);
+        Ok(walk)
+    }
+
+    /// Regular files of a walk, sorted; `keep` decides by path. All processors read directories; the
+    /// threads end with the call.
+    fn files(
+        &self,
+        mut walk: ignore::WalkBuilder,
+        keep: impl Fn(&Path) -> bool + Sync,
+    ) -> Result<Vec<SourceEntry>, SourceError> {
+        /// More threads than this only wait for each other.
+        const MOST: usize = 4;
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let found = Mutex::new(Vec::new());
+        let one = |entry: Result<ignore::DirEntry, ignore::Error>| {
+            let entry = entry.map_err(unreadable)?;
             if !entry.file_type().is_some_and(|kind| kind.is_file()) || !keep(entry.path()) {
-                continue;
+                return Ok(None);
             }
-            let about =
-                entry.metadata().map_err(|error| SourceError::Unreadable(error.to_string()))?;
+            let about = entry.metadata().map_err(unreadable)?;
             let executable = about.permissions().mode() & 0o111 != 0;
-            let path = entry.path().strip_prefix(&self.directory).unwrap_or(entry.path());
-            let path = path.to_str().ok_or_else(|| {
-                SourceError::Unreadable(format!("`{}` is not UTF-8", path.display()))
-            })?;
-            out.push(SourceEntry { path: path.to_owned(), executable });
-        }
+            Ok(Some(SourceEntry { path: self.relative(entry.path())?, executable }))
+        };
+        walk.threads(processors.min(MOST)).build_parallel().run(|| {
+            Box::new(|entry| {
+                if let Some(entry) = one(entry).transpose() {
+                    found.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+                }
+                ignore::WalkState::Continue
+            })
+        });
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut out: Vec<SourceEntry> = found.into_iter().collect::<Result<_, SourceError>>()?;
         out.sort();
         Ok(out)
     }
+
+    fn relative(&self, path: &Path) -> Result<String, SourceError> {
+        utf8(path.strip_prefix(&self.directory).unwrap_or(path))
+    }
+}
+
+fn unreadable(error: impl std::fmt::Display) -> SourceError {
+    SourceError::Unreadable(error.to_string())
+}
+
+fn utf8(path: &Path) -> Result<String, SourceError> {
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| unreadable(format!("`{}` is not UTF-8", path.display())))
 }
 
 impl Sources for DiskSources {
     fn specs(&self) -> Result<Vec<SourceEntry>, SourceError> {
-        self.walk("", true, |path| path.extension().is_some_and(|end| end == "kdl"))
+        let walk = self.walk("", (false, false))?;
+        self.files(walk, |path| path.extension().is_some_and(|end| end == "kdl"))
     }
 
     fn read(&self, path: &str) -> Result<Arc<[u8]>, SourceError> {
-        let mut kept = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(content) = kept.get(path) {
+        self.read_at_most(path, u64::MAX)
+    }
+
+    fn read_at_most(&self, path: &str, most: u64) -> Result<Arc<[u8]>, SourceError> {
+        // Not held while a file is read: many are, at the same time.
+        let kept = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(content) = kept().get(path) {
             return Ok(content.clone());
         }
-        let (mut file, about) = self.open_file(path)?;
-        let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or_default());
-        std::io::Read::read_to_end(&mut file, &mut bytes)
-            .map_err(|error| SourceError::Unreadable(error.to_string()))?;
-        let content: Arc<[u8]> = bytes.into();
-        kept.insert(path.to_owned(), content.clone());
-        Ok(content)
-    }
-
-    fn stat(&self, path: &str) -> Result<SourceStat, SourceError> {
         let (file, about) = self.open_file(path)?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(file).map_err(|error| SourceError::Unreadable(error.to_string()))?;
-        Ok(SourceStat {
-            digest: Digest::from_bytes(*hasher.finalize().as_bytes()),
-            size: hasher.count(),
-            executable: about.permissions().mode() & 0o111 != 0,
-        })
-    }
-
-    fn list(&self, directory: &str) -> Result<Vec<SourceEntry>, SourceError> {
-        let about = self.open_path(directory)?.metadata();
-        match about {
-            Ok(about) if about.is_dir() => self.walk(directory, false, |_| true),
-            Ok(_) => Err(SourceError::NotAFile),
-            Err(error) => Err(SourceError::Unreadable(error.to_string())),
+        if about.len() > most {
+            return Err(SourceError::TooLarge(most));
         }
-    }
-}
-
-// --- a revision ---
-
-/// A project as it stood in a revision, in memory.
-#[derive(Debug)]
-pub struct GitSources {
-    revision: String,
-    files: BTreeMap<String, GitFile>,
-}
-
-#[derive(Debug)]
-struct GitFile {
-    content: Arc<[u8]>,
-    executable: bool,
-    digest: Digest,
-}
-
-impl GitSources {
-    /// The project in `directory` (which may lie below the top of its repository), at a revision.
-    pub fn open(directory: &Path, revision: &str) -> Result<Self, SourcesError> {
-        let commit = format!("{revision}^{{commit}}");
-        let found =
-            git(directory, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]);
-        let revision = match found {
-            Ok(text) => String::from_utf8_lossy(&text).trim().to_owned(),
-            Err(SourcesError::Git { line: _, message }) if message.is_empty() => {
-                return Err(SourcesError::Revision { revision: revision.to_owned() });
-            }
-            Err(other) => return Err(other),
-        };
-        // Below the top of the repository, `ls-tree` speaks of the current directory alone.
-        let listing = git(directory, &["ls-tree", "-r", "-z", &revision])?;
-        let entries: Vec<_> = listing.split(|byte| *byte == 0).filter_map(parse_entry).collect();
-        let names: Vec<&str> = entries.iter().map(|entry| entry.object).collect();
-        let contents = read_blobs(directory, &names)?;
-        let mut files = BTreeMap::new();
-        for (entry, content) in entries.iter().zip(contents) {
-            let digest = Digest::of(&content);
-            let file = GitFile { content, executable: entry.executable, digest };
-            files.insert(entry.path.clone(), file);
+        let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or_default());
+        // It may grow meanwhile, and some files have no size before they are read.
+        std::io::Read::read_to_end(&mut file.take(most.saturating_add(1)), &mut bytes)
+            .map_err(|error| SourceError::Unreadable(error.to_string()))?;
+        if bytes.len() as u64 > most {
+            return Err(SourceError::TooLarge(most));
         }
-        Ok(Self { revision, files })
-    }
-
-    /// The full name of the commit.
-    pub fn revision(&self) -> &str {
-        &self.revision
-    }
-
-    fn file(&self, path: &str) -> Result<&GitFile, SourceError> {
-        let plain = ImagePath::new(path).ok_or(SourceError::Outside)?;
-        let plain = String::from_utf8_lossy(plain.as_bytes()).into_owned();
-        match self.files.get(&plain) {
-            Some(file) => Ok(file),
-            None if self.entries(&plain, |_| true).is_empty() => Err(SourceError::NotFound),
-            None => Err(SourceError::NotAFile),
-        }
-    }
-
-    fn entries(&self, directory: &str, keep: impl Fn(&str) -> bool) -> Vec<SourceEntry> {
-        let directory = directory.trim_matches('/');
-        let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
-        self.files
-            .iter()
-            .filter(|(path, _)| path.starts_with(&prefix) && !self.is_foreign(path) && keep(path))
-            .map(|(path, file)| SourceEntry { path: path.clone(), executable: file.executable })
-            .collect()
-    }
-
-    /// True for a path that belongs to a nested project.
-    fn is_foreign(&self, path: &str) -> bool {
-        let slashes = path.match_indices('/').map(|(at, _)| &path[..at]);
-        slashes
-            .into_iter()
-            .any(|parent| self.files.contains_key(&format!("{parent}/{PROJECT_FILE}")))
-    }
-}
-
-impl Sources for GitSources {
-    fn specs(&self) -> Result<Vec<SourceEntry>, SourceError> {
-        let hidden = |path: &str| path.split('/').any(|part| part.starts_with('.'));
-        let is_spec = |path: &str| Path::new(path).extension().is_some_and(|end| end == "kdl");
-        Ok(self.entries("", |path| is_spec(path) && !hidden(path)))
-    }
-
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, SourceError> {
-        Ok(self.file(path)?.content.clone())
+        let content: Arc<[u8]> = bytes.into();
+        // Who asks again sees what was seen first.
+        Ok(kept().entry(path.to_owned()).or_insert(content).clone())
     }
 
     fn stat(&self, path: &str) -> Result<SourceStat, SourceError> {
-        let GitFile { content, executable, digest } = self.file(path)?;
-        let size = content.len() as u64;
-        Ok(SourceStat { digest: *digest, size, executable: *executable })
+        let Some(cache) = &self.cache else { return self.hash(path) };
+        let about = rustix::fs::fstat(self.open_as(path, OFlags::PATH)?).map_err(unreadable)?;
+        let stamp = Stamp::of(&about);
+        if let Some(digest) = cache.digest(path, &stamp) {
+            let size = u64::try_from(about.st_size).unwrap_or_default();
+            return Ok(SourceStat { digest, size, executable: about.st_mode & 0o111 != 0 });
+        }
+        let stat = self.hash(path)?;
+        cache.note(path, stamp, &stat.digest);
+        Ok(stat)
+    }
+
+    fn recall(&self, of: &Digest) -> Option<Vec<u8>> {
+        self.cache.as_ref()?.recall(of)
+    }
+
+    fn remember(&self, of: &Digest, made: Vec<u8>) {
+        if let Some(cache) = &self.cache {
+            cache.remember(of, made);
+        }
     }
 
     fn list(&self, directory: &str) -> Result<Vec<SourceEntry>, SourceError> {
-        let found = self.entries(directory, |_| true);
-        if found.is_empty() { Err(SourceError::NotFound) } else { Ok(found) }
+        self.check_directory(directory)?;
+        self.files(self.walk(directory, (true, true))?, |_| true)
     }
-}
 
-struct GitEntry<'a> {
-    object: &'a str,
-    path: String,
-    executable: bool,
-}
-
-/// `MODE TYPE OBJECT<TAB>PATH`; links and submodules are no files here.
-fn parse_entry(line: &[u8]) -> Option<GitEntry<'_>> {
-    let text = std::str::from_utf8(line).ok()?;
-    let (about, path) = text.split_once('\t')?;
-    let mut words = about.split(' ');
-    let (mode, _, object) = (words.next()?, words.next()?, words.next()?);
-    let executable = match mode {
-        "100755" => true,
-        "100644" => false,
-        _ => return None,
-    };
-    Some(GitEntry { object, path: path.to_owned(), executable })
-}
-
-/// The contents of objects, in one call.
-fn read_blobs(directory: &Path, names: &[&str]) -> Result<Vec<Arc<[u8]>>, SourcesError> {
-    let mut input = names.join("\n");
-    input.push('\n');
-    let command = git_command(directory, &["cat-file", "--batch"]).input(input);
-    let line = command.line();
-    let output = command.limit(LARGEST_REVISION).run()?;
-    let broken = || SourcesError::Git {
-        line: line.clone(),
-        message: "its answer cannot be read".to_owned(),
-    };
-    let mut rest = output.stdout.as_slice();
-    let mut out = Vec::with_capacity(names.len());
-    for _ in names {
-        // `OBJECT TYPE SIZE`, a line end, the bytes, a line end.
-        let end = rest.iter().position(|byte| *byte == b'\n').ok_or_else(broken)?;
-        let header = std::str::from_utf8(&rest[..end]).map_err(|_| broken())?;
-        let size: usize =
-            header.rsplit(' ').next().and_then(|size| size.parse().ok()).ok_or_else(broken)?;
-        let content = rest.get(end + 1..end + 1 + size).ok_or_else(broken)?;
-        out.push(Arc::from(content));
-        rest = rest.get(end + size + 2..).ok_or_else(broken)?;
+    fn tree(&self, directory: &str) -> Result<Vec<SourceNode>, SourceError> {
+        self.check_directory(directory)?;
+        let mut found = Vec::new();
+        for entry in self.walk(directory, (true, false))?.build() {
+            let entry = entry.map_err(unreadable)?;
+            let Some(kind) = entry.file_type() else { continue };
+            let target = match () {
+                () if kind.is_file() => None,
+                () if kind.is_symlink() && entry.depth() > 0 => {
+                    Some(utf8(&std::fs::read_link(entry.path()).map_err(unreadable)?)?)
+                }
+                () => continue,
+            };
+            let path = self.relative(entry.path())?;
+            // git's own files, which it neither tracks nor ignores.
+            if !path.split('/').any(|part| part == ".git") {
+                found.push(SourceNode { path, target });
+            }
+        }
+        found.sort();
+        Ok(found)
     }
-    Ok(out)
-}
-
-/// What git knows of a project's directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GitState {
-    /// Full name of the commit.
-    pub revision: String,
-    /// Something below the directory differs from it.
-    pub dirty: bool,
-}
-
-/// The state of a directory; none outside of a repository, before the first commit, and without
-/// git.
-pub fn git_state(directory: &Path) -> Option<GitState> {
-    let revision = git(directory, &["rev-parse", "--verify", "--quiet", "HEAD"]).ok()?;
-    let status = git(directory, &["status", "--porcelain", "--untracked-files=normal", "--", "."]);
-    Some(GitState {
-        revision: String::from_utf8_lossy(&revision).trim().to_owned(),
-        dirty: !status.ok()?.is_empty(),
-    })
-}
-
-fn git_command(directory: &Path, arguments: &[&str]) -> Command {
-    Command::new("git")
-        // The project belongs to its user, the build runs as root: git would refuse to look.
-        .args(["-c", "safe.directory=*", "--no-optional-locks", "-C"])
-        .arg(directory)
-        .args(arguments)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-}
-
-fn git(directory: &Path, arguments: &[&str]) -> Result<Vec<u8>, SourcesError> {
-    let command = git_command(directory, arguments).limit(LARGEST_REVISION);
-    let line = command.line();
-    let output = command.run()?;
-    if output.success() {
-        return Ok(output.stdout);
-    }
-    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(SourcesError::Git { line, message })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::git::git;
     use super::*;
 
     const FILES: &[(&str, &str)] = &[
@@ -405,6 +328,9 @@ mod tests {
         ("other/b.kdl", "b"),
         (".gitignore", "ignored.kdl\n"),
         ("ignored.kdl", "i"),
+        ("copied/a/b", "b"),
+        ("copied/.hidden", "h"),
+        ("copied/ignored.kdl", "i"),
     ];
 
     fn project() -> tempfile::TempDir {
@@ -417,6 +343,7 @@ mod tests {
         let script = directory.path().join("files/run.sh");
         std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755)).unwrap();
         std::os::unix::fs::symlink("/etc", directory.path().join("out")).unwrap();
+        std::os::unix::fs::symlink("../a b", directory.path().join("copied/link")).unwrap();
         std::os::unix::fs::symlink("images/a.kdl", directory.path().join("in")).unwrap();
         directory
     }
@@ -450,6 +377,17 @@ mod tests {
             assert_eq!(sources.stat(path).unwrap_err(), want, "{path}");
         }
         assert_eq!(sources.list("nothing").unwrap_err(), SourceError::NotFound);
+        let tree: Vec<_> = sources.tree("copied").unwrap().into_iter().map(shown).collect();
+        assert_eq!(tree, ["copied/.hidden", "copied/a/b", "copied/link -> ../a b"]);
+        assert_eq!(sources.tree("nothing").unwrap_err(), SourceError::NotFound);
+        assert_eq!(sources.tree("forge.kdl").unwrap_err(), SourceError::NotAFile);
+    }
+
+    fn shown(SourceNode { path, target }: SourceNode) -> String {
+        match target {
+            Some(target) => format!("{path} -> {target}"),
+            None => path,
+        }
     }
 
     #[test]

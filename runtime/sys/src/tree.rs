@@ -70,7 +70,8 @@ pub struct ScanOptions<'a> {
     pub below: Option<&'a Tree>,
     /// Decides on each path.
     pub keep: &'a (dyn Fn(&ImagePath) -> Keep + Sync),
-    /// Start of the step, seconds since 1970: what is not older becomes [`BUILD_EPOCH`].
+    /// Start of the step, seconds since 1970 by the clock of files: what is not older becomes
+    /// [`BUILD_EPOCH`].
     pub started: i64,
 }
 

@@ -43,6 +43,9 @@ struct Sink {
     tail: VecDeque<String>,
     limit: usize,
     truncated: bool,
+    until: Option<String>,
+    /// The child has said what it was to say.
+    said: bool,
 }
 
 impl Sink {
@@ -51,7 +54,9 @@ impl Sink {
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
         }
-        self.tail.push_back(String::from_utf8_lossy(&filtered).into_owned());
+        let text = String::from_utf8_lossy(&filtered).into_owned();
+        self.said |= self.until.as_ref().is_some_and(|until| text.contains(until));
+        self.tail.push_back(text);
         if let Some((path, log)) = &mut self.log {
             let mut bytes = filtered;
             bytes.push(b'\n');
@@ -119,6 +124,7 @@ enum Stop {
     Ended,
     TimedOut,
     Cancelled,
+    Said,
 }
 
 impl<'a> Watcher<'a> {
@@ -147,6 +153,8 @@ impl<'a> Watcher<'a> {
             tail: VecDeque::new(),
             limit: command.limit,
             truncated: false,
+            until: command.until.clone(),
+            said: false,
         };
         Ok(Self { command, ended, stdin, fed: 0, streams: [stdout, stderr], sink })
     }
@@ -186,8 +194,8 @@ impl<'a> Watcher<'a> {
                 let after = started.elapsed();
                 return Err(ProcessError::TimedOut { program, after, tail });
             }
-            Some(_) => return Err(ProcessError::Cancelled { program }),
-            None => {}
+            Some(Stop::Cancelled) => return Err(ProcessError::Cancelled { program }),
+            Some(Stop::Ended | Stop::Said) | None => {}
         }
         let [stdout, stderr] = self.streams;
         Ok(Output {
@@ -203,11 +211,11 @@ impl<'a> Watcher<'a> {
     fn wait(
         &mut self,
         deadline: Option<Instant>,
-        cancellable: bool,
+        watching: bool,
     ) -> Result<Option<Stop>, ProcessError> {
         let rest = deadline.map(|end| end.saturating_duration_since(Instant::now()));
         let timeout = rest.and_then(|rest| Timespec::try_from(rest).ok());
-        let cancel = self.command.cancel.as_ref().filter(|_| cancellable);
+        let cancel = self.command.cancel.as_ref().filter(|_| watching);
         let [stdout, stderr] = &self.streams;
         let watched = [
             (Some(self.ended.as_fd()), PollFlags::IN),
@@ -246,7 +254,7 @@ impl<'a> Watcher<'a> {
         Ok(match (ended, cancelled) {
             (true, _) => Some(Stop::Ended),
             (false, true) => Some(Stop::Cancelled),
-            (false, false) => None,
+            (false, false) => (watching && self.sink.said).then_some(Stop::Said),
         })
     }
 

@@ -1,5 +1,5 @@
 use forge_judge::{Record, Recording};
-use forge_model::{Level, Status, Target, Verdict, Verify};
+use forge_model::{Control, Level, Shared, Status, Target, Verdict, Verify};
 use forge_sys::nspawn::NspawnError;
 
 use crate::{
@@ -67,7 +67,7 @@ pub fn verify(
 
 fn judge_all(action: &Verify, target: &dyn Target) -> (Vec<Verdict>, Record) {
     let recording = Recording::new(target);
-    let judge = |control| settle(forge_judge::judge(control, &recording));
+    let judge = |control: &Shared<Control>| settle(forge_judge::judge(control, &recording));
     let verdicts = action.controls.iter().map(judge).collect();
     (verdicts, recording.finish())
 }

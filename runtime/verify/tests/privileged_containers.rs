@@ -190,7 +190,12 @@ fn number(value: i64) -> Operator {
 }
 
 fn action(level: Level, controls: Vec<Control>, expect_failed: Vec<ExpectFailed>) -> Verify {
-    Verify { image: "node".to_owned(), level, controls, expect_failed }
+    Verify {
+        image: "node".to_owned(),
+        level,
+        controls: controls.into_iter().map(Into::into).collect(),
+        expect_failed,
+    }
 }
 
 fn commands_are_judged(site: &Site) {

@@ -50,8 +50,8 @@ const CASES: [Case; 21] = [
     ),
     (
         "image \"i\" { role \"sched\" |",
-        &[("controller", "controller="), ("debug", "debug=")],
-        &["override"],
+        &[("controller", "controller="), ("debug", "debug="), ("override", "override=")],
+        &["packages"],
     ),
     ("image \"i\" { role \"sched\" controller=\"c\" de|", &[("debug", "debug=")], &["controller"]),
     ("image \"i\" { role \"sched\" debug=|", &[("#true", "#true")], &["tar"]),

@@ -121,11 +121,11 @@ fn a_broken_text_has_its_mistake_and_hides_no_other_file() {
 fn the_example_site_has_no_mistakes() {
     let site = example();
     let mut editor = editor(&site, &json!({}));
-    let path = "roles/chrony/role.kdl";
+    let path = "roles/munge/role.kdl";
     let text = std::fs::read_to_string(site.project().join(path)).unwrap();
     editor.open(path, 1, &text);
     assert!(editor.findings(path, Some(1)).is_empty());
-    editor.replace(path, 2, &text.replace("packages \"chrony\"", "packages chrony"));
+    editor.replace(path, 2, &text.replace("packages \"munge\"", "packages munge"));
     assert_eq!(editor.findings(path, Some(2))[0]["code"], "forge::syntax::bare");
     assert_eq!(editor.quit(), Some(0));
 }

@@ -8,6 +8,7 @@ mod conversation;
 mod diagnostics;
 mod hover;
 mod names;
+mod neovim;
 
 use std::path::Path;
 

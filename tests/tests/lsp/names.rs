@@ -218,7 +218,7 @@ fn a_file_and_the_projects_have_their_symbols() {
     let found = editor.request("workspace/symbol", json!({ "query": "NTHB" }));
     assert_eq!(names(found), ["north-b"]);
     let found = editor.request("workspace/symbol", json!({ "query": "ctrlr" }));
-    assert_eq!(names(found), ["controller"]);
+    assert_eq!(names(found), ["controller", "controllers"]);
 }
 
 #[test]
@@ -253,4 +253,77 @@ fn a_text_is_written_in_the_one_style() {
     editor.replace("a.kdl", 2, "role {");
     let error = editor.ask("textDocument/formatting", params).unwrap_err();
     assert!(error["message"].as_str().unwrap().contains("`{` is never closed"), "{error}");
+}
+
+const MATRIX: &str = "base \"tar\" { archive \"b.tar\"; }
+images \"${site}-${kind}\" {
+    axis \"site\" \"north\" \"south\"
+    axis \"kind\" \"a\" \"b\"
+    base \"tar\"
+    cell kind=\"b\" { set port=7; }
+}
+image \"south-c\" from=\"south-b\" { file \"/x\" { content \"${kind}${port}\"; }; }
+image \"south-d\" from=\"\"
+";
+
+#[test]
+fn names_that_a_matrix_makes_are_names() {
+    let site = Site::new(&[("images.kdl", MATRIX)]);
+    site.write("b.tar", "");
+    let mut editor = editor(&site, &json!({}));
+    let texts = [("images.kdl", MATRIX)];
+    let pattern = "images.kdl:2 \"${site}-${kind}\"";
+    let cases: [(&str, usize, &[&str]); 3] = [
+        ("from=\"south-b\"", 8, &[pattern]),
+        ("content \"${kind}", 12, &["images.kdl:4 kind"]),
+        ("${port}", 3, &["images.kdl:6 port"]),
+    ];
+    for (part, offset, want) in cases {
+        let params = at(&editor, "images.kdl", MATRIX, part, offset);
+        let found = editor.request("textDocument/definition", params);
+        assert_eq!(places(&editor, &found, &texts), want, "{part}");
+    }
+    let mut params = at(&editor, "images.kdl", MATRIX, "images \"${site}-", 8);
+    params["context"] = json!({ "includeDeclaration": false });
+    let found = editor.request("textDocument/references", params);
+    assert_eq!(places(&editor, &found, &texts), ["images.kdl:8 south-b"]);
+    let found = editor
+        .request("textDocument/completion", at(&editor, "images.kdl", MATRIX, "from=\"\"", 6));
+    let items = found["items"].as_array().or_else(|| found.as_array()).unwrap();
+    let labels: Vec<&str> = items.iter().map(|item| item["label"].as_str().unwrap()).collect();
+    for name in ["north-a", "north-b", "south-a", "south-b", "south-c"] {
+        assert!(labels.contains(&name), "{name}: {labels:?}");
+    }
+    let mut params = at(&editor, "images.kdl", MATRIX, "from=\"south-b\"", 8);
+    params["newName"] = json!("south-x");
+    let refused = editor.ask("textDocument/rename", params).unwrap_err();
+    assert!(refused["message"].as_str().unwrap().contains("is made by a matrix"), "{refused}");
+}
+
+#[test]
+fn names_of_the_library_lead_to_a_copy_of_it() {
+    let text = "base \"tar\" { archive \"b.tar\"; }
+image \"a-b\" { base \"tar\"; role \"std/chrony\"; }
+";
+    let site = Site::new(&[("images.kdl", text)]);
+    site.write("b.tar", "");
+    let cache = site.scratch().join("cache");
+    let forgec = forge_test::Forgec::new(&site.project(), site.scratch())
+        .env("XDG_CACHE_HOME", cache.to_str().unwrap());
+    let mut editor = Editor::start(&forgec, &site.project(), &json!({}));
+    // A copy that somebody changed is no copy.
+    for round in 0..2 {
+        let params = at(&editor, "images.kdl", text, "std/chrony", 5);
+        let found = editor.request("textDocument/definition", params);
+        let uri = found[0]["uri"].as_str().unwrap();
+        let path = uri.strip_prefix("file://").unwrap();
+        assert!(path.starts_with(cache.to_str().unwrap()), "{path}");
+        let copy = std::fs::read_to_string(path).unwrap();
+        let declared = slice(&copy, &found[0]["range"]);
+        assert_eq!(declared, "std/chrony", "round {round}");
+        let permissions = std::fs::metadata(path).unwrap().permissions();
+        assert!(permissions.readonly(), "{permissions:?}");
+        std::fs::remove_file(path).unwrap();
+        std::fs::write(path, "changed").unwrap();
+    }
 }

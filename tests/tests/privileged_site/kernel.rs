@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use forge_test::{SmallSite, TOKEN, built_binary};
+use forge_test::{LocalDebian, SmallSite, TOKEN, built_binary};
 
 use crate::through;
 
@@ -22,38 +22,63 @@ exec /bin/busybox switch_root /new /start
 
 const START: &str = "#!/bin/busybox sh
 /bin/busybox --install -s /bin
-export PATH=/usr/bin:/bin TOKEN=@TOKEN@
+export PATH=/usr/bin:/usr/sbin:/bin TOKEN=@TOKEN@
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 insmod /overlay.ko
 forgec -C /project --store /store --out /out build > /log 2>&1
 code=$?
 cat /log
 echo \"BUILD code=$code release=$(uname -r)\"
-forgec -C /project --store /store --out /out shell test-node -- /bin/cat /usr/lib/data
+forgec -C /project --store /store --out /out shell packaged -- /bin/cat /var/lib/tiny/state
 echo \"SHELL code=$?\"
-for file in /out/test-node-*.cpio.gz /out/vmlinuz-*; do
+for file in /out/*.cpio.gz /out/vmlinuz-*; do
     [ -L $file ] || echo \"SUM $(sha256sum $file)\"
 done
 poweroff -f
 ";
 
-/// Programs of the host that the machine needs, with their libraries.
-const PROGRAMS: [&str; 3] = ["/usr/bin/systemd-nspawn", "/usr/bin/tar", "/usr/bin/unshare"];
+/// Programs of the host that the machine needs, with their libraries: those that a build starts,
+/// and those that mmdebstrap does.
+const PROGRAMS: [&str; 23] = [
+    "/usr/bin/apt-cache",
+    "/usr/bin/apt-config",
+    "/usr/bin/apt-get",
+    "/usr/bin/dpkg",
+    "/usr/bin/dpkg-deb",
+    "/usr/bin/env",
+    "/usr/bin/find",
+    "/usr/bin/mmdebstrap",
+    "/usr/bin/mount",
+    "/usr/bin/mountpoint",
+    "/usr/bin/perl",
+    "/usr/bin/rm",
+    "/usr/bin/systemd-nspawn",
+    "/usr/bin/tar",
+    "/usr/bin/umount",
+    "/usr/bin/unshare",
+    "/usr/lib/apt/apt-helper",
+    "/usr/lib/apt/methods/copy",
+    "/usr/lib/apt/methods/file",
+    "/usr/lib/apt/methods/store",
+    "/usr/sbin/chroot",
+    "/usr/sbin/ldconfig",
+    "/usr/sbin/start-stop-daemon",
+];
 
 /// Builds the small site in a machine with this kernel and the modules of this packed image: what
 /// comes out is what this host gives.
 pub(crate) fn builds_the_same(kernel: &Path, packed: &Path) {
-    let lab = SmallSite::new();
+    let archive = LocalDebian::new();
+    let lab = SmallSite::packaged(&archive);
     lab.build();
-    let initrd = initrd(&lab, packed);
+    let initrd = initrd(&lab, &archive, packed);
     let output = Command::new("timeout")
         .args(["300", "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-smp", "2"])
-        .args(["-m", "1536", "-display", "none", "-serial", "stdio", "-monitor", "none"])
+        .args(["-m", "2048", "-display", "none", "-serial", "stdio", "-monitor", "none"])
         .args(["-no-reboot", "-nic", "none", "-append", "console=ttyS0 panic=-1 quiet"])
         .arg("-kernel")
         .arg(kernel.canonicalize().unwrap())
@@ -64,7 +89,7 @@ pub(crate) fn builds_the_same(kernel: &Path, packed: &Path) {
         .unwrap();
     let console = String::from_utf8_lossy(&output.stdout).replace('\r', "");
     assert!(console.contains("BUILD code=0 release=6.1."), "{console}");
-    assert!(console.contains("data\nSHELL code=0"), "{console}");
+    assert!(console.contains("lib\nSHELL code=0"), "{console}");
     let told: BTreeSet<String> = console
         .lines()
         .filter_map(|line| line.strip_prefix("SUM "))
@@ -88,10 +113,14 @@ fn sums(out: &Path) -> BTreeSet<String> {
 }
 
 /// An initramfs with the builder, the project, and what a build starts.
-fn initrd(lab: &SmallSite, packed: &Path) -> PathBuf {
+fn initrd(lab: &SmallSite, debian: &LocalDebian, packed: &Path) -> PathBuf {
     let root = lab.site.scratch().join("machine");
     let payload = root.join("payload");
     for name in ["bin", "dev", "etc", "proc", "project", "root", "run", "sys", "tmp", "usr/bin"] {
+        fs::create_dir_all(payload.join(name)).unwrap();
+    }
+    // mmdebstrap and apt-get look into these.
+    for name in ["etc/apt/apt.conf.d", "etc/apt/sources.list.d", "var/lib/dpkg", "var/tmp"] {
         fs::create_dir_all(payload.join(name)).unwrap();
     }
     for name in ["bin", "dev", "new"] {
@@ -114,7 +143,16 @@ fn initrd(lab: &SmallSite, packed: &Path) -> PathBuf {
     libraries(&built_binary(), &payload);
     for program in PROGRAMS {
         install(Path::new(program), &payload);
-        libraries(Path::new(program), &payload);
+        if fs::read(program).unwrap().starts_with(b"\x7fELF") {
+            libraries(Path::new(program), &payload);
+        }
+    }
+    crate::copy(debian.etc_apt(), &payload.join("etc/apt"));
+    install_directory(debian.path(), &payload);
+    // dpkg's names of architectures.
+    install_directory(Path::new("/usr/share/dpkg"), &payload);
+    for directory in perl_modules() {
+        install_directory(&directory, &payload);
     }
     crate::copy(&lab.site.project(), &payload.join("project"));
     // There is no git in the machine.
@@ -135,6 +173,21 @@ fn install(file: &Path, root: &Path) {
     let to = root.join(file.strip_prefix("/").unwrap());
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     fs::copy(file, to).unwrap();
+}
+
+fn install_directory(directory: &Path, root: &Path) {
+    let to = root.join(directory.strip_prefix("/").unwrap());
+    fs::create_dir_all(&to).unwrap();
+    crate::copy(directory, &to);
+}
+
+/// Where perl, in which mmdebstrap is written, finds its modules.
+fn perl_modules() -> Vec<PathBuf> {
+    let script = "print map { qq($_\\n) } grep { -d } @INC";
+    let output = Command::new("perl").args(["-e", script]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(PathBuf::from).collect()
 }
 
 /// Copies the shared libraries of a program, by what its loader finds.

@@ -1,7 +1,9 @@
 use std::fmt;
-use std::sync::Arc;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
+    SourceCode, SourceSpan, SpanContents,
+};
 
 use crate::{Diagnostic, FileId, Label, Severity, SourceMap, Span};
 
@@ -38,47 +40,86 @@ pub fn human(found: &[Diagnostic], map: &SourceMap, options: HumanOptions) -> St
         .with_links(false)
         .with_break_words(false)
         .without_syntax_highlighting();
-    let mut sources = Sources { map, named: Vec::new() };
     let mut out = String::new();
-    for diagnostic in found {
-        for report in reports(diagnostic, &mut sources) {
+    for diagnostic in found.iter().take(SHOWN) {
+        for report in reports(diagnostic, map) {
             // Writing to a String cannot fail.
             let _ = handler.render_report(&mut out, &report);
         }
         out.push('\n');
     }
+    if let Some(rest) = found.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
+        out.push_str(&format!("and {rest} more\n"));
+        // What could not even be kept is said last.
+        out.extend(
+            found
+                .last()
+                .filter(|last| last.labels.is_empty())
+                .map(|last| format!("{}\n", last.headline)),
+        );
+    }
     out
 }
 
-/// Texts in miette's form, each made once.
-struct Sources<'a> {
+/// Findings that are shown; the rest are counted.
+const SHOWN: usize = 100;
+/// Bytes of a line before and behind a place that are shown: more would fill the screen.
+const AROUND: usize = 300;
+/// Bytes that one label marks.
+const MARKED: usize = 2000;
+
+/// A text of the map as miette asks for it. Lines are found by the map's index, and of a very long
+/// line only what lies around the place is given out.
+struct Source<'a> {
     map: &'a SourceMap,
-    named: Vec<(FileId, Arc<NamedSource<String>>)>,
+    file: FileId,
 }
 
-impl Sources<'_> {
-    fn get(&mut self, file: FileId) -> Arc<NamedSource<String>> {
-        if let Some((_, found)) = self.named.iter().find(|(id, _)| *id == file) {
-            return found.clone();
-        }
-        let made = Arc::new(NamedSource::new(self.map.path(file), self.map.text(file).to_owned()));
-        self.named.push((file, made.clone()));
-        made
+impl SourceCode for Source<'_> {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let text = self.map.text(self.file);
+        let (from, to) = (span.offset(), span.offset() + span.len());
+        let lines = self.map.lines(Span::new(self.file, from, to), before, after);
+        // Asked for no lines before, miette wants the column of the span itself.
+        let first = if before == 0 { from } else { lines.start as usize };
+        let start = boundary(text, first.max(from.saturating_sub(AROUND)));
+        let end = boundary(text, (lines.end as usize).min(to + AROUND));
+        let data = text.get(start..end).ok_or(MietteError::OutOfBounds)?;
+        let place = self.map.place(Span::new(self.file, start, start));
+        let here = SourceSpan::new(start.into(), end - start);
+        Ok(Box::new(MietteSpanContents::new_named(
+            place.file.to_string(),
+            data.as_bytes(),
+            here,
+            place.line as usize - 1,
+            place.column as usize - 1,
+            data.lines().count(),
+        )))
     }
+}
+
+/// The nearest character's beginning, forward.
+fn boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
 
 /// One snippet of a finding: miette knows one text per report, so labels in further files are
 /// reports of their own, shown below the first. What to do stands at the end.
-struct Report {
+struct Report<'a> {
     headline: String,
     code: Option<&'static str>,
     severity: miette::Severity,
     help: Option<String>,
-    source: Option<Arc<NamedSource<String>>>,
+    source: Option<Source<'a>>,
     labels: Vec<LabeledSpan>,
 }
 
-fn reports(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> Vec<Report> {
+fn reports<'a>(diagnostic: &Diagnostic, map: &'a SourceMap) -> Vec<Report<'a>> {
     let home = diagnostic.span().map(|span| span.file);
     let (here, elsewhere): (Vec<&Label>, Vec<&Label>) =
         diagnostic.labels.iter().partition(|label| Some(label.span.file) == home);
@@ -90,16 +131,16 @@ fn reports(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> Vec<Report> {
             Severity::Warning => miette::Severity::Warning,
         },
         help: None,
-        source: home.map(|file| sources.get(file)),
-        labels: here.into_iter().map(labeled).collect(),
+        source: home.map(|file| Source { map, file }),
+        labels: here.into_iter().map(|label| labeled(label, map)).collect(),
     }];
     reports.extend(elsewhere.into_iter().map(|label| Report {
         headline: label.text.clone(),
         code: None,
         severity: miette::Severity::Advice,
         help: None,
-        source: Some(sources.get(label.span.file)),
-        labels: vec![LabeledSpan::new_with_span(None, range(label.span))],
+        source: Some(Source { map, file: label.span.file }),
+        labels: vec![LabeledSpan::new_with_span(None, range(label.span, map))],
     }));
     let mut help: Vec<String> = diagnostic.help.iter().cloned().collect();
     help.extend(diagnostic.notes.iter().map(|note| format!("note: {note}")));
@@ -111,34 +152,40 @@ fn reports(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> Vec<Report> {
     reports
 }
 
-fn labeled(label: &Label) -> LabeledSpan {
+fn labeled(label: &Label, map: &SourceMap) -> LabeledSpan {
     let text = (!label.text.is_empty()).then(|| label.text.clone());
     if label.primary {
-        LabeledSpan::new_primary_with_span(text, range(label.span))
+        LabeledSpan::new_primary_with_span(text, range(label.span, map))
     } else {
-        LabeledSpan::new_with_span(text, range(label.span))
+        LabeledSpan::new_with_span(text, range(label.span, map))
     }
 }
 
-fn range(span: Span) -> miette::SourceSpan {
-    miette::SourceSpan::new((span.start as usize).into(), span.len())
+fn range(span: Span, map: &SourceMap) -> SourceSpan {
+    let start = span.start as usize;
+    let end = if span.len() > MARKED {
+        boundary(map.text(span.file), start + MARKED)
+    } else {
+        span.end as usize
+    };
+    SourceSpan::new(start.into(), end.saturating_sub(start))
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.headline)
     }
 }
 
-impl fmt::Debug for Report {
+impl fmt::Debug for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.headline)
     }
 }
 
-impl std::error::Error for Report {}
+impl std::error::Error for Report<'_> {}
 
-impl miette::Diagnostic for Report {
+impl miette::Diagnostic for Report<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.code.map(|code| Box::new(code) as Box<dyn fmt::Display>)
     }
@@ -152,7 +199,7 @@ impl miette::Diagnostic for Report {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_deref().map(|source| source as &dyn SourceCode)
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -188,5 +235,32 @@ mod tests {
             assert!(text.contains(want), "{want} is not in\n{text}");
         }
         assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_very_long_line_is_shown_around_the_place() {
+        let mut map = SourceMap::new();
+        let text = format!("first\n{}é wrong {}\nlast\n", "a".repeat(1 << 20), "b".repeat(1 << 20));
+        let at = text.find("wrong").unwrap();
+        let file = map.add("a.kdl", text);
+        let found = Diagnostic::error(codes::SYNTAX_KDL, "no")
+            .at(Span::new(file, at, at + 5), "here")
+            .and(Span::new(file, at, at + (1 << 20)), "all of this");
+        let text = human(&[found], &map, HumanOptions::default());
+        assert!(text.len() < 20_000, "{} bytes", text.len());
+        assert!(text.contains("[a.kdl:2:1048579]") && text.contains("wrong"), "{text}");
+    }
+
+    #[test]
+    fn many_findings_are_counted() {
+        let mut map = SourceMap::new();
+        let file = map.add("a.kdl", "x\n".repeat(5000));
+        let one = |at: usize| {
+            Diagnostic::error(codes::SYNTAX_KDL, "no").at(Span::new(file, at, at + 1), "")
+        };
+        let found: Vec<_> = (0..5000).map(|line| one(line * 2)).collect();
+        let text = human(&found, &map, HumanOptions::default());
+        assert!(text.ends_with("and 4900 more\n"));
+        assert_eq!(text.matches("× no").count(), 100);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use forge_model::Sources as _;
 use forge_spec::index::IndexedFile;
-use forge_spec::reference::{Meaning, below, kind};
+use forge_spec::reference::{Meaning, below, kind, properties};
 use forge_syntax::{Entry, Node, Place, Spot, Value, quote};
 use lsp_types::{
     CompletionItem, CompletionItemKind, CompletionList, CompletionParams, CompletionTextEdit,
@@ -136,8 +136,7 @@ impl Completer<'_> {
     /// Properties that are not given yet.
     fn properties(&self, node: &Node) -> Vec<Offer> {
         let parents = self.parents();
-        let table = kind(&parents, &node.name.value);
-        let known = table.map_or(&[][..], |table| table.props);
+        let known = properties(&parents, &node.name.value);
         let mut all: Vec<(String, String)> = known
             .iter()
             .map(|field| (field.name.to_owned(), format!("{}: {}", field.ty, field.doc)))
@@ -227,8 +226,8 @@ impl Completer<'_> {
     /// Values of a property.
     fn property(&self, node: &Node, name: &str) -> Vec<Offer> {
         let parents = self.parents();
-        let table = kind(&parents, &node.name.value);
-        let field = table.and_then(|table| table.props.iter().find(|field| field.name == name));
+        let known = properties(&parents, &node.name.value);
+        let field = known.iter().find(|field| field.name == name);
         if let Some(field) = field {
             return self.meant(&Meaning::of(field.ty));
         }

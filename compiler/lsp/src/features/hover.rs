@@ -2,7 +2,7 @@
 
 use forge_diag::Span;
 use forge_spec::index::{Declaration, IndexedFile, Symbol};
-use forge_spec::reference::{Meaning, kind};
+use forge_spec::reference::{Meaning, kind, properties};
 use forge_syntax::reference::{Default, Field, NodeKind};
 use forge_syntax::{Entry, Node, Place, Spot};
 use lsp_types::{Hover, HoverContents, HoverParams, MarkupContent, MarkupKind};
@@ -73,7 +73,14 @@ fn node_text(server: &Server, asked: &Asked, spot: &Spot<'_>, node: &Node) -> Op
 fn child_text(parents: &[&str], name: &str) -> Option<String> {
     let (parent, above) = parents.split_last()?;
     let child = kind(above, parent)?.children.iter().find(|child| child.name == name)?;
-    Some(format!("`{name}`: {}", child.doc))
+    let mut text = format!("`{name}`: {}", child.doc);
+    if !child.props.is_empty() {
+        text.push('\n');
+    }
+    for field in child.props {
+        text += &format!("\n- {}", field_line(field));
+    }
+    Some(text)
 }
 
 fn kind_text(table: &NodeKind) -> String {
@@ -102,10 +109,11 @@ fn field_line(field: &Field) -> String {
 /// A property, or what an argument is.
 pub(super) fn field_of(spot: &Spot<'_>, node: &Node, entry: &Entry) -> Option<&'static Field> {
     let parents: Vec<&str> = spot.parents.iter().map(|node| node.name.value.as_str()).collect();
-    let table = kind(&parents, &node.name.value)?;
     if let Some(name) = &entry.name {
-        return table.props.iter().find(|field| field.name == name.value);
+        let known = properties(&parents, &node.name.value);
+        return known.iter().find(|field| field.name == name.value);
     }
+    let table = kind(&parents, &node.name.value)?;
     let mut arguments = node.entries.iter().filter(|entry| entry.name.is_none());
     let index = arguments.position(|one| std::ptr::eq(one, entry))?;
     table.args.get(index).or_else(|| table.args.last())

@@ -1,6 +1,6 @@
 //! What the store knows of the layers that a line makes.
 
-use forge_model::{Node, Plan};
+use forge_model::{Bytes, Node, Plan};
 
 use crate::host::LayerState;
 use crate::server::{Asked, Server};
@@ -35,13 +35,13 @@ fn nodes<'a>(plan: &'a Plan, path: &str, line: u32) -> Vec<&'a Node> {
     let here = |node: &&Node| {
         node.origins.iter().any(|origin| &*origin.file == path && origin.line == line)
     };
-    plan.nodes.iter().filter(here).collect()
+    plan.nodes.iter().map(AsRef::as_ref).filter(here).collect()
 }
 
 fn told(state: &LayerState) -> String {
     let mut text = state.outlook.clone();
     if let Some(size) = state.size {
-        text += &format!("; {}", bytes(size));
+        text += &format!("; {}", Bytes(size));
     }
     if let Some(built) = state.built {
         text += &format!("; built {}", moment(built));
@@ -50,20 +50,6 @@ fn told(state: &LayerState) -> String {
         text += &format!(" in {}.{} s", took / 1000, took % 1000 / 100);
     }
     text
-}
-
-/// `12.3 MiB`.
-fn bytes(size: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if size < 1024 {
-        return format!("{size} bytes");
-    }
-    let (mut tenths, mut unit) = (size * 10 / 1024, 0);
-    while tenths >= 10240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
 /// `2026-11-26 12:30 UTC`.
@@ -95,11 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_moments_are_told_shortly() {
-        let sizes = [(0, "0 bytes"), (1536, "1.5 KiB"), (5 << 20, "5.0 MiB"), (3 << 30, "3.0 GiB")];
-        for (size, want) in sizes {
-            assert_eq!(bytes(size), want);
-        }
+    fn moments_are_told_shortly() {
         let moments = [
             (0, "1970-01-01 00:00 UTC"),
             (951_782_400, "2000-02-29 00:00 UTC"),

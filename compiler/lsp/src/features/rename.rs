@@ -59,6 +59,9 @@ fn renamable(asked: &Asked) -> Result<Vec<Symbol>, Refusal> {
     if places.iter().any(|(path, one)| one.declares && is_library(path)) {
         return refuse(format!("`{name}` is declared by the shipped library"));
     }
+    if places.iter().any(|(_, one)| one.form == Form::Made) {
+        return refuse(format!("`{name}` is made by a matrix: change its text or its axes"));
+    }
     // The value of an image's `set` reaches parameters by their name alone.
     let flows = match first {
         Symbol::Set { .. } => is_param(index, name),

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 use crate::{
     Action, Base, Change, ChangeKind, Changes, Check, Compression, Content, Control, DeclaredPath,
-    Digest, ExpectFailed, Expectation, Fetch, ImagePath, Level, Located, Mirror, Operator, Origin,
-    OutputSettings, Pack, PackageSources, Packages, Pin, PinTo, Preseed, Property, Repository,
-    Resolve, Resource, Run, Scalar, SecretFile, SecretReference, SecretSource, Secrets, SourceFile,
-    Stamp, Unpack, Verify,
+    Digest, Edit, ExpectFailed, Expectation, Fetch, ImagePath, Level, Located, Mirror, Operator,
+    Origin, OutputSettings, Pack, PackageSources, Packages, Pin, PinTo, Preseed, Property,
+    Protected, Repository, Resolve, Resource, Run, Scalar, SecretFile, SecretReference,
+    SecretSource, Secrets, SourceFile, Stamp, Unpack, User, Verify,
 };
 
 fn origin() -> Origin {
@@ -85,8 +85,8 @@ fn answers() -> Vec<Preseed> {
     vec![answer("tzdata/Areas", "Etc"), answer("tzdata/Zones/Etc", "UTC")]
 }
 
-fn protected() -> Vec<DeclaredPath> {
-    vec![DeclaredPath { path: path("/etc/motd"), origin: origin() }]
+fn protected() -> Protected {
+    vec![DeclaredPath { path: path("/etc/motd"), origin: origin() }].into()
 }
 
 fn secret(name: &str, source: SecretSource) -> SecretReference {
@@ -114,12 +114,14 @@ fn changes() -> Vec<ChangeKind> {
     let (owner, group) = ("ann".to_owned(), "adm".to_owned());
     let text = |text: &str| Some(text.to_owned());
     let unit = "ssh.service".to_owned();
+    let edit = |edit| ChangeKind::Edit { path: path("/etc/ssh/sshd_config"), edit, create: false };
     vec![
         ChangeKind::Directory {
             path: path("/srv"),
             mode: 0o755,
             owner: owner.clone(),
             group: group.clone(),
+            keep: true,
         },
         ChangeKind::File {
             path: path("/etc/motd"),
@@ -136,9 +138,20 @@ fn changes() -> Vec<ChangeKind> {
             group,
         },
         ChangeKind::Link { path: path("/etc/mtab"), target: "/proc/mounts".to_owned() },
+        edit(Edit::Line {
+            pattern: text("^PermitRootLogin"),
+            text: "PermitRootLogin no".to_owned(),
+            append: true,
+        }),
+        edit(Edit::Setting {
+            section: text("Journal"),
+            key: "Storage".to_owned(),
+            separator: "=".to_owned(),
+            value: "volatile".to_owned(),
+        }),
         ChangeKind::Remove { pattern: "/var/log/*".to_owned() },
         ChangeKind::Group { name: "munge".to_owned(), gid: Some(210), system: true },
-        ChangeKind::User {
+        ChangeKind::User(User {
             name: "munge".to_owned(),
             uid: Some(210),
             group: text("munge"),
@@ -147,10 +160,17 @@ fn changes() -> Vec<ChangeKind> {
             shell: text("/usr/sbin/nologin"),
             comment: "MUNGE".to_owned(),
             system: true,
-        },
+            password: text("$y$j9T$salt$hash"),
+            keys: vec!["ssh-ed25519 AAAA ann".to_owned(), "ssh-rsa AAAA".to_owned()],
+        }),
         ChangeKind::Enable { unit: unit.clone() },
         ChangeKind::Disable { unit: unit.clone() },
         ChangeKind::Mask { unit },
+        ChangeKind::KernelModules {
+            keep: vec!["net".to_owned()],
+            drop: vec!["snd*".to_owned()],
+            firmware: false,
+        },
     ]
 }
 
@@ -263,7 +283,7 @@ fn secret_files() -> Vec<SecretFile> {
 fn samples() -> Vec<Action> {
     let text = str::to_owned;
     let arch = text("amd64");
-    let changes = changes().into_iter().map(|what| Change { origin: origin(), what }).collect();
+    let changes = changes().into_iter().map(|what| Change::at(&origin(), what)).collect();
     let (image, cluster, image_type) = (text("summit-gpu"), text("summit"), text("gpu"));
     vec![
         Action::Resolve(Resolve {
@@ -325,7 +345,7 @@ fn samples() -> Vec<Action> {
         Action::Verify(Verify {
             image: image.clone(),
             level: Level::Container,
-            controls: vec![control()],
+            controls: vec![control().into()],
             expect_failed: expect_failed(),
         }),
         Action::Pack(Pack {
@@ -482,8 +502,8 @@ fn every_part_counts_but_those_that_must_not() {
 fn kinds_and_their_variants_have_keys_of_their_own() {
     let mut actions = samples();
     for what in changes() {
-        let changes = vec![Change { origin: origin(), what }];
-        actions.push(Action::Changes(Changes { changes, protected: Vec::new() }));
+        let changes = vec![Change::at(&origin(), what)];
+        actions.push(Action::Changes(Changes { changes, protected: Vec::new().into() }));
     }
     for secret in secrets() {
         actions.push(Action::Run(Run { secrets: vec![secret], ..run() }));
@@ -507,18 +527,10 @@ fn what_is_not_said_differs_from_whatever_can_be_said() {
         })
     };
     let user = |home: Option<&str>| {
-        let what = ChangeKind::User {
-            name: "a".to_owned(),
-            uid: None,
-            group: None,
-            groups: Vec::new(),
-            home: home.map(str::to_owned),
-            shell: None,
-            comment: String::new(),
-            system: false,
-        };
-        let changes = vec![Change { origin: origin(), what }];
-        Action::Changes(Changes { changes, protected: Vec::new() })
+        let (name, home) = ("a".to_owned(), home.map(str::to_owned));
+        let what = ChangeKind::User(User { name, home, ..User::default() });
+        let changes = vec![Change::at(&origin(), what)];
+        Action::Changes(Changes { changes, protected: Vec::new().into() })
     };
     for said in ["", "-", "any", "None"] {
         assert_ne!(key(&stamp(None)), key(&stamp(Some(said))), "{said:?}");

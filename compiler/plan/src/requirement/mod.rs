@@ -12,9 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use forge_diag::{Code, Diagnostic, SourceMap, Span, codes};
 use forge_model::{
     Check, Content, Control, Expectation, Level, Operator, Origin, Property, REQUIREMENTS,
-    Resource, Scalar, Sources, Status, Target, Verdict,
+    Resource, Scalar, Shared, Sources, Status, Target, User, Verdict,
 };
-use forge_spec::{Item, ItemKind, Part, ResolvedImage};
+use forge_spec::{
+    Domain, FileTree, Item, ItemKind, Part, ResolvedImage, SystemFact, compiled_names, is_generated,
+};
 
 /// A kind of need, which decides the code of its finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,9 @@ enum Need {
     Unit,
     Program,
     File,
+    Zone,
+    Locale,
+    NoHostname,
 }
 
 impl Need {
@@ -32,7 +37,8 @@ impl Need {
             Self::User | Self::Group => codes::SPEC_OWNER,
             Self::Unit => codes::REQUIRES_UNIT,
             Self::Program => codes::REQUIRES_PROGRAM,
-            Self::File => codes::REQUIRES_FILE,
+            Self::File | Self::Zone | Self::Locale => codes::REQUIRES_FILE,
+            Self::NoHostname => codes::SPEC_IDENTITY,
         }
     }
 
@@ -43,10 +49,15 @@ impl Need {
             Self::Unit => {
                 format!("add a package that brings it, or `unit \"{subject}\"` with its content")
             }
-            Self::Program => {
-                "add a package that brings it, or a `file` with a mode such as \"0755\"".to_owned()
-            }
+            Self::Program => match package_of(subject) {
+                Some(package) => format!("add `packages \"{package}\"`"),
+                None => "add a package that brings it, or a `file` with a mode such as \"0755\""
+                    .to_owned(),
+            },
             Self::File => "add a `file`, or a package that brings it".to_owned(),
+            Self::Zone => "add `packages \"tzdata\"`".to_owned(),
+            Self::NoHostname => "take it out of the base".to_owned(),
+            Self::Locale => "add `packages \"locales\"` to the same role".to_owned(),
         }
     }
 }
@@ -66,7 +77,7 @@ pub struct Needs {
     /// What is known to be missing or unfit.
     pub found: Vec<Diagnostic>,
     /// What only the built image can tell.
-    pub open: Vec<Control>,
+    pub open: Vec<Shared<Control>>,
 }
 
 /// Judges what the items of an image need by what a target knows.
@@ -81,7 +92,7 @@ pub fn needs(
         let verdict = forge_judge::judge(&requirement.control, target);
         match verdict.status {
             Status::Passed | Status::Skipped => {}
-            Status::NotKnownHere => needs.open.push(requirement.control),
+            Status::NotKnownHere => needs.open.push(requirement.control.into()),
             Status::Failed | Status::Error => {
                 needs.found.push(requirement.diagnostic(&verdict, map));
             }
@@ -123,7 +134,11 @@ impl Collector<'_> {
         };
         match &item.kind {
             ItemKind::File { path, owner, group, .. }
+            | ItemKind::Tree(FileTree { path, owner, group, .. })
             | ItemKind::Directory { path, owner, group, .. } => {
+                if owner == ROOT && group == ROOT {
+                    return;
+                }
                 self.owner(&by(format!("`{path}` belongs to"), "files"), owner, group);
             }
             ItemKind::SecretFile { path, owner, group, .. } => {
@@ -131,7 +146,11 @@ impl Collector<'_> {
                 let words = format!("`{path}` belongs to");
                 self.owner(&Needer { words, ..needer }, owner, group);
             }
-            ItemKind::User { name, group, groups, shell, early, .. } => {
+            ItemKind::Sudoers { name, .. } => {
+                let words = format!("the rules of `{name}` are for");
+                self.program("/usr/bin/sudo", &by(words, "files"));
+            }
+            ItemKind::User { user: User { name, group, groups, shell, .. }, early } => {
                 let phase = if *early { "early-accounts" } else { "accounts" };
                 for group in group.iter().chain(groups) {
                     let words = format!("the user `{name}` is in the group");
@@ -141,23 +160,25 @@ impl Collector<'_> {
                     self.program(shell, &by(format!("the shell of `{name}` is"), phase));
                 }
             }
-            ItemKind::Service { unit, enabled: Some(true), .. }
-            | ItemKind::Unit { unit, content: None, enabled: Some(true), .. } => {
+            ItemKind::Service { unit, enabled: Some(true), .. } => {
                 self.unit(unit, &by("% is enabled".to_owned(), "units"));
             }
-            ItemKind::Unit { unit, content: Some(content), .. } => {
-                let Some(text) = self.text(content) else { return };
+            ItemKind::Unit { unit, content, drop_ins, enabled, .. } => {
+                if content.is_none() && *enabled == Some(true) {
+                    self.unit(unit, &by("% is enabled".to_owned(), "units"));
+                } else if content.is_none() && !drop_ins.is_empty() {
+                    self.unit(unit, &by("% has a drop-in".to_owned(), "files"));
+                }
                 let by = |words: &str| by(format!("`{unit}` {words}"), "files");
-                for demand in unit::demands(&text) {
-                    match demand {
-                        unit::Demand::Program(path) => self.program(&path, &by("runs")),
-                        unit::Demand::File(path) => self.file(&path, &by("reads")),
-                        unit::Demand::User(name) => {
-                            self.account(Need::User, &name, &by("runs as the user"));
-                        }
-                        unit::Demand::Group(name) => {
-                            self.account(Need::Group, &name, &by("runs as the group"));
-                        }
+                if let Some(text) = content.as_ref().and_then(|content| self.text(content)) {
+                    self.unit_text(&text, &by);
+                    if let Some(started) = unit::started(unit, &text) {
+                        self.unit(&started, &by("starts"));
+                    }
+                }
+                for drop_in in drop_ins {
+                    if let Some(text) = self.text(&drop_in.content) {
+                        self.unit_text(&text, &by);
                     }
                 }
             }
@@ -167,6 +188,7 @@ impl Collector<'_> {
                     self.program(&interpreter, &by(format!("the step `{name}` is run by"), &phase));
                 }
             }
+            ItemKind::System(fact) => self.fact(fact, &|words| by(words, "files")),
             ItemKind::Mount { path, filesystem, .. } => {
                 if let Some(helper) = mount_helper(filesystem) {
                     self.program(helper, &by(format!("`{path}` is mounted by"), "files"));
@@ -174,6 +196,76 @@ impl Collector<'_> {
             }
             _ => {}
         }
+    }
+
+    fn unit_text<'n>(&mut self, text: &str, by: &dyn Fn(&str) -> Needer<'n>) {
+        for demand in unit::demands(text) {
+            match demand {
+                unit::Demand::Program(path) => self.program(&path, &by("runs")),
+                unit::Demand::File(path) => self.file(&path, &by("reads")),
+                unit::Demand::User(name) => {
+                    self.account(Need::User, &name, &by("runs as the user"));
+                }
+                unit::Demand::Group(name) => {
+                    self.account(Need::Group, &name, &by("runs as the group"));
+                }
+            }
+        }
+    }
+
+    fn fact<'n>(&mut self, fact: &SystemFact, by: &dyn Fn(String) -> Needer<'n>) {
+        match fact {
+            SystemFact::Limit(limit) => {
+                let words =
+                    |word: &str| by(format!("a limit of `{}` is for the {word}", limit.resource));
+                match &limit.domain {
+                    // An id needs no account.
+                    Domain::All | Domain::Users(_) | Domain::Groups(_) => {}
+                    Domain::User(name) => self.account(Need::User, name, &words("user")),
+                    Domain::Group(name) => self.account(Need::Group, name, &words("group")),
+                }
+            }
+            SystemFact::Hostname(_) => {}
+            SystemFact::Timezone(zone) => {
+                let path = format!("/usr/share/zoneinfo/{zone}");
+                self.path(Need::Zone, &path, &[exists()], &by("the time zone is".to_owned()));
+            }
+            SystemFact::Locale(name) => self.locale(name, &by("the locale is".to_owned())),
+            SystemFact::Console(_) => {
+                // Its own line starts a shell.
+                self.program(
+                    "/usr/sbin/chpasswd",
+                    &by("the console's password is set by".to_owned()),
+                );
+            }
+            SystemFact::Identity(identity) => {
+                if let Some((unit, text)) = fact.enabled() {
+                    self.unit_text(text, &|words| by(format!("`{unit}` {words}")));
+                }
+                if identity.hostname {
+                    let absent = (Property::Exists, true, Operator::IsTrue);
+                    let words = "the host name comes from the network, and not from".to_owned();
+                    self.path(Need::NoHostname, "/etc/hostname", &[absent], &by(words));
+                }
+            }
+        }
+    }
+
+    /// In a directory of its own, or in the archive that locale-gen(8) makes.
+    fn locale(&mut self, name: &str, needer: &Needer<'_>) {
+        if !is_generated(name) {
+            return;
+        }
+        let mut places = Vec::new();
+        for named in compiled_names(name) {
+            let directory = Resource::File { path: format!("/usr/lib/locale/{named}") };
+            places.push(check(directory, &[exists()], needer.origin));
+            let archive = Resource::File { path: "/usr/lib/locale/locale-archive".to_owned() };
+            let holds = (Property::Content, false, Operator::Includes(Scalar::Text(named)));
+            places.push(check(archive, &[exists(), holds], needer.origin));
+        }
+        let any = Check::AnyOf { checks: places, origin: needer.origin.clone() };
+        self.add(Need::Locale, name.to_owned(), vec![any], needer);
     }
 
     fn text(&self, content: &Content) -> Option<String> {
@@ -205,7 +297,7 @@ impl Collector<'_> {
     }
 
     fn account(&mut self, need: Need, name: &str, needer: &Needer<'_>) {
-        if name == "root" {
+        if name == ROOT {
             return;
         }
         let name = name.to_owned();
@@ -283,6 +375,9 @@ impl Collector<'_> {
     }
 }
 
+/// The account and the group that every image has.
+const ROOT: &str = "root";
+
 /// A property, whether it must not be so, and the comparison.
 type Asked = (Property, bool, Operator);
 
@@ -317,6 +412,18 @@ fn mount_helper(filesystem: &str) -> Option<&'static str> {
     }
 }
 
+/// The package of Debian that has a program which items need by what they are.
+fn package_of(program: &str) -> Option<&'static str> {
+    match program {
+        "/sbin/mount.nfs" => Some("nfs-common"),
+        "/sbin/mount.cifs" => Some("cifs-utils"),
+        "/sbin/mount.ceph" => Some("ceph-common"),
+        "/usr/bin/sudo" => Some("sudo"),
+        "/usr/sbin/chpasswd" => Some("passwd"),
+        _ => None,
+    }
+}
+
 impl Requirement {
     fn diagnostic(&self, verdict: &Verdict, map: &SourceMap) -> Diagnostic {
         let span = |origin: &Origin| map.span_at(&origin.file, origin.line, origin.column);
@@ -326,6 +433,7 @@ impl Requirement {
         let why = match failed {
             Some(result) if result.text.contains(": mode ") => "which is not executable",
             Some(result) if result.text.contains(": type ") => "which is a directory",
+            _ if self.need == Need::NoHostname => "which the image has",
             _ if self.need == Need::Unit => "and nothing in the image installs it",
             _ => "which nothing in the image makes",
         };

@@ -51,7 +51,7 @@ fn what_packages_may_bring_stays_open_and_is_missing_where_nothing_else_can() {
 fn what_the_spec_makes_needs_nothing_more() {
     let made = r#"
         user "ann" uid=2001
-        unit "chrony.service" { content "[Service]"; }
+        unit "chrony.service" { content "[Service]\nExecStart=chronyd"; }
         file "/usr/sbin/x" mode="0755" { content "x"; }
     "#;
     assert_eq!(open(&site(DEBIAN, &format!("{BODY}{made}"))), Vec::<String>::new());
@@ -63,7 +63,37 @@ fn a_need_that_moved_is_the_same_need() {
     let moved = format!("\n\n{DEBIAN}");
     let key = |sources: &MemorySources| {
         let plan = check(sources).plan.expect("no mistakes");
-        plan.node(plan.images[0].verdicts[0]).key.digest
+        plan.node(plan.images[0].verdicts[0]).key
     };
     assert_eq!(key(&site(DEBIAN, BODY)), key(&site(&moved, BODY)));
+}
+
+#[test]
+fn facts_of_the_system_need_what_they_name() {
+    let body = r#"
+        timezone "Europe/Berlin"
+        locale "de_DE.UTF-8"
+        limit "@hpc" "hard" "nofile" 4096
+        limit "*" "hard" "memlock" "unlimited"
+    "#;
+    let want = [
+        "the time zone is `/usr/share/zoneinfo/Europe/Berlin`",
+        "the locale is `de_DE.UTF-8`",
+        "a limit of `nofile` is for the group `hpc`",
+    ];
+    assert_eq!(open(&site(DEBIAN, body)), want);
+    let found = check(&site(TREE, body)).diagnostics;
+    let shown: Vec<_> = found.iter().map(|found| found.headline.as_str()).collect();
+    assert_eq!(shown.len(), want.len(), "{shown:?}");
+    let made = r#"locale "C.UTF-8"; group "hpc"; limit "@hpc" "hard" "nofile" 4096"#;
+    assert_eq!(open(&site(DEBIAN, made)), Vec::<String>::new());
+}
+
+#[test]
+fn a_program_that_an_item_needs_by_its_kind_is_named_with_its_package() {
+    let body = r#"mount "/home" what="nfs1.example.org:/home" type="nfs4""#;
+    let found = check(&site(TREE, body)).diagnostics;
+    let found = found.first().expect("a finding");
+    assert!(found.headline.contains("`/sbin/mount.nfs`"), "{}", found.headline);
+    assert!(found.help.as_deref() == Some("add `packages \"nfs-common\"`"), "{:?}", found.help);
 }

@@ -49,6 +49,26 @@ pub(super) fn demands(text: &str) -> Vec<Demand> {
     demands
 }
 
+/// The unit that a timer, a path or a socket starts; none for other units.
+pub(super) fn started(unit: &str, text: &str) -> Option<String> {
+    let (stem, ending) = unit.rsplit_once('.')?;
+    let key = match ending {
+        "timer" | "path" => "Unit",
+        "socket" => "Service",
+        _ => return None,
+    };
+    let settings = settings(text);
+    let said = |key: &str| settings.iter().rev().find(|(name, _)| name == key);
+    if let Some((_, value)) = said(key).filter(|(_, value)| !value.is_empty()) {
+        return (!value.contains('%')).then(|| value.clone());
+    }
+    let accepts = ending == "socket"
+        && said("Accept")
+            .is_some_and(|(_, value)| ["1", "yes", "true", "on"].contains(&value.as_str()));
+    // Each connection has an instance of its own.
+    Some(if accepts { format!("{stem}@.service") } else { format!("{stem}.service") })
+}
+
 /// Paths that the unit itself looks for and can do without: where one is absent it is skipped, which
 /// is no failure (systemd.unit(5), "Conditions and Asserts"). A `|` makes a condition one of
 /// several, so that it excuses nothing; an empty value takes back those before it.
@@ -135,5 +155,22 @@ mod tests {
             assert_eq!(demands(&text), [Demand::Program("/x".to_owned())], "{other}");
         }
         assert_eq!(demands("[Service]\nDynamicUser=yes\nUser=x\n"), []);
+    }
+
+    #[test]
+    fn timers_paths_and_sockets_start_a_unit() {
+        let cases = [
+            ("x.service", "[Service]\n", None),
+            ("x.timer", "[Timer]\nOnBootSec=1\n", Some("x.service")),
+            ("x@.timer", "[Timer]\nOnBootSec=1\n", Some("x@.service")),
+            ("x.timer", "[Timer]\nUnit=other.target\n", Some("other.target")),
+            ("x@.timer", "[Timer]\nUnit=y@%i.service\n", None),
+            ("x.path", "[Path]\nPathExists=/x\nUnit=\n", Some("x.service")),
+            ("x.socket", "[Socket]\nService=y.service\n", Some("y.service")),
+            ("x.socket", "[Socket]\nAccept=yes\n", Some("x@.service")),
+        ];
+        for (unit, text, want) in cases {
+            assert_eq!(started(unit, text).as_deref(), want, "{unit} {text}");
+        }
     }
 }

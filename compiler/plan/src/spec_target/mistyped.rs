@@ -46,7 +46,7 @@ fn look(
     if let Some(asked) = span(origin) {
         diagnostic = diagnostic.at(asked, "looked at here");
     }
-    if let Some(made) = made.origin.as_ref().and_then(span) {
+    if let Some(made) = made.and_then(span) {
         diagnostic = diagnostic.and(made, "this is nearly the same path");
     }
     found.push(diagnostic);

@@ -1,9 +1,7 @@
-//! Paths as text: where links lead, and what `remove` takes away.
-
-use forge_model::ImagePath;
+//! Paths as text: where links lead, and which are nearly others.
 
 /// Where a link at `link` with this target leads.
-pub(super) fn join(link: &str, target: &str) -> String {
+pub(crate) fn join(link: &str, target: &str) -> String {
     if target.starts_with('/') {
         return target.to_owned();
     }
@@ -19,30 +17,10 @@ pub(super) fn join(link: &str, target: &str) -> String {
     parts.join("/")
 }
 
-/// Whether a pattern of `remove` takes a path away, itself or with a directory above it.
-pub(super) fn removes(pattern: &str, path: &ImagePath) -> bool {
-    let patterns: Vec<&[u8]> =
-        pattern.as_bytes().split(|b| *b == b'/').filter(|part| !part.is_empty()).collect();
-    let parts: Vec<&[u8]> = path.components().collect();
-    !patterns.is_empty()
-        && parts.len() >= patterns.len()
-        && patterns.iter().zip(&parts).all(|(pattern, part)| glob(pattern, part))
-}
-
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    match pattern.split_first() {
-        None => text.is_empty(),
-        Some((b'*', rest)) => (0..=text.len()).any(|skip| glob(rest, &text[skip..])),
-        Some((wanted, rest)) => text.split_first().is_some_and(|(first, others)| {
-            (*wanted == b'?' || wanted == first) && glob(rest, others)
-        }),
-    }
-}
-
 /// Whether two paths differ as a slip of the fingers makes them differ: in one component, one letter
 /// is missing, too much, or another, or two have changed their places. Digits count things, and a
 /// letter before a name (`gshadow`) makes another name, so these are no slips.
-pub(super) fn is_typo(one: &str, other: &str) -> bool {
+pub(crate) fn is_typo(one: &str, other: &str) -> bool {
     let mut differing = one.split('/').zip(other.split('/')).filter(|(a, b)| a != b);
     let same_depth = one.split('/').count() == other.split('/').count();
     match (differing.next(), differing.next()) {

@@ -4,9 +4,11 @@ use forge_diag::{Diagnostic, SourceMap};
 use forge_model::{
     Check, Content, Control, Digest, Expectation, ImagePath, MemorySources, Operator, Origin,
     Profile, Property as P, Resource, Scalar, SecretReference, SecretSource, SourceFile, Status,
-    Verdict,
+    User, Verdict,
 };
-use forge_spec::{BaseKind, Item, ItemKind, Part, PartPackages, ResolvedBase, ResolvedImage};
+use forge_spec::{
+    BaseKind, Item, ItemKind, Part, PartPackages, ResolvedBase, ResolvedImage, StepPlace,
+};
 
 use super::{SpecTarget, violations};
 
@@ -46,17 +48,14 @@ fn plain(at_path: &str, content: &str) -> ItemKind {
 }
 
 fn user(name: &str) -> ItemKind {
-    ItemKind::User {
+    let user = User {
         name: name.to_owned(),
         uid: Some(2001),
         group: Some("hpc".to_owned()),
         groups: vec!["sudo".to_owned()],
-        home: None,
-        shell: None,
-        comment: String::new(),
-        system: false,
-        early: false,
-    }
+        ..User::default()
+    };
+    ItemKind::User { user, early: false }
 }
 
 fn run(overrides: bool) -> (bool, ItemKind) {
@@ -67,6 +66,7 @@ fn run(overrides: bool) -> (bool, ItemKind) {
         fetched: Vec::new(),
         environment: BTreeMap::new(),
         secrets: Vec::new(),
+        place: StepPlace::Usual,
     };
     (overrides, kind)
 }
@@ -83,6 +83,7 @@ fn items() -> Vec<ItemKind> {
         ItemKind::Unit {
             unit: "beegfs-helperd.service".to_owned(),
             content: Some(Content::Source(source("[Unit]\n"))),
+            drop_ins: Vec::new(),
             enabled: Some(true),
             masked: false,
         },
@@ -111,7 +112,8 @@ fn image(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> ResolvedImage {
     let items = items
         .into_iter()
         .zip(10..)
-        .map(|((overrides, kind), line)| Item { origin: at(line), overrides, kind })
+        .map(|((overrides, kind), line)| Item { origin: at(line), overrides, early: false, kind })
+        .map(std::sync::Arc::new)
         .collect();
     let names = vec![forge_model::Located::new("munge".to_owned(), at(5))];
     let part = Part {
@@ -139,7 +141,7 @@ fn image(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> ResolvedImage {
         profiles: vec![Profile {
             name: "p".to_owned(),
             title: String::new(),
-            controls: vec![control("c-1", checks)],
+            controls: vec![control("c-1", checks).into()],
             origin: at(1),
         }],
         output: None,
@@ -189,7 +191,8 @@ fn judge(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> Verdict {
     let mut sources = MemorySources::new();
     sources.insert("roles/beegfs/helperd.service", "[Unit]\n");
     let image = image(items, checks);
-    super::judge_spec(&image, &SpecTarget::new(&image, &sources)).remove(0)
+    super::judge_spec(&image, &SpecTarget::new(&image, &crate::ImageChanges::of(&image), &sources))
+        .remove(0)
 }
 
 fn declared() -> Vec<(bool, ItemKind)> {

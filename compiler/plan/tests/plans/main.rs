@@ -5,3 +5,5 @@
 mod changes;
 mod phases;
 mod site;
+mod system;
+mod trees;

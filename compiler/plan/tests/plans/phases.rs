@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use forge_model::{EdgeRole, NodeId, Plan};
+use forge_model::{Action, EdgeRole, NodeId, Plan};
 use forge_plan::Graph;
+use forge_spec::Phase;
 
 use crate::site::{edited, image, node, plan, sources};
 
@@ -37,6 +38,92 @@ fn layers_stand_in_the_order_of_the_phases() {
         assert_eq!(plan.input(pair[1], EdgeRole::Lower), Some(pair[0]));
     }
     assert_eq!(plan.stack_below(north.stamp), north.layers[..north.layers.len() - 1]);
+}
+
+/// Every place of a script, in two roles, with all that stands between.
+#[test]
+fn scripts_and_early_files_stand_where_they_say() {
+    let role = |name: &str| {
+        let mut text = format!(
+            "role \"{name}\" {{\n    exclude-paths \"/{name}/*\"\n    group \"{name}\" before=\"packages\"\n    \
+             file \"/etc/{name}\" before=\"packages\" {{ content \"x\"; }}\n    packages \"{name}\"\n    \
+             user \"{name}\" group=\"{name}\"\n    source \"{name}\" url=\"https://example.org/{name}.tar\" sha256=\"{}\"\n    \
+             unpack \"{name}\" into=\"/opt/{name}\"\n    service \"{name}\" enabled=#true\n    remove \"/tmp/{name}\"\n    \
+             run \"{name}-usual\" script=\"index.sh\"\n",
+            name.repeat(64).chars().take(64).collect::<String>()
+        );
+        for phase in Phase::ALL {
+            let (before, after) = phase.takes_scripts();
+            for (side, may) in [("after", after), ("before", before)] {
+                let phase = phase.name();
+                if may {
+                    text += &format!(
+                        "    run \"{name}-{side}-{phase}\" script=\"index.sh\" {side}=\"{phase}\"\n"
+                    );
+                }
+            }
+        }
+        text + "}\n"
+    };
+    let mut sources = sources();
+    sources.insert("roles/aa.kdl", role("aa"));
+    sources.insert("roles/bb.kdl", role("bb"));
+    sources.insert(
+        "images.kdl",
+        "image \"two\" { base \"bookworm\"; role \"aa\"; role \"bb\"; file \"/k\" secret=\"key\"; }\n",
+    );
+    let plan = plan(&sources);
+    let got = labels(&plan, &image(&plan, "two").layers);
+    let both = |names: &[&str]| -> Vec<String> {
+        let of = |role: &str| {
+            names.iter().map(|name| format!("{role}/{}", name.replace('%', role))).collect()
+        };
+        [of("aa"), of("bb")].into_iter().flat_map(|labels: Vec<String>| labels).collect()
+    };
+    let mut want = vec!["base bookworm".to_owned()];
+    want.extend(both(&[
+        "repositories",
+        "early-accounts",
+        "early-files",
+        "run %-before-packages",
+        "packages",
+        "run %-after-packages",
+    ]));
+    for phase in ["accounts", "unpack", "files", "units"] {
+        let before = Phase::of(phase).unwrap();
+        let below = Phase::ALL[Phase::ALL.iter().position(|one| *one == before).unwrap() - 1];
+        let own = if phase == "unpack" { "unpack %" } else { phase };
+        let after = format!("run %-after-{}", below.name());
+        let before = format!("run %-before-{phase}");
+        want.extend(if phase == "accounts" { both(&[&before]) } else { both(&[&after, &before]) });
+        want.extend(both(&[own]));
+    }
+    want.extend(both(&["run %-after-units", "run %-before-run"]));
+    want.extend(both(&["run %-usual"]));
+    want.extend(both(&["run %-after-run", "run %-before-remove"]));
+    want.extend(both(&["remove"]));
+    want.extend(both(&["run %-after-remove", "run %-before-secrets"]));
+    want.extend(["secrets".to_owned(), "stamp".to_owned()]);
+    assert_eq!(got, want);
+
+    // A script may not change what is declared by then, and may what is not yet.
+    let protected = |label: &str| match &node(&plan, "two", label).action {
+        Action::Run(run) => {
+            run.protected.iter().map(|one| one.path.to_string()).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    let early = |label: &str| -> Vec<String> {
+        protected(label).into_iter().filter(|path| !path.contains("dpkg")).collect()
+    };
+    assert_eq!(early("aa/run aa-before-packages"), ["/etc/aa"]);
+    assert_eq!(early("bb/run bb-before-packages"), ["/etc/aa", "/etc/bb"]);
+    // The file is made twice: what a package makes of it does not stay.
+    let file = |label: &str| match &node(&plan, "two", label).action {
+        Action::Changes(changes) => changes.changes.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(file("aa/early-files"), file("aa/files"));
 }
 
 #[test]
@@ -85,7 +172,7 @@ fn images_share_the_layers_of_their_first_roles() {
         assert_eq!(plan.node(*id).images, ["north-compute", "north-login"]);
     }
     // A key is one node, whoever uses it.
-    let keys: BTreeSet<_> = plan.nodes.iter().map(|node| node.key.digest).collect();
+    let keys: BTreeSet<_> = plan.nodes.iter().map(|node| node.key).collect();
     assert_eq!(keys.len(), plan.nodes.len());
 }
 
@@ -94,7 +181,7 @@ fn a_later_role_changes_nothing_below_an_earlier_roles_packages() {
     let before = plan(&sources());
     let after = plan(&edited("roles/scheduler.kdl", r#""munge" "slurmd""#, r#""munge""#));
     for label in ["base bookworm", "kernel", "clock/packages", "scheduler/early-accounts"] {
-        let key = |plan| node(plan, "north-compute", label).key.digest;
+        let key = |plan| node(plan, "north-compute", label).key;
         assert_eq!(key(&before), key(&after), "{label}");
     }
 }
@@ -196,7 +283,7 @@ fn repositories_and_pins_count_from_their_part_on() {
             forge_model::Action::Changes(changes) => changes.changes.clone(),
             _ => Vec::new(),
         })
-        .map(|change| match change.what {
+        .map(|change| match &change.what {
             forge_model::ChangeKind::File {
                 path,
                 content: forge_model::Content::Text(text),

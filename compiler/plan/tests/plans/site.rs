@@ -106,5 +106,9 @@ pub(crate) fn image<'a>(plan: &'a Plan, name: &str) -> &'a Image {
 /// The node of this label that `image` uses.
 pub(crate) fn node<'a>(plan: &'a Plan, image: &str, label: &str) -> &'a Node {
     let uses = |node: &&Node| node.label == label && node.images.iter().any(|one| one == image);
-    plan.nodes.iter().find(uses).unwrap_or_else(|| panic!("no step {label} in {image}"))
+    plan.nodes
+        .iter()
+        .map(AsRef::as_ref)
+        .find(uses)
+        .unwrap_or_else(|| panic!("no step {label} in {image}"))
 }

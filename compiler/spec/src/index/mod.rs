@@ -82,6 +82,8 @@ pub enum Form {
     Quoted,
     /// As a variable of a template, `_` for `-`.
     Variable,
+    /// As one of the names that a text makes, in the place of the text.
+    Made,
 }
 
 /// All names of a project.
@@ -180,7 +182,7 @@ impl Index {
     pub fn written(form: Form, name: &str) -> String {
         match form {
             Form::Plain => name.to_owned(),
-            Form::Quoted => forge_syntax::quote(name),
+            Form::Quoted | Form::Made => forge_syntax::quote(name),
             Form::Variable => variable(name),
         }
     }

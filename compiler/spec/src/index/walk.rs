@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use forge_diag::{Span, Spanned};
+use forge_diag::{Sink, Span, Spanned};
 use forge_syntax::reference::NodeKind;
 use forge_syntax::{Entry, Node, Value};
 
 use super::template::TemplateUse;
 use super::{Declaration, Form, Mention, Symbol};
+use crate::node::matrix;
 use crate::paths;
 use crate::reference::{Meaning, kind, referable};
 
@@ -140,6 +141,9 @@ impl<'a> Walker<'a> {
         if table.name == "profile" && parents.is_empty() {
             self.profile(node);
         }
+        if table.name == "images" && parents.is_empty() {
+            self.matrix(node);
+        }
     }
 
     /// `profile` is declared by a table of another crate.
@@ -149,22 +153,50 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// Every image that a matrix makes is declared where their name stands.
+    fn matrix(&mut self, node: &'a Node) {
+        for image in matrix::decode(node, &mut Sink::new()) {
+            let name = image.name;
+            let symbol = Symbol::Declared { kind: "image", name: name.value };
+            let (start, end) = (name.span.start as usize, name.span.end as usize);
+            let made = Mention { symbol, start, end, declares: true, form: Form::Made };
+            self.declare(made.symbol.clone(), node, name.span);
+            self.found.mentions.push(made);
+        }
+    }
+
+    fn sets(&mut self, node: &Node, name: &str, span: Span) {
+        self.found.set.insert(name.to_owned());
+        let symbol = Symbol::Set { name: name.to_owned() };
+        self.mention(symbol.clone(), span, name, true);
+        self.declare(symbol, node, span);
+    }
+
     /// A child without a table: its parent's says what it takes.
     fn by_parent(&mut self, parents: &[&str], node: &'a Node) {
         let Some((parent, above)) = parents.split_last() else { return };
-        if *parent == "image" && node.name.value == "set" {
+        if matches!(*parent, "image" | "images" | "cell") && node.name.value == "set" {
             let children = node.children.iter().map(|child| &child.name);
             for name in properties(node).map(|(name, _)| name).chain(children) {
-                self.found.set.insert(name.value.clone());
-                let symbol = Symbol::Set { name: name.value.clone() };
-                self.mention(symbol, name.span, &name.value, true);
-                self.declare(Symbol::Set { name: name.value.clone() }, node, name.span);
+                self.sets(node, &name.value, name.span);
+            }
+            return;
+        }
+        if *parent == "images" && node.name.value == "axis" {
+            if let Some((name, span)) = first_text(node) {
+                self.sets(node, name, span);
             }
             return;
         }
         let child = kind(above, parent)
             .and_then(|table| table.children.iter().find(|child| child.name == node.name.value));
-        let Some(takes) = child.and_then(|child| child.takes) else { return };
+        let Some(child) = child else { return };
+        for (name, entry) in properties(node) {
+            if let Some(field) = child.props.iter().find(|field| field.name == name.value) {
+                self.value(Meaning::of(field.ty), entry);
+            }
+        }
+        let Some(takes) = child.takes else { return };
         for entry in node.entries.iter().filter(|entry| entry.name.is_none()) {
             self.value(Meaning::of(takes), entry);
         }

@@ -1,9 +1,12 @@
-use forge_diag::Spanned;
+use forge_diag::{Diagnostic, Sink, Spanned, codes};
+use forge_model::User;
 use forge_syntax::Cursor;
-use forge_syntax::reference::{Field, NodeKind};
+use forge_syntax::reference::{Child, Field, NodeKind};
 
-use super::{Declaration, OVERRIDE, TextAt, one_of};
+use super::put::{Put, put};
+use super::{Declaration, OVERRIDE, TextAt, bad_value, before_packages};
 use crate::ItemKind;
+use crate::account::{hash_mistake, key_mistake};
 use crate::context::Context;
 
 const SYSTEM: Field =
@@ -16,7 +19,9 @@ const BEFORE: Field = Field::optional(
 
 pub(crate) const USER: NodeKind = NodeKind {
     name: "user",
-    doc: "A local account, locked until a key or password is given it.",
+    doc: "A local account. Without a hash its password is locked; with keys it can still be \
+          entered by ssh. The hash and the keys are in git, the plan and the image, for all who \
+          may read those.",
     args: &[Field::required("name", "account's name", "its name")],
     props: &[
         Field::optional("uid", "whole number", "its id; chosen from the range when not given"),
@@ -33,11 +38,20 @@ pub(crate) const USER: NodeKind = NodeKind {
             "`/bin/bash`; `/usr/sbin/nologin` for a system account",
         ),
         Field::default("comment", "text", "\"\"", "the comment field"),
+        Field::optional(
+            "password-hash",
+            "hash of crypt(5)",
+            "yescrypt, scrypt, bcrypt or SHA-2: `mkpasswd -m yescrypt` makes one",
+        ),
         SYSTEM,
         BEFORE,
         OVERRIDE,
     ],
-    children: &[],
+    children: &[Child::new(
+        "authorized-key",
+        "lines of the account's `~/.ssh/authorized_keys`, which holds no others",
+    )
+    .takes("public key")],
     example: "user \"munge\" uid=210 group=\"munge\" system=#true before=\"packages\"",
 };
 
@@ -58,13 +72,15 @@ pub(crate) const GROUP: NodeKind = NodeKind {
 #[derive(Debug)]
 struct UserDecl {
     name: TextAt,
-    uid: Option<Spanned<u32>>,
+    uid: Option<Spanned<Put<u32>>>,
     group: Option<TextAt>,
     groups: Option<TextAt>,
     home: Option<TextAt>,
     shell: Option<TextAt>,
     comment: Option<TextAt>,
-    system: bool,
+    password: Option<TextAt>,
+    keys: Vec<TextAt>,
+    system: Option<Spanned<bool>>,
     early: bool,
 }
 
@@ -76,14 +92,25 @@ pub(crate) fn read_user(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>>
     let home = cursor.prop("home");
     let shell = cursor.prop("shell");
     let comment = cursor.prop("comment");
+    let password = cursor.prop("password-hash");
+    let mut found = Sink::new();
+    let mut keys = Vec::new();
+    for node in cursor.children("authorized-key") {
+        let mut below = Cursor::new(node);
+        keys.extend(below.some_args("public key"));
+        below.finish(&mut found);
+    }
+    found.into_sorted().into_iter().for_each(|diagnostic| cursor.report(diagnostic));
     let (system, early) = read_flags(cursor);
     let name = name?;
-    Some(Box::new(UserDecl { name, uid, group, groups, home, shell, comment, system, early }))
+    let user =
+        UserDecl { name, uid, group, groups, home, shell, comment, password, keys, system, early };
+    Some(Box::new(user))
 }
 
-fn read_flags(cursor: &mut Cursor<'_>) -> (bool, bool) {
-    let system = cursor.prop::<bool>("system").is_some_and(|value| value.value);
-    let early = one_of(cursor, "before", &["packages"]).is_some();
+fn read_flags(cursor: &mut Cursor<'_>) -> (Option<Spanned<bool>>, bool) {
+    let system = cursor.prop::<bool>("system").filter(|value| value.value);
+    let early = before_packages(cursor).is_some();
     (system, early)
 }
 
@@ -108,18 +135,68 @@ impl Declaration for UserDecl {
             cx.report(super::bad_value(at.span, headline, "here"));
             return None;
         }
-        Some(ItemKind::User {
+        let uid = put(cx, "uid", self.uid.as_ref(), "int");
+        let password = match &self.password {
+            Some(hash) => Some(password_hash(cx, hash)?),
+            None => None,
+        };
+        let keys = self.keys(cx, name.as_deref() == Some("root"))?;
+        let user = User {
             name: name?,
-            uid: self.uid.as_ref().map(|uid| uid.value),
+            uid: uid.ok()?,
             group: group.flatten(),
             groups: members,
             home,
             shell,
             comment,
-            system: self.system,
-            early: self.early,
-        })
+            system: self.system.is_some(),
+            password,
+            keys,
+        };
+        Some(ItemKind::User { user, early: self.early })
     }
+}
+
+impl UserDecl {
+    /// The lines of the account's keys; none after a reported mistake.
+    fn keys(&self, cx: &mut Context<'_>, root: bool) -> Option<Vec<String>> {
+        let lines = cx.texts(&self.keys);
+        let mut good = true;
+        let mut known: Vec<&Spanned<String>> = Vec::new();
+        for line in &lines {
+            if let Some((why, help)) = key_mistake(&line.value) {
+                let headline = "this is no line of authorized keys";
+                cx.report(bad_value(line.span, headline, why).help(help));
+                good = false;
+            } else if let Some(first) = known.iter().find(|first| first.value == line.value) {
+                cx.report(
+                    Diagnostic::error(codes::SYNTAX_DUPLICATE, "a key is given twice")
+                        .at(line.span, "and again here")
+                        .and(first.span, "first here"),
+                );
+                good = false;
+            }
+            known.push(line);
+        }
+        if let (Some(system), None, false) = (&self.system, &self.home, lines.is_empty() || root) {
+            cx.report(
+                bad_value(system.span, "an account with keys needs a home", "this one has none")
+                    .help("give it one: `home=\"…\"`"),
+            );
+            good = false;
+        }
+        good.then(|| lines.into_iter().map(|line| line.value).collect())
+    }
+}
+
+/// A checked hash. A mistake does not print it: it may be a password.
+pub(super) fn password_hash(cx: &mut Context<'_>, hash: &TextAt) -> Option<String> {
+    let value = cx.text(hash)?;
+    let Some((why, help)) = hash_mistake(&value) else {
+        return Some(value);
+    };
+    cx.report(bad_value(hash.span, "this is no hash of a password", why).help(help));
+    None
 }
 
 fn absolute(cx: &mut Context<'_>, path: Option<&TextAt>) -> Option<String> {
@@ -134,7 +211,7 @@ fn account(cx: &mut Context<'_>, name: &TextAt) -> Option<String> {
 #[derive(Debug)]
 struct GroupDecl {
     name: TextAt,
-    gid: Option<Spanned<u32>>,
+    gid: Option<Spanned<Put<u32>>>,
     system: bool,
     early: bool,
 }
@@ -143,13 +220,13 @@ pub(crate) fn read_group(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>
     let name = cursor.arg("name");
     let gid = cursor.prop("gid");
     let (system, early) = read_flags(cursor);
-    Some(Box::new(GroupDecl { name: name?, gid, system, early }))
+    Some(Box::new(GroupDecl { name: name?, gid, system: system.is_some(), early }))
 }
 
 impl Declaration for GroupDecl {
     fn resolve(&self, cx: &mut Context<'_>) -> Option<ItemKind> {
         let name = account(cx, &self.name)?;
-        let gid = self.gid.as_ref().map(|gid| gid.value);
+        let gid = put(cx, "gid", self.gid.as_ref(), "int").ok()?;
         Some(ItemKind::Group { name, gid, system: self.system, early: self.early })
     }
 }

@@ -6,7 +6,7 @@ use forge_syntax::{Cursor, Node};
 use super::packages::is_package;
 use super::{TextAt, bad_name, one_of};
 use crate::context::Context;
-use crate::{BaseKind, ResolvedBase};
+use crate::{BaseKind, ResolvedBase, typo};
 
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "base",
@@ -25,7 +25,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
         Child::new("tree", "a directory of the project, all owned by root")
             .takes("path in the project"),
     ],
-    example: "base \"bookworm\" { debian suite=\"bookworm\"; }",
+    example: "base \"bookworm\" { debian suite=\"bookworm\" }",
 };
 
 pub(crate) const DEBIAN: NodeKind = NodeKind {
@@ -142,6 +142,10 @@ fn debian(node: &Node, sink: &mut Sink) -> Option<DebianDecl> {
     {
         let headline = format!("`{}` is no name of a suite", suite.value);
         cursor.report(bad_name(suite.span, headline));
+    } else if let Some(suite) = &suite
+        && let Some(found) = typo::suite(&suite.value, suite.span)
+    {
+        sink.push(found);
     }
     one_of(&mut cursor, "variant", &["minbase"]);
     let mirror = cursor.prop("mirror");

@@ -119,7 +119,7 @@ pub(crate) fn read_unpack(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration
     let source = cursor.arg("source's name");
     let into = cursor.required_prop("into");
     let strip = cursor.prop::<u32>("strip").map_or(0, |strip| strip.value);
-    let (owner, group) = (cursor.prop("owner"), cursor.prop("group"));
+    let (owner, group) = (super::account(cursor, "owner"), super::account(cursor, "group"));
     let setuid = cursor.prop::<bool>("setuid").is_some_and(|value| value.value);
     let (source, into) = (source?, into?);
     Some(Box::new(UnpackDecl { source, into, strip, owner, group, setuid }))

@@ -4,9 +4,10 @@ use forge_syntax::Cursor;
 use forge_syntax::reference::{Field, NodeKind};
 
 use super::content::{self, ContentDecl};
-use super::{Declaration, ModeText, OVERRIDE, TextAt, mode};
+use super::{BEFORE_PACKAGES, Declaration, ModeText, OVERRIDE, TextAt, before_packages, mode};
 use crate::ItemKind;
 use crate::context::Context;
+use crate::written;
 
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "file",
@@ -26,6 +27,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
         ),
         OWNER,
         GROUP,
+        BEFORE_PACKAGES,
         OVERRIDE,
     ],
     children: &[content::CHILD],
@@ -50,6 +52,7 @@ struct FileDecl {
     mode: Option<Spanned<ModeText>>,
     owner: Option<TextAt>,
     group: Option<TextAt>,
+    early: bool,
 }
 
 pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
@@ -73,9 +76,18 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
         }
     };
     let mode = cursor.prop("mode");
-    let owner = cursor.prop("owner");
-    let group = cursor.prop("group");
-    Some(Box::new(FileDecl { path: path?, holds: holds?, mode, owner, group }))
+    let owner = super::account(cursor, "owner");
+    let group = super::account(cursor, "group");
+    let early = before_packages(cursor);
+    if let (Some(Holds::Secret(secret)), Some(early)) = (&holds, early) {
+        cursor.report(
+            Diagnostic::error(codes::SPEC_PHASE, "secrets are written last of all")
+                .at(early, "this would be before the packages")
+                .and(secret.span, "the secret"),
+        );
+    }
+    let (path, holds, early) = (path?, holds?, early.is_some());
+    Some(Box::new(FileDecl { path, holds, mode, owner, group, early }))
 }
 
 fn no_content(head: Span) -> Diagnostic {
@@ -85,25 +97,26 @@ fn no_content(head: Span) -> Diagnostic {
 }
 
 impl Declaration for FileDecl {
+    fn is_early(&self) -> bool {
+        self.early
+    }
+
     fn resolve(&self, cx: &mut Context<'_>) -> Option<ItemKind> {
         let path = cx.image_path(&self.path);
         let owner = owner(cx, self.owner.as_ref());
         let group = owner_group(cx, self.group.as_ref());
         match &self.holds {
-            Holds::Content(content) => {
-                let content = content.resolve(cx)?;
+            Holds::Content(decl) => {
+                let content = decl.resolve(cx)?;
                 let usual = match &content {
                     Content::Source(file) if file.executable => 0o755,
                     Content::Source(_) | Content::Text(_) => 0o644,
                 };
                 let mode = mode(cx, self.mode.as_ref(), usual);
-                Some(ItemKind::File {
-                    path: path?,
-                    content,
-                    mode: mode?,
-                    owner: owner?,
-                    group: group?,
-                })
+                let path = path?;
+                written::check(cx, &path, &content, decl);
+                let (mode, owner, group) = (mode?, owner?, group?);
+                Some(ItemKind::File { path, content, mode, owner, group })
             }
             Holds::Secret(name) => {
                 let secret = cx.secret(name);

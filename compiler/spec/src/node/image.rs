@@ -17,7 +17,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
     args: &[Field::required("name", "name", "its name, which its artifacts carry")],
     props: &[FROM],
     children: &[DOC, BASE, SET, KERNEL, OUTPUT, EXPECT_FAILED, DROP_ROLE],
-    example: "image \"summit-gpu\" from=\"summit-compute\" { set type=\"gpu\"; role \"gpu\" count=4; }",
+    example: "image \"summit-gpu\" from=\"summit-compute\" { set type=\"gpu\"; role \"gpu\" count=4 }",
 };
 
 // A matrix and its cells have what an image has.

@@ -13,7 +13,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
     args: &[Field::required("package", "package's name", "the package that brings it")],
     props: &[],
     children: &[Child::new("cmdline", "the kernel's command line, one text")],
-    example: "kernel \"linux-image-amd64\" { cmdline \"console=ttyS0,115200 quiet\"; }",
+    example: "kernel \"linux-image-amd64\" { cmdline \"console=ttyS0,115200 quiet\" }",
 };
 
 /// A declared kernel.

@@ -34,7 +34,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
         image::EXPECT_FAILED,
         image::DROP_ROLE,
     ],
-    example: "images \"${cluster}-${type}\" {\n    axis \"cluster\" \"summit\" \"blanca\"\n    axis \"type\" \"compute\" \"gpu\"\n    except cluster=\"blanca\" type=\"gpu\"\n    base \"bookworm\"\n    cell type=\"gpu\" { packages \"nvtop\"; }\n}",
+    example: "images \"${cluster}-${type}\" {\n    axis \"cluster\" \"summit\" \"blanca\"\n    axis \"type\" \"compute\" \"gpu\"\n    except cluster=\"blanca\" type=\"gpu\"\n    base \"bookworm\"\n    cell type=\"gpu\" { packages \"nvtop\" }\n}",
 };
 
 pub(crate) const CELL: NodeKind = NodeKind {

@@ -11,7 +11,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
     args: &[Field::required("name", "name", "its name")],
     props: &[],
     children: &[Child::new("url", "its address, `http://…` or `https://…`")],
-    example: "mirror \"debian\" { url \"https://mirror.example.org/debian\"; }",
+    example: "mirror \"debian\" { url \"https://mirror.example.org/debian\" }",
 };
 
 /// A declared mirror.

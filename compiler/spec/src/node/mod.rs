@@ -2,16 +2,24 @@
 
 pub(crate) mod account;
 pub(crate) mod base;
+pub(crate) mod console;
 pub(crate) mod content;
 pub(crate) mod controls;
 pub(crate) mod directory;
+pub(crate) mod edit;
+pub(crate) mod environment;
 pub(crate) mod exclude_paths;
 pub(crate) mod expect_failed;
 pub(crate) mod fetched;
 pub(crate) mod file;
+pub(crate) mod hostname;
+pub(crate) mod identity;
 pub(crate) mod image;
 pub(crate) mod kernel;
+pub(crate) mod kernel_modules;
+pub(crate) mod limit;
 pub(crate) mod link;
+pub(crate) mod locale;
 pub(crate) mod matrix;
 pub(crate) mod mirror;
 pub(crate) mod mount;
@@ -19,13 +27,16 @@ pub(crate) mod output;
 pub(crate) mod packages;
 pub(crate) mod pin;
 pub(crate) mod preseed;
+pub(crate) mod put;
 pub(crate) mod remove;
 pub(crate) mod repository;
 pub(crate) mod role;
 pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod service;
+pub(crate) mod sudoers;
 pub(crate) mod sysctl;
+pub(crate) mod timezone;
 pub(crate) mod unit;
 pub(crate) mod when;
 
@@ -34,10 +45,11 @@ use std::fmt;
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
 use forge_param::Mode;
 use forge_syntax::reference::{Field, NodeKind};
-use forge_syntax::{Cursor, Entry, FromValue, Mistake, Node, Text, Value, Written, quote, suggest};
+use forge_syntax::{Cursor, Entry, FromValue, Mistake, Node, Text, Value, quote, unknown_node};
 
 use crate::ItemKind;
 use crate::context::Context;
+use crate::resolve::ItemMemo;
 
 /// A text of a spec, its `${name}` not yet put in.
 pub(crate) type TextAt = Spanned<Text>;
@@ -59,12 +71,23 @@ pub(crate) struct ItemDecl {
     pub(crate) span: Span,
     pub(crate) overrides: bool,
     pub(crate) what: Box<dyn Declaration>,
+    pub(crate) memo: ItemMemo,
 }
 
 /// A read node that becomes an item once its parameters are known.
 pub(crate) trait Declaration: fmt::Debug + Send + Sync {
     /// The item; none after a reported mistake.
     fn resolve(&self, cx: &mut Context<'_>) -> Option<ItemKind>;
+
+    /// `before="packages"` of a file or directory.
+    fn is_early(&self) -> bool {
+        false
+    }
+
+    /// Another item that comes with it.
+    fn brings(&self, _: &mut Context<'_>) -> Option<ItemKind> {
+        None
+    }
 }
 
 type Read = fn(&mut Cursor<'_>) -> Option<Box<dyn Declaration>>;
@@ -80,14 +103,25 @@ const ITEMS: &[(&NodeKind, Read)] = &[
     (&file::KIND, file::read),
     (&directory::KIND, directory::read),
     (&link::KIND, link::read),
+    (&edit::LINE, edit::read_line),
+    (&edit::SETTING, edit::read_setting),
     (&remove::KIND, remove::read),
     (&account::USER, account::read_user),
     (&account::GROUP, account::read_group),
+    (&sudoers::KIND, sudoers::read),
     (&service::KIND, service::read),
     (&unit::KIND, unit::read),
     (&run::KIND, run::read),
     (&sysctl::KIND, sysctl::read),
+    (&limit::KIND, limit::read),
+    (&environment::KIND, environment::read),
+    (&hostname::KIND, hostname::read),
+    (&locale::KIND, locale::read),
+    (&timezone::KIND, timezone::read),
+    (&identity::KIND, identity::read),
+    (&console::KIND, console::read),
     (&mount::KIND, mount::read),
+    (&kernel_modules::KIND, kernel_modules::read),
 ];
 
 /// The kinds that may stand in a role and in an image.
@@ -103,6 +137,18 @@ pub(crate) const OVERRIDE: Field = Field::default(
     "#false",
     "the item may change what another role or the parent image declares",
 );
+
+/// `before="packages"`, as files and directories have it.
+pub(crate) const BEFORE_PACKAGES: Field = Field::optional(
+    "before",
+    "\"packages\"",
+    "it is there before the packages of its role too, whose scripts find it",
+);
+
+/// Reads `before="packages"`: the place of it, where it is said.
+pub(crate) fn before_packages(cursor: &mut Cursor<'_>) -> Option<Span> {
+    one_of(cursor, "before", &["packages"]).map(|said| said.span)
+}
 
 /// Reads the nodes of a role's or an image's body. `owner` names the node that they stand in, and
 /// `more` what else may stand there.
@@ -136,7 +182,7 @@ fn statement(
             let headline = format!("`{owner}` has no child node `{name}`");
             let found = Diagnostic::error(codes::SYNTAX_UNKNOWN_NODE, headline)
                 .at(node.name.span, "unknown node");
-            sink.push(suggest(found, &node.name, Written::Bare, known));
+            sink.push(unknown_node(found, &node.name, known));
             None
         }
     }
@@ -147,7 +193,7 @@ fn item(node: &Node, kind: &'static NodeKind, read: Read, sink: &mut Sink) -> Op
     let what = read(&mut cursor);
     let overrides = cursor.prop::<bool>("override").is_some_and(|value| value.value);
     cursor.finish(sink);
-    what.map(|what| ItemDecl { span: node.head, overrides, what })
+    what.map(|what| ItemDecl { span: node.head, overrides, what, memo: ItemMemo::default() })
 }
 
 /// A file mode: four octal digits, or a parameter that holds them.
@@ -191,6 +237,25 @@ pub(crate) fn mode(
             .at(span, format!("its value is \"{value}\""))
             .help("declare the parameter with `type=\"mode\"`"),
     );
+    None
+}
+
+/// The name of an account or a group that a property gives. A number is none, in quotes neither.
+pub(crate) fn account(cursor: &mut Cursor<'_>, name: &'static str) -> Option<TextAt> {
+    let given = cursor.node().entries.iter().find(|entry| {
+        entry.name.as_ref().is_some_and(|given| given.value == name)
+            && matches!(entry.value, Value::Integer { .. })
+    });
+    let Some(entry) = given else { return cursor.prop(name) };
+    cursor.prop_entry(name);
+    let found = Diagnostic::error(codes::SYNTAX_TYPE, format!("`{name}` must be text in quotes"))
+        .at(entry.span, "this is a whole number");
+    let root = matches!(entry.value, Value::Integer { value: 0, .. });
+    cursor.report(if root {
+        found.help("it is a name, not a number: write \"root\"").offer(entry.span, "\"root\"")
+    } else {
+        found.help("it is a name, not a number")
+    });
     None
 }
 

@@ -1,7 +1,7 @@
 use forge_diag::{Diagnostic, Sink, Span, codes};
 use forge_model::{Located, SourceFile};
 use forge_syntax::reference::{Field, NodeKind};
-use forge_syntax::{Cursor, Entry, Node};
+use forge_syntax::{Cursor, Entry, Node, quote};
 
 use super::{TextAt, bad_name};
 use crate::PartPackages;
@@ -57,10 +57,7 @@ impl PackagesDecl {
                 names.push(cx.located(name));
             } else {
                 let headline = format!("`{}` is no name of a package", name.value);
-                cx.report(
-                    bad_name(name.span, headline)
-                        .help("lower-case letters, digits and `+ - .`, two at least"),
-                );
+                cx.report(bad_name(name.span, headline).help(help(&name.value)));
             }
         }
         let files: Vec<Located<SourceFile>> = match &self.deb {
@@ -72,6 +69,20 @@ impl PackagesDecl {
         };
         PartPackages { names, files, recommends: self.recommends }
     }
+}
+
+/// What to write instead of what is no package's name.
+fn help(name: &str) -> String {
+    if let Some((package, version)) = name.split_once('=') {
+        let (package, version) = (quote(package), quote(version.trim_start_matches('=')));
+        return format!("a version is held by `pin {package} version={version} priority=1001`");
+    }
+    let words: Vec<&str> = name.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    if words.len() > 1 && words.iter().all(|word| is_package(word)) {
+        let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        return format!("each name is a text of its own: `packages {}`", words.join(" "));
+    }
+    "lower-case letters, digits and `+ - .`, two at least".to_owned()
 }
 
 /// No package file is as small as this; what stands in for a large file is (git-lfs, git-annex).

@@ -41,9 +41,9 @@ pub(crate) const KIND: NodeKind = NodeKind {
     ],
     children: &[Child::new(
         "login",
-        "`secret=` names a secret that holds `USER:PASSWORD`. It is used for fetching alone and is \
-         in no layer",
-    )],
+        "who fetches from it; the login is used for fetching alone and is in no layer",
+    )
+    .props(&[Field::required("secret", "name of a `secret`", "holds `USER:PASSWORD`")])],
     example: "repository \"site\" url=\"https://mirror.example.org/site\" suites=\"bookworm\" components=\"main\" unsigned=#true",
 };
 

@@ -17,7 +17,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
         Child::new("doc", "what the role is for, in a line"),
         Child::new("param", "a parameter"),
     ],
-    example: "role \"chrony\" { packages \"chrony\"; service \"chrony.service\" enabled=#true; }",
+    example: "role \"chrony\" { packages \"chrony\"; service \"chrony.service\" enabled=#true }",
 };
 
 pub(crate) const USE: NodeKind = NodeKind {
@@ -25,7 +25,13 @@ pub(crate) const USE: NodeKind = NodeKind {
     doc: "Uses a role. Its parameters are properties; those that are lists are child nodes with \
           the elements as arguments. `\"${name}\"` alone passes a parameter on with its type.",
     args: &[Field::required("name", "name of a `role`", "which role")],
-    props: &[],
+    props: &[Field::default(
+        "override",
+        "truth value",
+        "#false",
+        "in an image: the values given here count for the uses of the role that it inherits, \
+         which keep their place and their other values",
+    )],
     children: &[],
     example: "role \"slurm-client\" controller=\"slurm1.example.org\"",
 };
@@ -48,6 +54,8 @@ pub(crate) struct RoleDecl {
 pub(crate) struct RoleUse {
     pub(crate) name: Spanned<String>,
     pub(crate) head: Span,
+    /// Its values count for the uses of the role that the image has already.
+    pub(crate) overrides: bool,
     pub(crate) given: Vec<Given>,
 }
 
@@ -96,6 +104,10 @@ pub(crate) struct Mentions {
     pub(crate) names: BTreeSet<String>,
     /// Templates, as written.
     pub(crate) templates: Vec<Spanned<String>>,
+    /// Sources that its `unpack`s and `input`s name.
+    pub(crate) fetched: BTreeSet<String>,
+    /// Sources that it declares itself.
+    pub(crate) declared: Vec<Spanned<String>>,
 }
 
 impl Mentions {
@@ -103,40 +115,45 @@ impl Mentions {
     pub(crate) fn of<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Self {
         let mut mentions = Self::default();
         for node in nodes {
-            mention(node, &mut mentions.names, &mut mentions.templates);
+            mentions.add(node);
         }
         mentions
     }
-}
 
-fn mention(node: &Node, names: &mut BTreeSet<String>, templates: &mut Vec<Spanned<String>>) {
-    let by_name = matches!(node.name.value.as_str(), "when" | "param");
-    for entry in &node.entries {
-        let Value::Text(text) = &entry.value else {
-            continue;
-        };
-        if by_name && entry.name.is_none() {
-            names.insert(text.value.clone());
-        }
-        for piece in pieces(text).unwrap_or_default() {
-            if let Piece::Name { name, .. } = piece {
-                // `${name.field}` reads the parameter too.
-                names.insert(name.split('.').next().unwrap_or_default().to_owned());
+    fn add(&mut self, node: &Node) {
+        let kind = node.name.value.as_str();
+        for entry in &node.entries {
+            let Value::Text(text) = &entry.value else {
+                continue;
+            };
+            let written = || Spanned::new(text.value.clone(), entry.span);
+            match (kind, entry.name.as_ref().map(|name| name.value.as_str())) {
+                ("when" | "param", None) => _ = self.names.insert(text.value.clone()),
+                ("unpack", None) | ("input", Some("source")) => {
+                    self.fetched.insert(text.value.clone());
+                }
+                ("source", None) => self.declared.push(written()),
+                (_, Some("template")) => self.templates.push(written()),
+                _ => {}
+            }
+            for piece in pieces(text).unwrap_or_default() {
+                if let Piece::Name { name, .. } = piece {
+                    // `${name.field}` reads the parameter too.
+                    self.names.insert(name.split('.').next().unwrap_or_default().to_owned());
+                }
             }
         }
-        if entry.name.as_ref().is_some_and(|name| name.value == "template") {
-            templates.push(Spanned::new(text.value.clone(), entry.span));
-        }
+        node.children.iter().for_each(|child| self.add(child));
     }
-    node.children.iter().for_each(|child| mention(child, names, templates));
 }
 
 pub(crate) fn decode_use(node: &Node, sink: &mut Sink) -> Option<RoleUse> {
     let mut cursor = Cursor::of(node, &USE);
     let name = cursor.arg::<String>("name");
+    let overrides = cursor.prop::<bool>("override").is_some_and(|value| value.value);
     let given = given(&mut cursor, sink);
     cursor.finish(sink);
-    Some(RoleUse { name: name?, head: node.head, given })
+    Some(RoleUse { name: name?, head: node.head, overrides, given })
 }
 
 /// All properties and children as values of parameters.

@@ -3,16 +3,16 @@ use std::collections::BTreeMap;
 use forge_diag::{Diagnostic, Sink, Spanned, codes};
 use forge_model::{SecretReference, SourceError, SourceFile};
 use forge_syntax::reference::{Child, Field, NodeKind};
-use forge_syntax::{Cursor, Node};
+use forge_syntax::{Cursor, Node, quote};
 
 use super::{Declaration, OVERRIDE, TextAt, bad_name};
-use crate::ItemKind;
 use crate::context::Context;
+use crate::{ItemKind, Phase, StepPlace};
 
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "run",
-    doc: "A script that runs in the sandbox, without network, once all files are in place. \
-          Parameters come as environment variables, never as text in the script: `moduli-bits` is \
+    doc: "A script that runs in the sandbox, without network, once all files are in place; \
+          `before` and `after` move it to another place among the [phases](phases.md). Parameters come as environment variables, never as text in the script: `moduli-bits` is \
           `MODULI_BITS`, a list has blanks between its elements.",
     args: &[Field::required("name", "name", "what reports call the step")],
     props: &[
@@ -21,16 +21,26 @@ pub(crate) const KIND: NodeKind = NodeKind {
             "path in the project",
             "run by its `#!` line, by `/bin/sh` without one",
         ),
+        Field::optional("after", "name of a phase", "it runs just after this phase"),
+        Field::optional(
+            "before",
+            "name of a phase",
+            "it runs just before this phase; \"packages\" are those of its own role",
+        ),
         OVERRIDE,
     ],
     children: &[
         Child::new(
             "input",
             "a file or directory of the project that the script may read below \
-             `/run/forge/input`, or `source=` the name of a `source`, which is there under that \
-             name; it runs again when one changes",
+             `/run/forge/input`; it runs again when one changes",
         )
-        .takes("path in the project"),
+        .takes("path in the project")
+        .props(&[Field::optional(
+            "source",
+            "name of a `source`",
+            "in place of a path: it is there under that name",
+        )]),
         Child::new("param", "a parameter that the script reads from its environment")
             .takes("parameter's name"),
         Child::new("env", "a variable and its value"),
@@ -49,11 +59,13 @@ struct RunDecl {
     params: Vec<Spanned<String>>,
     env: Vec<(Spanned<String>, TextAt)>,
     secrets: Vec<Spanned<String>>,
+    place: StepPlace,
 }
 
 pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let name = cursor.arg("name");
     let script = cursor.required_prop("script");
+    let place = read_place(cursor);
     let mut found = Sink::new();
     let (inputs, fetched) = read_inputs(cursor.children("input"), &mut found);
     let params = words(cursor.children("param"), "parameter's name", &mut found);
@@ -61,7 +73,80 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let env = variables(cursor.children("env"), &mut found);
     found.into_sorted().into_iter().for_each(|diagnostic| cursor.report(diagnostic));
     let (name, script) = (name?, script?);
-    Some(Box::new(RunDecl { name, script, inputs, fetched, params, env, secrets }))
+    Some(Box::new(RunDecl { name, script, inputs, fetched, params, env, secrets, place: place? }))
+}
+
+/// Where the script stands; none after a reported mistake.
+fn read_place(cursor: &mut Cursor<'_>) -> Option<StepPlace> {
+    let mistakes = cursor.mistakes();
+    let after = read_phase(cursor, "after");
+    let before = read_phase(cursor, "before");
+    if mistakes != cursor.mistakes() {
+        return None;
+    }
+    Some(match (after, before) {
+        (None, None) => StepPlace::Usual,
+        (Some(after), None) => StepPlace::after(after.value),
+        (None, Some(before)) => StepPlace::Before(before.value),
+        (Some(after), Some(before)) => {
+            let place = StepPlace::after(after.value);
+            if place.order() > StepPlace::Before(before.value).order() {
+                let (after_name, before_name) = (after.value.name(), before.value.name());
+                let headline =
+                    format!("nothing is after `{after_name}` and before `{before_name}`");
+                let help = if after.value == before.value {
+                    "keep one of them".to_owned()
+                } else {
+                    format!("`{before_name}` comes before `{after_name}`: keep one of them")
+                };
+                cursor.report(
+                    Diagnostic::error(codes::SPEC_PHASE, headline)
+                        .at(after.span, "after this phase")
+                        .and(before.span, "and before this one")
+                        .help(help),
+                );
+                return None;
+            }
+            place
+        }
+    })
+}
+
+/// A phase that a script may stand beside.
+fn read_phase(cursor: &mut Cursor<'_>, side: &'static str) -> Option<Spanned<Phase>> {
+    let given = cursor.prop::<String>(side)?;
+    let allowed = |phase: Phase| {
+        let (before, after) = phase.takes_scripts();
+        if side == "before" { before } else { after }
+    };
+    let names = || Phase::ALL.into_iter().filter(|phase| allowed(*phase)).map(Phase::name);
+    let Some(phase) = Phase::of(&given.value) else {
+        let headline = format!("there is no phase `{}`", given.value);
+        let found = Diagnostic::error(codes::SPEC_PHASE, headline).at(given.span, "not known");
+        let near = forge_syntax::closest(&given.value, names());
+        cursor.report(match near {
+            Some(near) => {
+                found.help(format!("did you mean \"{near}\"?")).offer(given.span, quote(near))
+            }
+            None => found.help(format!("phases are {}", names().collect::<Vec<_>>().join(", "))),
+        });
+        return None;
+    };
+    if allowed(phase) {
+        return Some(Spanned::new(phase, given.span));
+    }
+    let headline = format!("no script can run {side} `{}`", phase.name());
+    let found = Diagnostic::error(codes::SPEC_PHASE, headline);
+    cursor.report(if phase < Phase::Packages {
+        found
+            .at(given.span, "what comes before packages is made without scripts")
+            .help("the earliest place is `before=\"packages\"`, before those of its role")
+    } else {
+        found
+            .at(given.span, "a script there could put secrets into a layer")
+            .help("the latest place is `before=\"secrets\"`")
+    });
+    None
 }
 
 /// Paths of the project, and names of sources.
@@ -137,7 +222,8 @@ impl Declaration for RunDecl {
             }
         }
         let (name, script) = (name?, script?);
-        Some(ItemKind::Run { name, script, inputs, fetched, environment, secrets })
+        let place = self.place;
+        Some(ItemKind::Run { name, script, inputs, fetched, environment, secrets, place })
     }
 }
 

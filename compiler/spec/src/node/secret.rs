@@ -21,7 +21,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
         Child::new("env", "an environment variable of the builder"),
         Child::new("file", "a file of the builder, by absolute path"),
     ],
-    example: "secret \"munge-key\" { age \"secrets/munge.key.age\"; }",
+    example: "secret \"munge-key\" { age \"secrets/munge.key.age\" }",
 };
 
 /// Where a secret's value is, as declared.
@@ -108,12 +108,39 @@ fn absolute(text: TextAt, cursor: &mut Cursor<'_>) -> Option<String> {
     None
 }
 
+/// Whether a file begins as age writes it (age-encryption.org/v1), binary or armored. One that cannot
+/// be read is told elsewhere.
+fn is_age(cx: &Context<'_>, path: &str) -> bool {
+    const HEADERS: [&[u8]; 2] = [b"age-encryption.org/v1\n", b"-----BEGIN AGE ENCRYPTED FILE-----"];
+    match cx.sources.read_at_most(path, LARGEST) {
+        Ok(bytes) => HEADERS.iter().any(|header| bytes.starts_with(header)),
+        Err(_) => true,
+    }
+}
+
+/// More than any secret; what is larger is not looked at.
+const LARGEST: u64 = 1 << 20;
+
 impl SecretDecl {
     /// The reference that plans and images carry.
     pub(crate) fn resolve(&self, cx: &mut Context<'_>) -> Option<SecretReference> {
         let version = self.version;
         let source = match &self.place {
-            Place::Age(path) => SecretSource::Age(cx.source(path)?),
+            Place::Age(path) => {
+                let file = cx.source(path)?;
+                if !is_age(cx, &file.path) {
+                    cx.report(
+                        Diagnostic::error(
+                            codes::SPEC_SOURCE,
+                            format!("`{}` is not encrypted with age", file.path),
+                        )
+                        .at(path.span, "it has no header of age")
+                        .help("encrypt the value: `age -r RECIPIENT -o FILE.age FILE`"),
+                    );
+                    return None;
+                }
+                SecretSource::Age(file)
+            }
             Place::Environment(variable) => {
                 SecretSource::Environment { variable: variable.clone(), version }
             }

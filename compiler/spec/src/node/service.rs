@@ -2,6 +2,7 @@ use forge_diag::{Diagnostic, Spanned, codes};
 use forge_syntax::Cursor;
 use forge_syntax::reference::{Field, NodeKind};
 
+use super::put::{Put, Reported, put};
 use super::{Declaration, OVERRIDE, TextAt, bad_value, check_unit_name, unit_name};
 use crate::ItemKind;
 use crate::context::Context;
@@ -25,7 +26,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
 /// Whether a unit starts at boot, or cannot at all.
 #[derive(Debug)]
 pub(crate) struct UnitState {
-    pub(crate) enabled: Option<bool>,
+    pub(crate) enabled: Option<Spanned<Put<bool>>>,
     pub(crate) masked: bool,
 }
 
@@ -37,10 +38,10 @@ struct ServiceDecl {
 
 /// Reads `enabled=` and `masked=`.
 pub(crate) fn read_state(cursor: &mut Cursor<'_>) -> UnitState {
-    let enabled: Option<Spanned<bool>> = cursor.prop("enabled");
+    let enabled: Option<Spanned<Put<bool>>> = cursor.prop("enabled");
     let masked: Option<Spanned<bool>> = cursor.prop("masked");
     if let (Some(enabled), Some(masked)) = (&enabled, &masked)
-        && enabled.value
+        && matches!(enabled.value, Put::Given(true))
         && masked.value
     {
         cursor.report(
@@ -48,9 +49,24 @@ pub(crate) fn read_state(cursor: &mut Cursor<'_>) -> UnitState {
                 .and(enabled.span, "enabled here"),
         );
     }
-    UnitState {
-        enabled: enabled.map(|value| value.value),
-        masked: masked.is_some_and(|value| value.value),
+    UnitState { enabled, masked: masked.is_some_and(|value| value.value) }
+}
+
+impl UnitState {
+    /// Whether the unit starts at boot, if it is said.
+    pub(crate) fn enabled(&self, cx: &mut Context<'_>) -> Result<Option<bool>, Reported> {
+        let enabled = put(cx, "enabled", self.enabled.as_ref(), "bool")?;
+        // What is written out was compared when it was read.
+        if let Some(given) = &self.enabled
+            && matches!(given.value, Put::Parameter(_))
+            && enabled == Some(true)
+            && self.masked
+        {
+            let headline = "a masked unit cannot be enabled";
+            cx.report(bad_value(given.span, headline, "this is true, beside `masked=#true`"));
+            return Err(Reported);
+        }
+        Ok(enabled)
     }
 }
 
@@ -76,7 +92,7 @@ impl Declaration for ServiceDecl {
         if !check_unit_name(cx, self.name.span, &name) {
             return None;
         }
-        let UnitState { enabled, masked } = self.state;
-        Some(ItemKind::Service { unit: unit_name(&name), enabled, masked })
+        let enabled = self.state.enabled(cx).ok()?;
+        Some(ItemKind::Service { unit: unit_name(&name), enabled, masked: self.state.masked })
     }
 }

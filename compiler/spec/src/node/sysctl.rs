@@ -5,6 +5,7 @@ use forge_syntax::reference::{Field, NodeKind};
 use super::{Declaration, OVERRIDE, Plain, TextAt, bad_name, bad_value};
 use crate::ItemKind;
 use crate::context::Context;
+use crate::typo;
 
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "sysctl",
@@ -47,6 +48,9 @@ impl Declaration for SysctlDecl {
             let headline = "a kernel parameter's value is one line";
             cx.report(bad_value(self.value.span, headline, "more than one line"));
             return None;
+        }
+        if let Some(found) = typo::parameter(&name, self.name.span) {
+            cx.report(found);
         }
         Some(ItemKind::Sysctl { name, value })
     }

@@ -27,7 +27,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
         Child::new("is", "several values, as arguments: it must have one of them"),
         Child::new("is-not", "several values, as arguments: it must have none of them"),
     ],
-    example: "when \"cluster\" is=\"summit\" { packages \"numactl\"; }",
+    example: "when \"cluster\" is=\"summit\" { packages \"numactl\" }",
 };
 
 /// A condition with what depends on it.
@@ -115,6 +115,31 @@ fn several(cursor: &mut Cursor<'_>, child: &Node) -> Vec<Entry> {
 }
 
 impl WhenDecl {
+    /// The condition as it is written, and where.
+    pub(crate) fn written(&self, cx: &Context<'_>) -> Spanned<String> {
+        let values = |values: &[Entry]| -> String {
+            let written = values.iter().map(|entry| match &entry.name {
+                Some(_) => format!("={}", cx.map.slice(entry.span)),
+                None => format!(" {}", cx.map.slice(entry.span)),
+            });
+            written.collect()
+        };
+        let asked = match &self.test {
+            Test::True => String::new(),
+            Test::Is { values: all, not } => {
+                format!(" {}{}", if *not { "is-not" } else { "is" }, values(all))
+            }
+            Test::Has(entry) => format!(" has{}", values(std::slice::from_ref(entry))),
+        };
+        let name = forge_syntax::quote(&self.name.value);
+        Spanned::new(format!("when {name}{asked}"), self.name.span)
+    }
+
+    /// What the condition asks about, as far as it has a value.
+    pub(crate) fn asked<'c>(&self, cx: &'c Context<'_>) -> Option<(&str, &'c Bound)> {
+        Some((&self.name.value, cx.scope.bound(&self.name.value)?))
+    }
+
     /// Whether the body counts; none after a reported mistake.
     pub(crate) fn holds(&self, cx: &mut Context<'_>) -> Option<bool> {
         let Some(bound) = cx.scope.bound(&self.name.value).cloned() else {
@@ -171,7 +196,7 @@ impl WhenDecl {
                         codes::SPEC_PARAM_VALUE,
                         format!("`{}` is not a list", self.name.value),
                     )
-                    .at(entry.span, format!("its value here is {value}"))
+                    .at(entry.span, format!("its value here is {}", value.brief()))
                     .help("compare it: `is=…`"),
                 );
                 return None;
@@ -216,7 +241,7 @@ impl WhenDecl {
                             codes::SPEC_PARAM_VALUE,
                             format!("`{}` is never {}", self.name.value, entry.value.what()),
                         )
-                        .at(entry.span, format!("its value here is {value}")),
+                        .at(entry.span, format!("its value here is {}", value.brief())),
                     );
                 }
                 return None;
@@ -234,7 +259,7 @@ impl WhenDecl {
                 codes::SPEC_PARAM_VALUE,
                 format!("`{}` is neither true nor false", self.name.value),
             )
-            .at(self.name.span, format!("its value here is {value}"))
+            .at(self.name.span, format!("its value here is {}", value.brief()))
             .help(match value {
                 ParamValue::List(_) => "ask for an element: `has=…`",
                 _ => "compare it: `is=…`",

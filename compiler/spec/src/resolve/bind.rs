@@ -54,7 +54,7 @@ pub(crate) fn values<'g>(
             }
             (None, Some(bound)) => (set_value(cx, param, bound), bound.span, bound.source.clone()),
             (None, None) => {
-                if param.default.is_none() {
+                if param.default.is_none() && !param.wrong_default {
                     cx.report(missing(taker, param, used));
                 }
                 let span = param.default.as_ref().map_or(param.name.span, |value| value.span);
@@ -62,6 +62,9 @@ pub(crate) fn values<'g>(
                 (value, span, ParameterSource::Default)
             }
         };
+        // A mistake in the value is reported; what else is wrong in the role is looked for with its
+        // default.
+        let value = value.or_else(|| param.default.as_ref().map(|value| value.value.clone()));
         good &= value.is_some();
         let ty = Some(Arc::clone(&param.ty));
         values.extend(value.map(|value| (name.clone(), Bound { value, span, source, ty })));
@@ -70,7 +73,6 @@ pub(crate) fn values<'g>(
         if taker.whole {
             cx.report(unknown(taker, given));
         }
-        good = false;
     }
     good.then_some(values)
 }
@@ -120,6 +122,10 @@ fn given_value(cx: &mut Context<'_>, param: &ParamDecl, given: &Given) -> Option
                     },
                 }
             }
+            if values.len() > MAX_LIST {
+                cx.report(too_many(given.name.span));
+                return None;
+            }
             let list = ParamValue::List(values);
             let taken = param.ty.take(&list);
             if good && taken.is_err() {
@@ -137,6 +143,21 @@ fn given_value(cx: &mut Context<'_>, param: &ParamDecl, given: &Given) -> Option
             );
             None
         }
+    }
+}
+
+/// Values of a list: a list is what hosts or names are written in.
+const MAX_LIST: usize = 65_536;
+
+fn too_many(span: Span) -> Diagnostic {
+    let headline = format!("a list of more than {MAX_LIST} values");
+    Diagnostic::error(codes::SYNTAX_SIZE, headline).at(span, "this")
+}
+
+fn size(value: &ParamValue) -> usize {
+    match value {
+        ParamValue::List(values) => values.iter().map(size).sum(),
+        _ => 1,
     }
 }
 
@@ -192,7 +213,7 @@ impl Reading<'_> {
             codes::SPEC_PARAM_VALUE,
             format!("`{}` must be {}", self.name, ty.expected()),
         )
-        .at(span, format!("its value is {value}"));
+        .at(span, format!("its value is {}", value.brief()));
         self.with_declaration(found)
     }
 
@@ -227,7 +248,13 @@ pub(crate) fn set(cx: &mut Context<'_>, given: &Given) -> Option<ParamValue> {
         GivenValue::List(entries) => {
             let values: Vec<Option<ParamValue>> =
                 entries.iter().map(|entry| plain(cx, entry)).collect();
-            Some(ParamValue::List(values.into_iter().collect::<Option<_>>()?))
+            let values: Vec<ParamValue> = values.into_iter().collect::<Option<_>>()?;
+            // A list that is passed on stands inside of this one.
+            if values.iter().map(size).sum::<usize>() > MAX_LIST {
+                cx.report(too_many(given.name.span));
+                return None;
+            }
+            Some(ParamValue::List(values))
         }
     }
 }

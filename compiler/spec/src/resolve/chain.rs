@@ -8,6 +8,9 @@ use crate::context::Context;
 use crate::node::Statement;
 use crate::node::image::ImageDecl;
 
+/// Images that are made from images, and roles that use roles.
+pub(super) const MAX_CHAIN: usize = 64;
+
 /// A part of what an image says, with the image of the chain that it belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link<'a> {
@@ -23,6 +26,13 @@ pub(crate) fn of<'a>(cx: &mut Context<'a>, image: &'a ImageDecl) -> Option<Vec<L
     let mut current = image;
     while let Some(from) = &current.from {
         let parent = project.image(from, cx.sink)?;
+        if chain.len() >= MAX_CHAIN {
+            let headline = format!("images are made from images deeper than {MAX_CHAIN}");
+            cx.report(
+                Diagnostic::error(codes::SYNTAX_DEPTH, headline).at(from.span, "one too deep"),
+            );
+            return None;
+        }
         if let Some(at) = chain.iter().position(|known| known.name == parent.name) {
             // Reported once, for the image of the cycle whose name comes first.
             let cycle = chain.get(at..).unwrap_or_default();
@@ -56,10 +66,10 @@ fn image_cycle(cycle: &[&ImageDecl]) -> Diagnostic {
 
 /// Reports roles that use each other, each cycle once.
 pub(crate) fn role_cycles(cx: &mut Context<'_>) {
-    let mut reported = BTreeSet::new();
+    let (mut reported, mut done) = (BTreeSet::new(), BTreeSet::new());
     for name in cx.project.roles.keys() {
         let mut path = Vec::new();
-        walk(cx, name, &mut path, &mut reported);
+        walk(cx, name, &mut path, &mut reported, &mut done);
     }
 }
 
@@ -68,8 +78,9 @@ fn walk(
     name: &str,
     path: &mut Vec<Spanned<String>>,
     reported: &mut BTreeSet<Vec<String>>,
+    done: &mut BTreeSet<String>,
 ) {
-    let Some(role) = cx.project.roles.get(name) else {
+    let Some(role) = cx.project.roles.get(name).filter(|_| !done.contains(name)) else {
         return;
     };
     for used in uses(&role.body) {
@@ -90,10 +101,19 @@ fn walk(
             }
             continue;
         }
+        if path.len() >= MAX_CHAIN {
+            let headline = format!("roles use roles deeper than {MAX_CHAIN}");
+            cx.report(
+                Diagnostic::error(codes::SYNTAX_DEPTH, headline).at(used.span, "one too deep"),
+            );
+            continue;
+        }
         path.push(used.clone());
-        walk(cx, &used.value, path, reported);
+        walk(cx, &used.value, path, reported, done);
         path.pop();
     }
+    // Whatever of its uses lies on a cycle has been seen from it.
+    done.insert(name.to_owned());
 }
 
 /// The roles that a body uses.

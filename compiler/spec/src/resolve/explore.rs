@@ -46,30 +46,37 @@ fn one(cx: &mut Context<'_>, role: &RoleDecl) {
     let Some(role) = project.roles.get(&role.name.value) else {
         return;
     };
-    let bound = |value: ParamValue, ty: Option<Arc<ParamType>>| Bound {
-        value,
-        span: role.head,
-        source: ParameterSource::Default,
-        ty,
-    };
-    let text = |text: &str| bound(ParamValue::Text(text.to_owned()), None);
+    let set = Arc::new(example_set(cx, role));
+    let mut used = BTreeSet::new();
+    Builder::new(&set, &mut used).explore(cx, role, examples(role));
+}
+
+fn example_of(role: &RoleDecl, value: ParamValue, ty: Option<Arc<ParamType>>) -> Bound {
+    Bound { value, span: role.head, source: ParameterSource::Default, ty }
+}
+
+/// What some image may set, for a role that is looked at without one.
+pub(super) fn example_set(cx: &Context<'_>, role: &RoleDecl) -> Values {
     let mut set = Values::new();
     for name in ["cluster", "type", "image", "arch", "suite"] {
-        set.insert(name.to_owned(), text("example"));
+        let text = ParamValue::Text("example".to_owned());
+        set.insert(name.to_owned(), example_of(role, text, None));
     }
-    let links = project.images.values().flat_map(ImageDecl::links);
+    let links = cx.project.images.values().flat_map(ImageDecl::links);
     for given in links.flat_map(|link| &link.set) {
-        set.insert(given.name.value.clone(), bound(like(given), None));
+        set.insert(given.name.value.clone(), example_of(role, like(given), None));
     }
-    let mut values = Values::new();
-    for param in &role.params {
+    set
+}
+
+/// A value for each parameter of a role: its default, or an example.
+pub(super) fn examples(role: &RoleDecl) -> Values {
+    let value = |param: &forge_param::ParamDecl| {
         let default = param.default.as_ref().map(|default| default.value.clone());
         let value = default.unwrap_or_else(|| example(&param.ty));
-        let name = param.name.value.clone();
-        values.insert(name, bound(value, Some(Arc::clone(&param.ty))));
-    }
-    let (set, mut used) = (Arc::new(set), BTreeSet::new());
-    Builder::new(&set, &mut used).explore(cx, role, values);
+        (param.name.value.clone(), example_of(role, value, Some(Arc::clone(&param.ty))))
+    };
+    role.params.iter().map(value).collect()
 }
 
 /// An example of the kind of value that an image sets.

@@ -8,11 +8,12 @@ use forge_param::ParamValue;
 use super::bind;
 use super::chain::{self, Link};
 use super::part::{Builder, Built};
-use super::{conflict, owner};
+use super::{conflict, early, hidden, identity, ids, limits, owner, unused};
 use crate::context::Context;
 use crate::node::image::ImageDecl;
 use crate::node::output::OutputDecl;
-use crate::node::unit_name;
+use crate::node::role::RoleUse;
+use crate::node::{Statement, unit_name};
 use crate::value::{Bound, Scope, Values};
 use crate::{BaseKind, ItemKind, Parameter, ParameterSource, ResolvedBase, ResolvedImage};
 
@@ -22,6 +23,9 @@ pub(crate) fn resolve<'a>(
     image: &'a ImageDecl,
     used: &mut BTreeSet<String>,
 ) -> Option<ResolvedImage> {
+    if cx.budget.is_spent() {
+        return None;
+    }
     let chain = chain::of(cx, image)?;
     let base = chain.iter().rev().find_map(|link| link.decl.base.as_ref());
     let base_name = base.map(|name| name.span);
@@ -30,6 +34,7 @@ pub(crate) fn resolve<'a>(
     let set = Arc::new(set_values(cx, image, &chain, base.as_ref().zip(base_name)));
     let text = |name: &str| set.get(name).and_then(|bound| bound.value.text()).unwrap_or_default();
     let (cluster, image_type) = (text("cluster"), text("type"));
+    compare_name(cx, &image.name, &set);
     cx.scope = Scope::new(Values::new(), Arc::clone(&set));
     let kernel = chain.iter().rev().find_map(|link| link.decl.kernel.as_ref());
     let kernel = kernel.and_then(|kernel| kernel.resolve(cx));
@@ -42,15 +47,33 @@ pub(crate) fn resolve<'a>(
             .iter()
             .flat_map(|link| link.decl.drop_roles.iter().map(|name| name.value.clone()))
             .collect();
+        let not_earlier = chain.get(index..).unwrap_or_default();
+        builder.overriding.clear();
+        for link in not_earlier {
+            overriding(cx, &link.decl.body, &mut builder.overriding);
+        }
         builder.link(cx, *link);
     }
     builder.close();
+    if cx.budget.is_spent() {
+        // What is cut off would look wrong in other ways.
+        return None;
+    }
     let (parts, profiles, met) = (builder.parts, builder.profiles, builder.dropped_met);
     report_dropped(cx, image, &met);
+    unused::shadowed(cx, image, &builder.shadowed, &builder.taken);
     conflict::check(cx, &image.name.value, &parts);
+    early::check(cx, &parts);
+    hidden::check(cx, &parts);
+    limits::check(cx, &image.name.value, &parts);
+    limits::check_ids(cx, &image.name.value, &parts);
+    ids::check(cx, &image.name.value, &parts);
+    identity::check(cx, &image.name.value, base.as_ref().zip(base_name), &parts);
     owner::check(cx, base.as_ref(), kernel.is_some(), &parts);
     let output = chain.iter().rev().find_map(|link| link.decl.output.as_ref());
     check_secrets(cx, &image.name.value, output, &parts);
+    let mut parts: Vec<_> = parts.into_iter().map(Built::finish).collect();
+    identity::complete(base.as_ref(), &mut parts);
     let output = output.map(|output| Located::new(output.settings.clone(), cx.origin(output.head)));
 
     Some(ResolvedImage {
@@ -61,7 +84,7 @@ pub(crate) fn resolve<'a>(
         set: parameters(cx, &set),
         base: base?,
         kernel,
-        parts: parts.into_iter().map(|built| built.part).collect(),
+        parts,
         profiles: unique_profiles(cx, profiles),
         output,
         expect_failed: expect_failed(cx, &chain),
@@ -77,7 +100,7 @@ const FIXED: [(&str, &str); 3] = [
 
 /// What the images of a chain set, later ones before earlier ones, with what the name and the base
 /// say. A `set` may use what was set before it.
-fn set_values(
+pub(super) fn set_values(
     cx: &mut Context<'_>,
     image: &ImageDecl,
     chain: &[Link<'_>],
@@ -142,6 +165,14 @@ fn check_name(cx: &mut Context<'_>, key: &str, value: &Spanned<&ParamValue>) {
     if key != "cluster" && key != "type" {
         return;
     }
+    if let ParamValue::List(_) = value.value {
+        cx.report(
+            Diagnostic::error(codes::SPEC_NAME, format!("`{key}` is one name, and no list"))
+                .at(value.span, "given as a list")
+                .help(format!("write `set {key}=\"…\"`")),
+        );
+        return;
+    }
     let good = matches!(value.value, ParamValue::Text(text) if forge_param::is_name(text));
     if !good {
         cx.report(
@@ -149,6 +180,40 @@ fn check_name(cx: &mut Context<'_>, key: &str, value: &Spanned<&ParamValue>) {
                 .at(value.span, format!("its value is {}", value.value))
                 .help("it names files: letters, digits, `.`, `_` and `-`"),
         );
+    }
+}
+
+/// Warns of an image that is named for a cluster or a type that is not its own: its name is what
+/// people see of an artifact, the values are what its roles do.
+fn compare_name(cx: &mut Context<'_>, name: &Spanned<String>, set: &Values) {
+    for key in ["cluster", "type"] {
+        let Some(bound) = set.get(key).filter(|bound| bound.source != ParameterSource::Name) else {
+            continue;
+        };
+        let value = bound.value.text().unwrap_or_default();
+        if value.is_empty() || format!("-{}-", name.value).contains(&format!("-{value}-")) {
+            continue;
+        }
+        let headline = format!("the image `{}` is of the {key} `{value}`", name.value);
+        cx.report(
+            Diagnostic::warning(codes::SPEC_IMAGE_NAME, headline)
+                .at(name.span, "its name does not say so")
+                .and(bound.span, "set here")
+                .help("artifacts have the image's name: `CLUSTER-TYPE` tells what is in them"),
+        );
+    }
+}
+
+/// Uses of roles in an image's body that give new values to earlier ones.
+fn overriding<'a>(cx: &mut Context<'_>, body: &'a [Statement], found: &mut Vec<&'a RoleUse>) {
+    for statement in body {
+        match statement {
+            Statement::Role(used) if used.overrides => found.push(used),
+            Statement::When(when) if when.holds(cx) == Some(true) => {
+                overriding(cx, &when.body, found);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -170,9 +235,9 @@ fn check_secrets(cx: &mut Context<'_>, image: &str, output: Option<&OutputDecl>,
     let Some(output) = output.filter(|output| !output.settings.allow_secrets) else {
         return;
     };
-    let items = parts.iter().flat_map(|built| built.part.items.iter().zip(&built.spans));
-    let delivered = items.into_iter().filter_map(|(item, span)| match &item.kind {
-        ItemKind::SecretFile { secret, .. } => Some((secret.name.clone(), *span)),
+    let items = parts.iter().flat_map(|built| &built.items);
+    let delivered = items.filter_map(|built| match &built.item.kind {
+        ItemKind::SecretFile { secret, .. } => Some((secret.name.clone(), built.span)),
         _ => None,
     });
     let delivered: BTreeMap<String, Span> = delivered.collect();

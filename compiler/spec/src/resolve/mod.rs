@@ -1,66 +1,114 @@
 //! From declarations to images: `from` followed, roles unrolled, parameters put in.
 
+pub(crate) mod absent;
 pub(crate) mod bind;
 mod chain;
 mod conflict;
+mod early;
+mod edits;
 mod explore;
-mod glob;
+mod hidden;
+mod identity;
+mod ids;
 mod image;
+mod limits;
+mod memo;
 mod owner;
 mod part;
 mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forge_diag::{Diagnostic, Span, codes};
+use forge_diag::{FileId, Sink, SourceMap, Span};
+use forge_model::{Sources, on_all_processors};
+
+pub(crate) use self::memo::{FileMemo, ItemMemo};
 
 use crate::ResolvedImage;
+use crate::budget::Budget;
 use crate::context::Context;
+use crate::node::image::ImageDecl;
+use crate::project::Project;
 
 /// All images in the order of their names, without those that could not be resolved.
-pub(crate) fn images(cx: &mut Context<'_>) -> Vec<ResolvedImage> {
-    let project = cx.project;
-    let mut used = BTreeSet::new();
-    let images: Vec<ResolvedImage> =
-        project.images.values().filter_map(|image| image::resolve(cx, image, &mut used)).collect();
-    artifact_names(cx, &images);
+pub(crate) fn images(
+    project: &Project,
+    sources: &dyn Sources,
+    map: &mut SourceMap,
+    sink: &mut Sink,
+) -> Vec<ResolvedImage> {
+    let (budget, files) = (Budget::default(), FileMemo::default());
+    let shared = (&budget, &files);
+    let shares = shares(project, sources, map, shared);
+    if budget.is_spent() {
+        // What else is wrong is not known: nothing was looked at whole.
+        if let Some(first) = project.images.values().next() {
+            sink.push(Budget::finding(project.images.len(), first.name.span));
+        }
+        return Vec::new();
+    }
+    let mut cx = Context::new(project, sources, (map, sink), shared);
+    let (mut images, mut used) = (Vec::new(), BTreeSet::new());
+    let copied = cx.map.len();
+    for share in shares {
+        images.extend(share.images);
+        used.extend(share.used);
+        for (span, does) in share.overrides {
+            *cx.overrides.entry(span).or_default() |= does;
+        }
+        let moved = cx.map.absorb(&share.map, copied);
+        let mut found = share.found;
+        found.moved(&moved);
+        cx.sink.append(found);
+        let templates = share.templates.into_iter();
+        cx.templates.extend(templates.map(|(path, file)| (path, file.map(|id| moved.file(id)))));
+    }
     // What no image uses is looked at too; a mistake that was found already is reported once.
     for base in project.bases.values() {
-        base.resolve(cx);
+        base.resolve(&mut cx);
     }
     for secret in project.secrets.values() {
-        secret.resolve(cx);
+        secret.resolve(&mut cx);
     }
     cx.scope = crate::value::Scope::default();
     for source in project.fetched.values() {
-        source.resolve(cx);
+        source.resolve(&mut cx);
     }
-    conflict::report_overrides(cx);
-    chain::role_cycles(cx);
-    explore::roles(cx, &used);
-    unused::report(cx);
+    conflict::report_overrides(&mut cx);
+    chain::role_cycles(&mut cx);
+    explore::roles(&mut cx, &used);
+    unused::report(&mut cx);
     images
 }
 
-/// Packed images are named after cluster and type: two of one name would take each other's place.
-fn artifact_names(cx: &mut Context<'_>, images: &[ResolvedImage]) {
-    let project = cx.project;
-    let mut known: BTreeMap<String, Span> = BTreeMap::new();
-    for image in images.iter().filter(|image| image.output.is_some()) {
-        let Some(decl) = project.images.get(&image.name) else {
-            continue;
-        };
-        let name = format!("{}-{}", image.cluster, image.image_type);
-        if let Some(first) = known.get(&name) {
-            let headline = format!("two images would be packed as `{name}`");
-            cx.report(
-                Diagnostic::error(codes::SPEC_ARTIFACT_NAME, headline)
-                    .at(decl.head, "this one")
-                    .and(*first, "and this one")
-                    .help("give one of them another `set type=\"…\"`"),
-            );
-            continue;
-        }
-        known.insert(name, decl.head);
-    }
+/// Some images, resolved without a look at the others.
+struct Share {
+    images: Vec<ResolvedImage>,
+    found: Sink,
+    /// The texts that the findings point into.
+    map: SourceMap,
+    templates: BTreeMap<String, Option<FileId>>,
+    overrides: BTreeMap<Span, bool>,
+    used: BTreeSet<String>,
+}
+
+/// The images, shared out among all processors.
+fn shares(
+    project: &Project,
+    sources: &dyn Sources,
+    map: &SourceMap,
+    shared: (&Budget, &FileMemo),
+) -> Vec<Share> {
+    /// So many on any machine: of very many findings, each share keeps its first ones.
+    const SHARES: usize = 16;
+    let all: Vec<&ImageDecl> = project.images.values().collect();
+    let shares: Vec<&[&ImageDecl]> = all.chunks(all.len().div_ceil(SHARES).max(1)).collect();
+    on_all_processors(&shares, |share| {
+        let (mut map, mut found, mut used) = (map.clone(), Sink::new(), BTreeSet::new());
+        let mut cx = Context::new(project, sources, (&mut map, &mut found), shared);
+        let images =
+            share.iter().filter_map(|image| image::resolve(&mut cx, image, &mut used)).collect();
+        let (templates, overrides) = (cx.templates, cx.overrides);
+        Share { images, found, map, templates, overrides, used }
+    })
 }

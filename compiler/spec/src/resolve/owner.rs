@@ -1,12 +1,13 @@
 //! Owners that nothing in an image can create.
 
+use forge_model::User;
 use std::collections::BTreeSet;
 
 use forge_diag::{Diagnostic, codes};
 
 use super::part::Built;
 use crate::context::Context;
-use crate::{BaseKind, ItemKind, ResolvedBase};
+use crate::{BaseKind, FileTree, ItemKind, ResolvedBase};
 
 /// Accounts and groups that Debian's `base-passwd` and the essential packages make
 /// (`/usr/share/base-passwd/{passwd,group}.master` of Debian 12), and `_apt`.
@@ -31,7 +32,8 @@ pub(crate) fn check(
         Some(BaseKind::Archive { .. } | BaseKind::Tree { .. }) | None => false,
     };
     let packages = parts.iter().any(|built| !built.part.packages.is_empty());
-    let items = || parts.iter().flat_map(|built| built.part.items.iter().zip(&built.spans));
+    let items =
+        || parts.iter().flat_map(|part| &part.items).map(|built| (&built.item, &built.span));
     let scripts = items().any(|(item, _)| matches!(item.kind, ItemKind::Run { .. }));
     if !minimal || kernel || packages || scripts {
         return;
@@ -40,7 +42,7 @@ pub(crate) fn check(
     let mut groups = users.clone();
     for (item, _) in items() {
         match &item.kind {
-            ItemKind::User { name, group, .. } => {
+            ItemKind::User { user: User { name, group, .. }, .. } => {
                 users.insert(name);
                 if group.is_none() {
                     groups.insert(name);
@@ -56,6 +58,7 @@ pub(crate) fn check(
         let (ItemKind::File { owner, group, .. }
         | ItemKind::SecretFile { owner, group, .. }
         | ItemKind::Unpack { owner, group, .. }
+        | ItemKind::Tree(FileTree { owner, group, .. })
         | ItemKind::Directory { owner, group, .. }) = &item.kind
         else {
             continue;

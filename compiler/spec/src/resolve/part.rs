@@ -5,24 +5,57 @@ use std::sync::Arc;
 
 use forge_control::ProfileTemplate;
 use forge_diag::{Diagnostic, Span, codes};
-use forge_model::{Fetch, Profile};
+use forge_model::{Content, Fetch, Profile};
 use forge_param::ParamValue;
 
 use super::bind::{self, Taker};
-use super::chain::Link;
+use super::chain::{Link, MAX_CHAIN};
+use super::conflict::{self, Subject};
 use super::image::parameters;
+use super::memo::Made;
+use crate::budget::Tally;
 use crate::context::Context;
-use crate::node::Statement;
 use crate::node::controls::ControlsUse;
 use crate::node::role::{RoleDecl, RoleUse};
+use crate::node::{ItemDecl, Statement};
 use crate::value::{Scope, Values};
-use crate::{Item, Part};
+use crate::{Item, ItemKind, ParameterSource, Part};
 
-/// A part with the places of its items, for labels.
+/// Roles of one image, the same role with other values counted again.
+const MAX_ROLE_USES: usize = 4096;
+
+/// An item with what the rules of an image ask of it.
+#[derive(Debug)]
+pub(crate) struct BuiltItem {
+    pub(crate) item: Arc<Item>,
+    /// Its place, for labels.
+    pub(crate) span: Span,
+    /// What it declares.
+    pub(crate) subjects: Vec<Subject>,
+}
+
+impl BuiltItem {
+    pub(crate) fn new(item: Item, span: Span) -> Self {
+        let subjects = conflict::subjects(&item.kind);
+        Self { item: Arc::new(item), span, subjects }
+    }
+}
+
+/// A part while its image is made: its items stand beside it.
 #[derive(Debug)]
 pub(crate) struct Built {
     pub(crate) part: Part,
-    pub(crate) spans: Vec<Span>,
+    /// Where the role is used, for labels.
+    pub(crate) used: Span,
+    pub(crate) items: Vec<Arc<BuiltItem>>,
+}
+
+impl Built {
+    /// The part with its items.
+    pub(crate) fn finish(mut self) -> Part {
+        self.part.items = self.items.iter().map(|built| Arc::clone(&built.item)).collect();
+        self.part
+    }
 }
 
 /// What a chain of images comes to.
@@ -30,12 +63,18 @@ pub(crate) struct Builder<'a, 'b> {
     pub(crate) set: &'b Arc<Values>,
     /// Roles that are left out.
     pub(crate) dropped: BTreeSet<String>,
-    /// Of those, the ones that were met.
+    /// Uses of roles that give new values to earlier ones, the last word last.
+    pub(crate) overriding: Vec<&'a RoleUse>,
+    /// Of the dropped roles, the ones that were met.
     pub(crate) dropped_met: BTreeSet<String>,
     pub(crate) parts: Vec<Built>,
     /// What the image at hand says itself.
     own: Option<Built>,
     pub(crate) profiles: Vec<(Profile, Span)>,
+    /// Values that the image sets itself, and that a role is given on its line: name and place.
+    pub(crate) shadowed: Vec<(String, Span)>,
+    /// Values that the image sets itself, and that a parameter got.
+    pub(crate) taken: BTreeSet<String>,
     /// Uses of roles that were made, with the values of their parameters: the same role with the
     /// same values is built once.
     made: BTreeSet<(String, Vec<(String, ParamValue)>)>,
@@ -50,7 +89,10 @@ impl<'a, 'b> Builder<'a, 'b> {
         Self {
             set,
             dropped: BTreeSet::new(),
+            overriding: Vec::new(),
             dropped_met: BTreeSet::new(),
+            shadowed: Vec::new(),
+            taken: BTreeSet::new(),
             parts: Vec::new(),
             own: None,
             profiles: Vec::new(),
@@ -89,20 +131,16 @@ impl<'a, 'b> Builder<'a, 'b> {
     /// Puts an image's own items behind its roles, as a part of its name.
     pub(crate) fn close(&mut self) {
         let own = self.own.take();
-        self.parts
-            .extend(own.filter(|own| !own.part.items.is_empty() || !own.part.packages.is_empty()));
+        self.parts.extend(own.filter(|own| !own.items.is_empty() || !own.part.packages.is_empty()));
     }
 
     fn statements(&mut self, cx: &mut Context<'a>, body: &'a [Statement], into: &mut Built) {
         for statement in body {
+            if cx.budget.is_spent() {
+                return;
+            }
             match statement {
-                Statement::Item(item) => {
-                    if let Some(kind) = item.what.resolve(cx) {
-                        let origin = cx.origin(item.span);
-                        into.part.items.push(Item { origin, overrides: item.overrides, kind });
-                        into.spans.push(item.span);
-                    }
-                }
+                Statement::Item(decl) => item(cx, decl, &mut into.items),
                 Statement::Packages(packages) => into.part.packages.push(packages.resolve(cx)),
                 // Those of the body are known from its beginning on.
                 Statement::Source(_) => {}
@@ -131,6 +169,13 @@ impl<'a, 'b> Builder<'a, 'b> {
         if self.open.contains(&role.name.value.as_str()) {
             return;
         }
+        if used.overrides && !self.open.is_empty() {
+            cx.report(misplaced_override(used));
+        }
+        if let Some(found) = excess(self.open.len(), self.made.len(), used.head) {
+            cx.report(found);
+            return;
+        }
         self.used.insert(role.name.value.clone());
         let taker = Taker {
             kind: "role",
@@ -139,11 +184,30 @@ impl<'a, 'b> Builder<'a, 'b> {
             params: &role.params,
             whole: role.params_are_whole,
         };
-        let values = bind::values(cx, &taker, used.given.iter(), self.set, used.head);
+        let mut later = Vec::new();
+        for one in self.overriding.iter().rev().filter(|one| one.name == used.name) {
+            if !std::ptr::eq(*one, used) {
+                later.push(*one);
+                cx.overrides.insert(one.head, true);
+            }
+        }
+        if used.overrides && self.open.is_empty() {
+            let met = self.made.iter().any(|(name, _)| *name == role.name.value);
+            *cx.overrides.entry(used.head).or_default() |= met;
+            if met {
+                return;
+            }
+        }
+        let given = later.iter().flat_map(|one| &one.given).chain(&used.given);
+        let values = bind::values(cx, &taker, given, self.set, used.head);
         let Some(values) = values else { return };
+        self.note_set(&values);
         let key = values.iter().map(|(name, bound)| (name.clone(), bound.value.clone()));
         if !self.made.insert((role.name.value.clone(), key.collect())) {
             return;
+        }
+        for bound in values.values() {
+            cx.tally.add_value(&bound.value);
         }
         let mut shown = parameters(cx, &values);
         let place = |name: &str| role.params.iter().position(|param| param.name.value == name);
@@ -160,6 +224,20 @@ impl<'a, 'b> Builder<'a, 'b> {
         cx.scope = outer;
         cx.own_sources = outer_sources;
         self.parts.push(part);
+    }
+
+    /// Notes what becomes of the values that the image sets itself.
+    fn note_set(&mut self, values: &Values) {
+        for (name, bound) in values {
+            if self.set.get(name).is_none_or(|set| set.source != ParameterSource::Set) {
+                continue;
+            }
+            if bound.source == ParameterSource::Given {
+                self.shadowed.push((name.clone(), bound.span));
+            } else {
+                self.taken.insert(name.clone());
+            }
+        }
     }
 
     fn controls(&mut self, cx: &mut Context<'a>, used: &ControlsUse) {
@@ -181,14 +259,64 @@ impl<'a, 'b> Builder<'a, 'b> {
                 continue;
             };
             let values = values.into_iter().map(|(name, bound)| (name, bound.value)).collect();
-            let profile = template.instantiate(&values, cx.map, cx.sink);
-            self.profiles.push((profile, name.span));
+            self.profiles.push((profile(cx, template, values), name.span));
         }
     }
 }
 
+/// What an item's declaration comes to. One that was made without a finding is the same in every
+/// image that gives the names which it asked for the same values.
+fn item(cx: &mut Context<'_>, decl: &ItemDecl, into: &mut Vec<Arc<BuiltItem>>) {
+    if !cx.exploring
+        && let Some(known) = decl.memo.get(&cx.scope)
+    {
+        cx.budget.spend(SHARED);
+        into.extend(known.iter().cloned());
+        return;
+    }
+    cx.spend();
+    cx.scope.forget_reads();
+    let findings = cx.sink.len();
+    let kinds = [decl.what.resolve(cx), decl.what.brings(cx)];
+    let reads = cx.scope.take_reads();
+    let origin = cx.origin(decl.span);
+    let kinds = kinds.into_iter().flatten().inspect(|kind| cx.tally.add(weight(kind)));
+    let made = kinds.map(|kind| {
+        let (origin, overrides, early) = (origin.clone(), decl.overrides, decl.what.is_early());
+        let item = Item { origin, overrides, early, kind };
+        Arc::new(BuiltItem::new(item, decl.span))
+    });
+    let mut made: Made = made.collect();
+    let shared = !reads.other && cx.sink.len() == findings && !cx.exploring;
+    if shared && let Some(faster) = decl.memo.keep(&cx.scope, reads, &made) {
+        made = faster;
+        cx.tally = Tally::default();
+        cx.budget.spend(SHARED);
+    }
+    cx.spend();
+    into.extend(made.iter().cloned());
+}
+
+/// What is shared costs its place in the list.
+const SHARED: Tally = Tally::each();
+
+/// Bytes of an item that are not counted where its texts are made.
+fn weight(kind: &ItemKind) -> usize {
+    match kind {
+        ItemKind::File { content: Content::Text(text), .. } => text.len(),
+        // A file of a directory is a path and a digest.
+        ItemKind::Tree(tree) => {
+            tree.nodes.keys().map(|path| path.as_bytes().len() + PER_NODE).sum()
+        }
+        _ => 0,
+    }
+}
+
+/// What a file of a directory is beside its path.
+const PER_NODE: usize = 160;
+
 /// The sources that a body declares, whichever the order of its nodes.
-fn sources(cx: &mut Context<'_>, body: &[Statement]) -> BTreeMap<String, Option<Fetch>> {
+pub(super) fn sources(cx: &mut Context<'_>, body: &[Statement]) -> BTreeMap<String, Option<Fetch>> {
     let mut found: BTreeMap<String, Option<Fetch>> = BTreeMap::new();
     let mut places: BTreeMap<&str, Span> = BTreeMap::new();
     collect_sources(cx, body, &mut found, &mut places);
@@ -232,6 +360,21 @@ fn collect_sources<'b>(
     }
 }
 
+/// A profile with its values put in: images that give the same values have the same controls.
+fn profile(
+    cx: &mut Context<'_>,
+    template: &ProfileTemplate,
+    values: BTreeMap<String, ParamValue>,
+) -> Profile {
+    let key = (template.name.value.clone(), values);
+    if let Some(known) = cx.profiles.get(&key) {
+        return known.clone();
+    }
+    let profile = template.instantiate(&key.1, cx.map, cx.sink);
+    cx.profiles.insert(key, profile.clone());
+    profile
+}
+
 fn taker(profile: &ProfileTemplate) -> Taker<'_> {
     Taker {
         kind: "profile",
@@ -240,6 +383,17 @@ fn taker(profile: &ProfileTemplate) -> Taker<'_> {
         params: &profile.params,
         whole: profile.params_are_whole,
     }
+}
+
+/// Roles of an image that nobody writes by hand; reported at the one too many.
+fn excess(depth: usize, roles: usize, used: Span) -> Option<Diagnostic> {
+    if depth >= MAX_CHAIN {
+        let headline = format!("roles use roles deeper than {MAX_CHAIN}");
+        return Some(Diagnostic::error(codes::SYNTAX_DEPTH, headline).at(used, "one too deep"));
+    }
+    let headline = format!("an image has more than {MAX_ROLE_USES} roles");
+    (roles >= MAX_ROLE_USES)
+        .then(|| Diagnostic::error(codes::SYNTAX_SIZE, headline).at(used, "one too many"))
 }
 
 fn empty(cx: &Context<'_>, name: &str, used: Span, declared: Span) -> Built {
@@ -251,5 +405,12 @@ fn empty(cx: &Context<'_>, name: &str, used: Span, declared: Span) -> Built {
         packages: Vec::new(),
         items: Vec::new(),
     };
-    Built { part, spans: Vec::new() }
+    Built { part, used, items: Vec::new() }
+}
+
+fn misplaced_override(used: &RoleUse) -> Diagnostic {
+    let headline = "only an image gives new values to roles that are used already";
+    Diagnostic::error(codes::SYNTAX_UNKNOWN_PROPERTY, headline)
+        .at(used.head, "in a role")
+        .help("take `override=#true` away, and write the values on the role's line in the image")
 }

@@ -1,5 +1,7 @@
 //! Text that the parser has accepted, in tokens that keep every byte that means something.
 
+use crate::guard::is_newline;
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -29,11 +31,6 @@ pub(super) struct Token<'a> {
     pub(super) text: &'a str,
     /// Its first byte in the text.
     pub(super) at: usize,
-}
-
-/// What KDL takes for the end of a line (section 3.18).
-pub(super) fn is_newline(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// All tokens of a text; blanks between them and a byte order mark are left out.

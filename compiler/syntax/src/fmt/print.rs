@@ -1,7 +1,8 @@
 //! Lines and blocks in the one style.
 
-use super::lex::{Kind, is_newline};
+use super::lex::Kind;
 use super::tree::{Block, Line, Part};
+use crate::guard::is_newline;
 
 const INDENTATION: &str = "    ";
 /// Columns that a block on one line may reach.

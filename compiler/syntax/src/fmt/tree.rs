@@ -1,6 +1,7 @@
 //! Tokens in lines and blocks, as they were written.
 
-use super::lex::{Kind, Token, is_newline};
+use super::lex::{Kind, Token};
+use crate::guard::is_newline;
 
 /// What stands between braces, or a whole document.
 #[derive(Debug, Default)]

@@ -7,12 +7,14 @@
 //! of quotes): it reports each with the corrected text and hands the parser harmless words of the
 //! same length in their place, so that the rest of the file is still read.
 
+mod raw;
 mod scan;
 mod word;
 
+pub(crate) use scan::list_property;
 pub(crate) use word::{length as word_length, value as number};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forge_diag::{Diagnostic, FileId, Sink, SourceMap, Span, codes};
 
@@ -22,23 +24,18 @@ pub const MAX_SIZE: usize = 4 << 20;
 /// A text that is safe to parse.
 #[derive(Debug)]
 pub(crate) struct Guarded {
-    /// The text, with reported words made harmless.
+    /// The text, with reported words and the braces of comments made harmless. Nothing has moved.
     pub(crate) text: String,
     /// Reported words: first byte to what was written.
     pub(crate) reported: BTreeMap<usize, String>,
+    /// Commas between values, which the parser is not shown.
+    pub(crate) commas: BTreeSet<usize>,
 }
 
 /// Adds a file to the map, if it is text of a bearable size.
 pub fn load(path: &str, bytes: &[u8], map: &mut SourceMap, sink: &mut Sink) -> Option<FileId> {
     if bytes.len() > MAX_SIZE {
-        let file = map.add(path, "");
-        sink.push(
-            Diagnostic::error(
-                codes::SYNTAX_SIZE,
-                format!("`{path}` is larger than {} MiB", MAX_SIZE >> 20),
-            )
-            .at(Span::new(file, 0, 0), ""),
-        );
+        sink.push(too_large(path, map));
         return None;
     }
     match std::str::from_utf8(bytes) {
@@ -57,6 +54,13 @@ pub fn load(path: &str, bytes: &[u8], map: &mut SourceMap, sink: &mut Sink) -> O
             None
         }
     }
+}
+
+/// That a file is larger than [`MAX_SIZE`]. The map knows it without its text.
+pub fn too_large(path: &str, map: &mut SourceMap) -> Diagnostic {
+    let file = map.add(path, "");
+    let headline = format!("`{path}` is larger than {} MiB", MAX_SIZE >> 20);
+    Diagnostic::error(codes::SYNTAX_SIZE, headline).at(Span::new(file, 0, 0), "")
 }
 
 /// Reports characters that a reader cannot see but a parser obeys; true when there are any.
@@ -81,6 +85,11 @@ fn report_characters(file: FileId, text: &str, sink: &mut Sink) -> bool {
     any
 }
 
+/// What KDL 2.0.0 takes for the end of a line (section 3.18).
+pub(crate) fn is_newline(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 /// What KDL 2.0.0 bans from documents (section 3.17), beside the byte order mark.
 fn is_invisible(c: char) -> bool {
     matches!(c,
@@ -91,5 +100,11 @@ fn is_invisible(c: char) -> bool {
 
 /// Scans a text; none when it must not be parsed.
 pub(crate) fn guard(file: FileId, text: &str, sink: &mut Sink) -> Option<Guarded> {
-    scan::Scanner::new(file, text).run(sink)
+    let guarded = scan::Scanner::new(file, text).run(sink)?;
+    // What comments hold is gone from it.
+    if let Some(found) = raw::too_deep(file, &guarded.text) {
+        sink.push(found);
+        return None;
+    }
+    Some(guarded)
 }

@@ -1,9 +1,14 @@
-use std::collections::BTreeMap;
+mod habit;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use forge_diag::{Diagnostic, FileId, Sink, Span, codes};
 
-use super::Guarded;
+pub(crate) use habit::list_property;
+
 use super::word::{self, Trap};
+use super::{Guarded, is_newline};
 
 /// Blocks in blocks: images with roles with files need four.
 const MAX_DEPTH: usize = 32;
@@ -37,11 +42,24 @@ pub(super) struct Scanner<'a> {
     slashdash: Slashdash,
     /// A `\` outside of text: the node goes on in the next line.
     continued: bool,
+    /// The line before ended in `\`.
+    joined: bool,
+    /// Where the last word of a node that may go on ended.
+    before: Option<usize>,
     /// Where the line begins that holds `at`.
     line: usize,
     /// A block whose closing brace stands under another column than its opening line.
     askew: Option<usize>,
     traps: Vec<(usize, usize, Trap)>,
+    /// Where comments stand.
+    comments: Vec<Range<usize>>,
+    /// Commas between values.
+    commas: BTreeSet<usize>,
+    /// What was written from the habit of another language, and what the parser is given instead.
+    habits: Vec<Diagnostic>,
+    patches: Vec<(Range<usize>, &'static str)>,
+    /// Values among them: first byte to what was meant.
+    meant: BTreeMap<usize, String>,
     fatal: Vec<Diagnostic>,
 }
 
@@ -54,9 +72,16 @@ impl<'a> Scanner<'a> {
             blocks: Vec::new(),
             slashdash: Slashdash::None,
             continued: false,
+            joined: false,
+            before: None,
             line: 0,
             askew: None,
             traps: Vec::new(),
+            comments: Vec::new(),
+            commas: BTreeSet::new(),
+            habits: Vec::new(),
+            patches: Vec::new(),
+            meant: BTreeMap::new(),
             fatal: Vec::new(),
         }
     }
@@ -68,21 +93,40 @@ impl<'a> Scanner<'a> {
         if self.fatal.is_empty() {
             self.report_unclosed();
         }
-        let (mut patched, mut reported) = (self.text.as_bytes().to_vec(), BTreeMap::new());
+        let (mut patched, mut reported) = (self.text.as_bytes().to_vec(), self.meant);
+        // What is nested too deep was hardly written by hand.
+        if self.fatal.iter().all(|found| found.code != codes::SYNTAX_DEPTH) {
+            sink.extend(std::mem::take(&mut self.habits));
+        }
+        for (place, by) in &self.patches {
+            // The last byte stands for all that are left.
+            let bytes = by.bytes().chain(std::iter::repeat(by.bytes().last().unwrap_or(b' ')));
+            for (byte, new) in
+                patched.get_mut(place.clone()).unwrap_or_default().iter_mut().zip(bytes)
+            {
+                *byte = new;
+            }
+        }
         for (start, end, trap) in &self.traps {
             let written = self.text.get(*start..*end).unwrap_or_default();
-            sink.push(trap.diagnostic(written, self.span(*start, *end)));
+            let span = Span::new(self.file, *start, *end);
+            let before = self.text.get(..*start).unwrap_or_default();
+            let line = before.rfind(is_newline).map_or(before, |at| &before[at..]);
+            sink.push(trap.diagnostic(written, span, line));
             if let Some(bytes) = patched.get_mut(*start..*end) {
                 bytes.fill(b'_');
             }
             reported.insert(*start, written.to_owned());
         }
+        for comment in self.comments {
+            blank(patched.get_mut(comment).unwrap_or_default());
+        }
         if !self.fatal.is_empty() {
             sink.extend(self.fatal);
             return None;
         }
-        // Whole words are replaced by ASCII, so the text stays UTF-8.
-        String::from_utf8(patched).ok().map(|text| Guarded { text, reported })
+        // Whole words and single ASCII characters are replaced by ASCII, so the text stays UTF-8.
+        String::from_utf8(patched).ok().map(|text| Guarded { text, reported, commas: self.commas })
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -101,8 +145,20 @@ impl<'a> Scanner<'a> {
     fn step(&mut self) {
         let rest = self.rest();
         let Some(c) = rest.chars().next() else { return };
+        let start = self.at;
+        self.token(c, rest);
+        let blank = c.is_whitespace() || is_newline(c) || rest.starts_with('/');
         match c {
-            '\n' => self.newline(),
+            '{' | '}' | ';' => self.before = None,
+            '\\' | ',' => {}
+            _ if blank || self.at == start => {}
+            _ => self.before = Some(self.at),
+        }
+    }
+
+    fn token(&mut self, c: char, rest: &'a str) {
+        match c {
+            _ if is_newline(c) => self.newline(c),
             _ if c.is_whitespace() => self.at += c.len_utf8(),
             '{' => self.open(),
             '}' => self.close(),
@@ -112,8 +168,16 @@ impl<'a> Scanner<'a> {
             }
             '"' => self.string(),
             '#' if rest.trim_start_matches('#').starts_with('"') => self.raw_string(),
-            _ if rest.starts_with("//") => self.at += rest.find('\n').unwrap_or(rest.len()),
-            _ if rest.starts_with("/*") => self.comment(),
+            _ if rest.starts_with("//") => {
+                let start = self.at;
+                self.at += rest.find(is_newline).unwrap_or(rest.len());
+                self.comments.push(start..self.at);
+            }
+            _ if rest.starts_with("/*") => {
+                let start = self.at;
+                self.comment();
+                self.comments.push(start..self.at);
+            }
             _ if rest.starts_with("/-") => {
                 self.slashdash = Slashdash::Fresh;
                 self.at += 2;
@@ -122,18 +186,20 @@ impl<'a> Scanner<'a> {
                 self.continued = true;
                 self.at += 1;
             }
+            ',' => self.comma(),
             '(' | ')' | '=' => self.at += 1,
             _ => self.word(),
         }
     }
 
-    fn newline(&mut self) {
-        self.at += 1;
+    fn newline(&mut self, c: char) {
+        // CRLF is one end of a line: a `\` before it reaches over both.
+        self.at += if self.rest().starts_with("\r\n") { 2 } else { c.len_utf8() };
         self.line = self.at;
         if self.slashdash == Slashdash::Begun && !self.continued {
             self.slashdash = Slashdash::None;
         }
-        self.continued = false;
+        self.joined = std::mem::take(&mut self.continued);
     }
 
     fn indentation(&self) -> usize {
@@ -142,6 +208,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn open(&mut self) {
+        self.block_on_its_own_line();
         let slashdashed =
             std::mem::replace(&mut self.slashdash, Slashdash::None) != Slashdash::None;
         self.blocks.push(Block { at: self.at, indentation: self.indentation(), slashdashed });
@@ -218,7 +285,7 @@ impl<'a> Scanner<'a> {
                 }
             } else {
                 self.at += c.len_utf8();
-                if c == '\n' {
+                if is_newline(c) {
                     self.line = self.at;
                 }
             }
@@ -232,16 +299,21 @@ impl<'a> Scanner<'a> {
         let block = self.rest().starts_with("\"\"\"");
         let quote = if block { "\"\"\"" } else { "\"" };
         self.at += quote.len();
+        let mut unknown = Vec::new();
         loop {
             let rest = self.rest();
             if rest.starts_with(quote) {
                 self.at += quote.len();
-                return;
+                return self.unknown_escapes(start, block, &unknown);
             }
             match rest.chars().next() {
-                Some('\\') => self.escape(),
-                Some('\n') if block => self.skip_newline(),
-                None | Some('\n') => return self.unclosed_string(start, block),
+                Some('\\') => {
+                    unknown.extend(habit::is_unknown_escape(rest).then_some(self.at));
+                    self.escape();
+                }
+                Some(c) if block && is_newline(c) => self.skip_newline(c),
+                None => return self.unclosed_string(start, block),
+                Some(c) if is_newline(c) => return self.unclosed_string(start, block),
                 Some(c) => self.at += c.len_utf8(),
             }
         }
@@ -262,8 +334,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn skip_newline(&mut self) {
-        self.at += 1;
+    fn skip_newline(&mut self, c: char) {
+        self.at += c.len_utf8();
         self.line = self.at;
     }
 
@@ -277,7 +349,7 @@ impl<'a> Scanner<'a> {
         let end = format!("{quote}{}", "#".repeat(hashes));
         self.at += quote.len();
         let rest = self.rest();
-        let found = rest.find(&end).filter(|at| block || !rest[..*at].contains('\n'));
+        let found = rest.find(&end).filter(|at| block || !rest[..*at].contains(is_newline));
         match found {
             Some(length) => {
                 if let Some(last) = rest[..length].rfind('\n') {
@@ -315,9 +387,27 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let length = word::length(self.rest()).max(1);
         let written = self.rest().get(..length).unwrap_or_default();
+        let bare = written.trim_end_matches(',');
+        let (written, length) =
+            if bare.is_empty() { (written, length) } else { (bare, bare.len()) };
+        if self.habit(written) {
+            return;
+        }
         self.at += length;
         if let Some(trap) = word::trap(written) {
             self.traps.push((start, start + length, trap));
+        }
+    }
+}
+
+/// Takes out of a comment what a parser that has lost its way could take for blocks.
+fn blank(comment: &mut [u8]) {
+    let mut before = 0;
+    for byte in comment {
+        let slashdash = before == b'/' && *byte == b'-';
+        before = *byte;
+        if slashdash || matches!(*byte, b'{' | b'}') {
+            *byte = b' ';
         }
     }
 }

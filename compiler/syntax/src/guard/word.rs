@@ -18,9 +18,19 @@ pub(super) enum Trap {
 }
 
 impl Trap {
-    pub(super) fn diagnostic(self, written: &str, span: Span) -> Diagnostic {
+    /// The finding about a word; `before` is its line up to it.
+    pub(super) fn diagnostic(self, written: &str, span: Span, before: &str) -> Diagnostic {
         let quoted = quote(written);
         match self {
+            Self::Keyword if matches!(written, "true" | "false") && is_truth(before) => {
+                Diagnostic::error(codes::SYNTAX_KEYWORD, format!("`{written}` is no value of KDL"))
+                    .help(format!("write `#{written}`"))
+                    .mend(span, format!("#{written}"))
+            }
+            Self::Keyword if written == "null" => {
+                Diagnostic::error(codes::SYNTAX_KEYWORD, "`null` is no value here")
+                    .help(format!("leave it out: nothing holds then; or write {quoted} for text"))
+            }
             Self::Keyword => {
                 Diagnostic::error(codes::SYNTAX_KEYWORD, format!("`{written}` is no value of KDL"))
                     .help(format!("write `#{written}`, or {quoted} for text"))
@@ -58,6 +68,29 @@ impl Trap {
             Self::Infinity => "KDL reads this as infinity",
         }
     }
+}
+
+/// Properties that are truth values wherever they stand.
+const TRUTHS: [&str; 13] = [
+    "allow-secrets",
+    "append",
+    "automount",
+    "emergency",
+    "enabled",
+    "firmware",
+    "masked",
+    "newline",
+    "override",
+    "recommends",
+    "setuid",
+    "system",
+    "updates",
+];
+
+/// Whether a line ends in a property that is a truth value.
+fn is_truth(before: &str) -> bool {
+    let name = before.strip_suffix('=').and_then(|head| head.rsplit([' ', '\t', '\\']).next());
+    name.is_some_and(|name| TRUTHS.contains(&name))
 }
 
 /// Length of the word at the beginning of `text`: to a blank or a delimiter, `${…}` included.

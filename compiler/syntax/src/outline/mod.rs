@@ -248,7 +248,7 @@ impl<'a> Reader<'a> {
             let value = Value::Text(Text { value: quoted.value, raw: quoted.raw });
             return Word { value, span: self.span(start, self.at), bare: false };
         }
-        let first = rest.chars().next().map_or(1, char::len_utf8);
+        let first = rest.chars().next().map_or(0, char::len_utf8);
         let length = word_length(rest).max(first);
         let written = rest.get(..length).unwrap_or_default();
         self.at += length;

@@ -159,3 +159,13 @@ fn nothing_panics_and_nothing_takes_long() {
         drop(read(&hostile.repeat(50_000)));
     }
 }
+
+#[test]
+fn a_text_that_ends_before_a_value_ends_there() {
+    let text = "a b=(";
+    let mut map = SourceMap::new();
+    let file = map.add("a.kdl", text);
+    let read = outline(file, text);
+    let ends = read.nodes[0].entries.iter().map(|entry| entry.span.end as usize);
+    assert!(ends.into_iter().all(|end| end <= text.len()));
+}

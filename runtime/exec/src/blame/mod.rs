@@ -9,14 +9,17 @@
 //! well), read from that layer's own `var/lib/dpkg/info/*.list`, with diversions followed and
 //! links of a merged `/usr` resolved. A path that no list names was made by a maintainer script or
 //! by the installer. In a layer of changes it is each declaration that touched the path, found by
-//! applying the list again, which costs milliseconds.
+//! applying the list again, which costs milliseconds; for an edited file also who made the file
+//! that was edited.
 
 mod dpkg;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use forge_model::{Action, Base, Changes, EntryKind, ImagePath, Manifest, Origin, Secrets, Tree};
+use forge_model::{
+    Action, Base, Changes, Entry, EntryKind, ImagePath, Manifest, Origin, Secrets, Tree,
+};
 
 use crate::changes::{self, ChangeError, ReadContent, View};
 use dpkg::Lists;
@@ -43,6 +46,8 @@ pub struct Blame {
     pub label: String,
     /// What made it there.
     pub maker: Maker,
+    /// Whose file it was that the layer edits.
+    pub edited: Option<Box<Blame>>,
 }
 
 /// What made a path of a layer.
@@ -127,7 +132,7 @@ pub struct Blamer<'a> {
 #[derive(Debug)]
 enum Makers {
     Lists(Lists),
-    Declared(BTreeMap<ImagePath, Vec<Origin>>),
+    Declared(BTreeMap<ImagePath, Vec<Origin>>, BTreeSet<ImagePath>),
     Secrets(BTreeMap<ImagePath, Origin>),
     Sources(BTreeMap<ImagePath, String>, String),
     One(Maker),
@@ -175,6 +180,41 @@ impl<'a> Blamer<'a> {
         self.of_layer(hider, layer)
     }
 
+    /// What the layers below this one had at the path before it hid that, the uppermost first. A
+    /// directory over one of the same mode and owner hides nothing.
+    pub fn shadowed(&self, by: &Blame) -> Vec<(Blame, Entry)> {
+        let Some((above, below)) = self
+            .layers
+            .get(by.layer)
+            .map(|(layer, _)| layer.manifest.entries.get(&by.path))
+            .zip(self.layers.get(..by.layer))
+        else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for (index, (layer, _)) in below.iter().enumerate().rev() {
+            if let Some(entry) = layer.manifest.entries.get(&by.path)
+                && entry.kind != EntryKind::Whiteout
+                && !above.is_some_and(|above| is_same_directory(above, entry))
+            {
+                let blame = self.of_layer(by.path.clone(), index);
+                found.extend(blame.map(|blame| (blame, entry.clone())));
+            }
+            // What lies still lower was hidden by this layer already.
+            if hider(layer.manifest, &by.path).is_some_and(|hider| hider != by.path) {
+                break;
+            }
+        }
+        found
+    }
+
+    /// The entry that a layer has at the path that it is blamed for; none where it took it away.
+    pub fn entry(&self, blame: &Blame) -> Option<&'a Entry> {
+        let (layer, _) = self.layers.get(blame.layer)?;
+        let manifest: &'a Manifest = layer.manifest;
+        manifest.entries.get(&blame.path).filter(|entry| entry.kind != EntryKind::Whiteout)
+    }
+
     /// Every path of the image, in order, with who made it.
     pub fn all(&self) -> impl Iterator<Item = Blame> {
         let entries = self.tree.iter();
@@ -185,7 +225,7 @@ impl<'a> Blamer<'a> {
         let (blamed, makers) = self.layers.get(layer)?;
         let maker = match makers {
             Makers::Lists(lists) => lists.maker(&path),
-            Makers::Declared(origins) => {
+            Makers::Declared(origins, _) => {
                 Maker::Declared(origins.get(&path).cloned().unwrap_or_default())
             }
             Makers::Secrets(origins) => {
@@ -199,7 +239,16 @@ impl<'a> Blamer<'a> {
             }
             Makers::One(maker) => maker.clone(),
         };
-        Some(Blame { path, layer, label: blamed.label.to_owned(), maker })
+        let edited = match makers {
+            Makers::Declared(_, edited) if edited.contains(&path) => {
+                let has =
+                    |index: &usize| self.layers[*index].0.manifest.entries.contains_key(&path);
+                let below = (0..layer).rev().find(has);
+                below.and_then(|below| self.of_layer(path.clone(), below)).map(Box::new)
+            }
+            _ => None,
+        };
+        Some(Blame { path, layer, label: blamed.label.to_owned(), maker, edited })
     }
 
     /// Lays one layer on top and gathers its makers.
@@ -217,7 +266,7 @@ impl<'a> Blamer<'a> {
             for (path, origin) in draft.touched {
                 origins.entry(path).or_default().push(origin);
             }
-            return Ok(Makers::Declared(origins));
+            return Ok(Makers::Declared(origins, draft.edited));
         }
         self.tree.push(layer.manifest);
         Ok(match layer.action {
@@ -255,6 +304,11 @@ impl<'a> Blamer<'a> {
             | Action::Pack(_) => Makers::One(Maker::MaintainerScript),
         })
     }
+}
+
+fn is_same_directory(above: &Entry, below: &Entry) -> bool {
+    let facts = |entry: &Entry| (entry.mode, entry.uid, entry.gid);
+    above.kind.is_directory() && below.kind.is_directory() && facts(above) == facts(below)
 }
 
 /// The entry of a layer that hides `path` of the layers below: its own, or a directory's above it.

@@ -4,7 +4,9 @@ use forge_model::{
 };
 
 use super::*;
-use crate::changes::testing::{Image, Node, file, group, numbered, origin, path, remove, user};
+use crate::changes::testing::{
+    Image, Node, file, group, line, numbered, origin, path, remove, user,
+};
 
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\n";
 
@@ -41,7 +43,7 @@ fn run() -> Action {
         fetched: Vec::new(),
         environment: BTreeMap::new(),
         secrets: Vec::new(),
-        protected: Vec::new(),
+        protected: Vec::new().into(),
         origin: origin(50),
     })
 }
@@ -94,6 +96,21 @@ impl Stack {
         let entries = entries.filter(|(at, entry)| named(at, entry)).collect();
         self.contents.extend(image.contents);
         self.layers.push((label.to_owned(), action, Manifest { entries }));
+    }
+
+    /// A layer of these changes over the layers so far.
+    fn change(&mut self, label: &str, changes: &[forge_model::ChangeKind]) {
+        let below = Tree::merge(self.layers.iter().map(|(_, _, manifest)| manifest));
+        let list = numbered(changes);
+        let read = |_: &ImagePath, entry: &TreeEntry| self.read(entry);
+        let draft = changes::apply(&list, &View::new(&below, &read)).unwrap();
+        for content in draft.contents.into_values() {
+            if let changes::DraftContent::Bytes(bytes) = content {
+                self.contents.insert(Digest::of(&bytes), bytes);
+            }
+        }
+        let action = Action::Changes(Changes { changes: list, protected: Vec::new().into() });
+        self.layers.push((label.to_owned(), action, draft.manifest));
     }
 
     fn blamer(&self) -> Blamer<'_> {
@@ -150,20 +167,7 @@ fn stack() -> Stack {
         group("hpc", None, false),
         remove("/etc/conf"),
     ];
-    let below = Tree::merge(stack.layers.iter().map(|(_, _, manifest)| manifest));
-    let read = |_: &ImagePath, entry: &TreeEntry| stack.read(entry);
-    let list = numbered(&changes);
-    let draft = changes::apply(&list, &View::new(&below, &read)).unwrap();
-    for content in draft.contents.into_values() {
-        if let changes::DraftContent::Bytes(bytes) = content {
-            stack.contents.insert(Digest::of(&bytes), bytes);
-        }
-    }
-    stack.layers.push((
-        "files".to_owned(),
-        Action::Changes(Changes { changes: list, protected: Vec::new() }),
-        draft.manifest,
-    ));
+    stack.change("files", &changes);
     stack.add("run", run(), &[("etc/tuned", Node::File("1")), ("usr/bin/new", Node::File("2"))]);
     stack.add(
         "secrets",
@@ -223,6 +227,32 @@ fn a_removal_is_named() {
 }
 
 #[test]
+fn what_a_path_hides_is_named() {
+    let stack = stack();
+    let blamer = stack.blamer();
+    let hidden = |at: &str| -> Vec<(String, String, u64)> {
+        let at = path(at);
+        let blame = blamer.blame(&at).or_else(|| blamer.removal(&at)).unwrap();
+        let found = blamer.shadowed(&blame).into_iter().map(|(blame, entry)| {
+            let EntryKind::File { size, .. } = entry.kind else { panic!("{entry:?}") };
+            (blame.label, blame.maker.to_string(), size)
+        });
+        found.collect()
+    };
+    let one = |label: &str, maker: &str, size| vec![(label.to_owned(), maker.to_owned(), size)];
+    assert_eq!(hidden("/usr/bin/new"), one("more packages", "package new", 1));
+    let passwd = u64::try_from(PASSWD.len()).unwrap();
+    assert_eq!(hidden("/etc/passwd"), one("base", "a maintainer script or the installer", passwd));
+    assert_eq!(hidden("/etc/conf"), one("base", "package tool", 1));
+    assert_eq!(hidden("/etc/tuned"), []);
+    assert_eq!(hidden("/lib/libc.so"), []);
+    let passwd = blamer.blame(&path("/etc/passwd")).unwrap();
+    assert!(blamer.entry(&passwd).is_some_and(|entry| entry.kind.word() == "file"));
+    let gone = blamer.removal(&path("/etc/conf")).unwrap();
+    assert_eq!(blamer.entry(&gone), None);
+}
+
+#[test]
 fn bases_of_the_project_name_its_files() {
     let action = Action::Base(Base::Tree {
         arch: "amd64".to_owned(),
@@ -240,10 +270,32 @@ fn bases_of_the_project_name_its_files() {
 }
 
 #[test]
+fn an_edited_file_has_the_maker_of_what_was_edited() {
+    let action = Action::Base(Base::Tree {
+        arch: "amd64".to_owned(),
+        directory: "golden".to_owned(),
+        files: vec![(path("/etc/x"), source("golden/etc/x"))],
+    });
+    let mut stack = Stack { contents: BTreeMap::new(), layers: Vec::new() };
+    stack.add("base", action, &[("etc", Node::Dir), ("etc/x", Node::File("x\n"))]);
+    stack.change("one", &[line("/etc/x", None, "a"), line("/etc/x", None, "b")]);
+    stack.change("two", &[line("/etc/x", Some("^x"), "y")]);
+    let blame = stack.blamer().blame(&path("/etc/x")).unwrap();
+    let mut story = Vec::new();
+    let mut at = Some(Box::new(blame));
+    while let Some(blame) = at {
+        story.push(format!("{}: {}", blame.label, blame.maker));
+        at = blame.edited;
+    }
+    assert_eq!(story, ["two: role.kdl:1", "one: role.kdl:1, role.kdl:2", "base: golden/etc/x"]);
+}
+
+#[test]
 fn changes_that_do_not_fit_are_an_error() {
     let change = crate::changes::testing::owned_file("/x", "", "nobody-there", "root");
     assert!(matches!(&change, forge_model::ChangeKind::File { content: Content::Text(_), .. }));
-    let action = Action::Changes(Changes { changes: numbered(&[change]), protected: Vec::new() });
+    let action =
+        Action::Changes(Changes { changes: numbered(&[change]), protected: Vec::new().into() });
     let manifest = Manifest::default();
     let layer = BlameLayer { label: "files", action: &action, manifest: &manifest };
     let failed = Blamer::new([layer], &|_, _| Ok(Vec::new())).unwrap_err();

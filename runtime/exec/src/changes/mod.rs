@@ -12,8 +12,8 @@
 //! same give the same layer, so a package layer may change below without making this one anew.
 //!
 //! A list is worked off in three passes, whatever its order: accounts (groups before users), then
-//! paths (directories, files, links, removals, in the order of the list), then units. So an owner
-//! may be declared after the file that it owns, and a unit after the line that enables it.
+//! paths (directories, files, links, edits, removals, in the order of the list), then units. So an
+//! owner may be declared after the file that it owns, and a unit after the line that enables it.
 //!
 //! Rules for paths:
 //! - Links on the way to a declared path are followed inside the image: `/lib/x` is `/usr/lib/x`
@@ -21,15 +21,20 @@
 //! - A link that a package made is replaced by a declared file or link, unless it leads to a
 //!   directory: a file there would hide the directory's content, so it is an error, as is a
 //!   directory over a link. The links of a merged `/usr` are never replaced or removed.
+//! - An edit changes the file where links lead, and keeps its mode, owner and extended attributes.
+//!   One that finds nothing to change makes nothing.
 //! - A file over a directory is an error, and the reverse.
 //! - Missing parents are made 0755 root:root. A directory that exists keeps its attributes unless
 //!   it is declared; declared, it keeps its extended attributes.
+//! - A kept directory is made where none is, and otherwise left as it is.
 //! - Everything made carries [`BUILD_EPOCH`]. Default ACLs of parents are not inherited.
 //!
 //! [`BUILD_EPOCH`]: forge_model::BUILD_EPOCH
 
 mod accounts;
+mod edits;
 mod error;
+mod modules;
 mod paths;
 #[cfg(test)]
 mod properties;
@@ -42,10 +47,10 @@ mod units;
 mod view;
 mod working;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forge_model::{
-    Change, ChangeKind, Digest, Entry, EntryKind, ImagePath, Manifest, Origin, SourceFile,
+    Change, ChangeKind, Digest, Entry, EntryKind, ImagePath, Manifest, Origin, Shared, SourceFile,
 };
 
 pub use error::{ChangeError, Note};
@@ -69,6 +74,8 @@ pub struct Draft {
     pub touched: Vec<(ImagePath, Origin)>,
     /// Declared files, directories and links.
     pub declared: Vec<Declared>,
+    /// Files that are those of the layers below but for what was edited.
+    pub edited: BTreeSet<ImagePath>,
     /// Directories of the layers below that hold something of this layer, as entries: no part of
     /// the manifest. An overlay shows the topmost layer's attributes of a directory, so where the
     /// layer is laid out on disk they must be as they are below. Their mtime is not known here
@@ -103,7 +110,7 @@ pub struct Declared {
 /// # Errors
 /// All changes of the list that cannot be made, by their places. An accident in reading the
 /// layers below is among them, with its own [`crate::Fault`].
-pub fn apply(changes: &[Change], view: &View<'_>) -> Result<Draft, Vec<ChangeError>> {
+pub fn apply(changes: &[Shared<Change>], view: &View<'_>) -> Result<Draft, Vec<ChangeError>> {
     let mut work = Working::new(*view);
     let mut errors = Vec::new();
     accounts::apply(&mut work, changes, &mut errors);
@@ -112,8 +119,15 @@ pub fn apply(changes: &[Change], view: &View<'_>) -> Result<Draft, Vec<ChangeErr
             ChangeKind::Directory { .. } | ChangeKind::File { .. } | ChangeKind::Link { .. } => {
                 paths::apply(&mut work, change)
             }
+            ChangeKind::Edit { path, edit, create } => {
+                edits::apply(&mut work, path, (edit, *create), &change.origin)
+            }
             ChangeKind::Remove { pattern } => remove::apply(&mut work, pattern, &change.origin),
-            ChangeKind::Group { .. } | ChangeKind::User { .. } => continue,
+            ChangeKind::KernelModules { keep, drop, firmware } => {
+                let prune = modules::Prune { keep, drop, firmware: *firmware };
+                modules::apply(&mut work, &prune, &change.origin)
+            }
+            ChangeKind::Group { .. } | ChangeKind::User(_) => continue,
             ChangeKind::Enable { .. } | ChangeKind::Disable { .. } | ChangeKind::Mask { .. } => {
                 continue;
             }
@@ -128,9 +142,11 @@ pub fn apply(changes: &[Change], view: &View<'_>) -> Result<Draft, Vec<ChangeErr
             ChangeKind::Directory { .. }
             | ChangeKind::File { .. }
             | ChangeKind::Link { .. }
+            | ChangeKind::Edit { .. }
             | ChangeKind::Remove { .. }
+            | ChangeKind::KernelModules { .. }
             | ChangeKind::Group { .. }
-            | ChangeKind::User { .. } => continue,
+            | ChangeKind::User(_) => continue,
         };
         errors.extend(done.err().map(|problem| problem.at(&change.origin)));
     }
@@ -161,12 +177,13 @@ fn strayed(work: &Working<'_>) -> Vec<ChangeError> {
 ///
 /// # Errors
 /// Those of [`apply`].
-pub fn selector(changes: &[Change], view: &View<'_>) -> Result<Digest, Vec<ChangeError>> {
+pub fn selector(changes: &[Shared<Change>], view: &View<'_>) -> Result<Digest, Vec<ChangeError>> {
     apply(changes, view).map(|draft| draft.selector)
 }
 
 fn finish(work: Working<'_>) -> Draft {
-    let Working { below, made, parents, declared, new_users: _, new_groups: _, notes } = work;
+    let Working { below, made, parents, declared, edited, new_users: _, new_groups: _, notes } =
+        work;
     let mut draft = Draft {
         manifest: Manifest::default(),
         contents: BTreeMap::new(),
@@ -177,6 +194,7 @@ fn finish(work: Working<'_>) -> Draft {
             .into_iter()
             .map(|(path, (written, origin))| Declared { path, written, origin })
             .collect(),
+        edited,
         parents: BTreeMap::new(),
         notes,
     };

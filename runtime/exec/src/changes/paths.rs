@@ -20,17 +20,23 @@ const USR_LINKS: [&str; 7] = ["bin", "lib", "lib32", "lib64", "libo32", "libx32"
 pub(super) fn apply(work: &mut Working<'_>, change: &Change) -> Done {
     let origin = &change.origin;
     match &change.what {
-        ChangeKind::Directory { path, mode, owner, group } => {
-            directory(work, path, (*mode, owner, group), origin)
+        ChangeKind::Directory { path, mode, owner, group, keep } => {
+            let there = matches!(work.follow(path), Some((_, Kind::Directory)));
+            if *keep && there {
+                return Ok(());
+            }
+            directory(work, path, (*mode, owner, group), *keep, origin)
         }
         ChangeKind::File { path, content, mode, owner, group } => {
             let owner = work.owner(owner).and_then(|uid| Ok((uid, work.group(group)?)));
             file(work, path, (content, *mode, owner?), origin)
         }
         ChangeKind::Link { path, target } => link(work, path, target, origin),
-        ChangeKind::Remove { .. }
+        ChangeKind::Edit { .. }
+        | ChangeKind::Remove { .. }
+        | ChangeKind::KernelModules { .. }
         | ChangeKind::Group { .. }
-        | ChangeKind::User { .. }
+        | ChangeKind::User(_)
         | ChangeKind::Enable { .. }
         | ChangeKind::Disable { .. }
         | ChangeKind::Mask { .. } => Ok(()),
@@ -41,6 +47,7 @@ fn directory(
     work: &mut Working<'_>,
     path: &ImagePath,
     (permissions, owner, group): (u32, &str, &str),
+    keep: bool,
     origin: &Origin,
 ) -> Done {
     let owner = (work.owner(owner)?, work.group(group)?);
@@ -63,8 +70,11 @@ fn directory(
                 .help(format!("take it away first: `remove \"{path}\"` in an earlier step")));
         }
     };
-    declare(work, &real, path, origin, &working::directory(permissions, owner, xattrs.clone()))?;
-    work.put(&real, (working::directory(permissions, owner, xattrs), None), origin);
+    let entry = working::directory(permissions, owner, xattrs);
+    if !keep {
+        declare(work, &real, path, origin, &entry)?;
+    }
+    work.put(&real, (entry, None), origin);
     Ok(())
 }
 
@@ -149,7 +159,10 @@ fn declare(
         let before = match work.declared.get(real) {
             Some((path, first)) => Some(format!("`{path}` at {first}")),
             None if made.entry.kind.is_directory() => None,
-            None => made.origins.first().map(|first| format!("the account at {first}")),
+            None => made.origins.first().map(|first| {
+                let what = if work.edited.contains(real) { "edit" } else { "account" };
+                format!("the {what} at {first}")
+            }),
         };
         if let Some(before) = before {
             return Err(Problem::new(format!("`{written}` says otherwise than {before}"))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use forge_model::{ChangeKind, EntryKind};
+use forge_model::{ChangeKind, EntryKind, User};
 use proptest::prelude::*;
 
 use super::testing::*;
@@ -108,6 +108,8 @@ fn change() -> impl Strategy<Value = ChangeKind> {
             .prop_map(|(at, text, user, group)| owned_file(&at, &text, user, group)),
         (place(), 0..0o10000_u32).prop_map(|(at, mode)| directory(&at, mode)),
         (place(), target()).prop_map(|(at, target)| link(&at, &target)),
+        place().prop_map(|at| line(&at, None, "ann:x:8:8::/a:/bin/sh")),
+        place().prop_map(|at| setting(&at, Some("Install"), "WantedBy", "y.service")),
         place().prop_map(|at| remove(&format!("/{at}"))),
         place().prop_map(|at| remove(&format!("/{at}/*"))),
         Just(user("bob", None, false)),
@@ -178,16 +180,7 @@ proptest! {
         let image = image(&[
             ("etc/passwd".to_owned(), Part::File("root:x:0:0::/:/bin/sh\n".to_owned())),
         ]);
-        let user = ChangeKind::User {
-            name,
-            uid: None,
-            group: None,
-            groups: Vec::new(),
-            home: None,
-            shell: None,
-            comment,
-            system: true,
-        };
+        let user = ChangeKind::User(User { name, comment, system: true, ..User::default() });
         if let Ok(draft) = image.apply(&[user]) {
             let text = image.with(&draft).text("etc/passwd");
             prop_assert_eq!(text.lines().count(), 2);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 
 use forge_model::{
-    Change, ChangeKind, Content, Digest, Entry, EntryKind, ImagePath, Manifest, Origin, Tree,
-    TreeEntry, Xattrs,
+    Change, ChangeKind, Content, Digest, Edit, Entry, EntryKind, ImagePath, Manifest, Origin,
+    Shared, Tree, TreeEntry, User, Xattrs,
 };
 
 use super::{ChangeError, Draft, DraftContent, View, apply};
@@ -107,9 +107,8 @@ impl Image {
 }
 
 /// Changes, each on a line of its own.
-pub(crate) fn numbered(changes: &[ChangeKind]) -> Vec<Change> {
-    let change =
-        |(line, what): (u32, &ChangeKind)| Change { origin: origin(line), what: what.clone() };
+pub(crate) fn numbered(changes: &[ChangeKind]) -> Vec<Shared<Change>> {
+    let change = |(line, what): (u32, &ChangeKind)| Change::at(&origin(line), what.clone());
     (1..).zip(changes).map(change).collect()
 }
 
@@ -130,11 +129,36 @@ pub(crate) fn owned_file(at: &str, text: &str, owner: &str, group: &str) -> Chan
 
 pub(crate) fn directory(at: &str, mode: u32) -> ChangeKind {
     let root = || "root".to_owned();
-    ChangeKind::Directory { path: path(at), mode, owner: root(), group: root() }
+    ChangeKind::Directory { path: path(at), mode, owner: root(), group: root(), keep: false }
+}
+
+/// A directory that is left as it is where it is there.
+pub(crate) fn kept(at: &str, mode: u32) -> ChangeKind {
+    let root = || "root".to_owned();
+    ChangeKind::Directory { path: path(at), mode, owner: root(), group: root(), keep: true }
 }
 
 pub(crate) fn link(at: &str, target: &str) -> ChangeKind {
     ChangeKind::Link { path: path(at), target: target.to_owned() }
+}
+
+pub(crate) fn line(at: &str, pattern: Option<&str>, text: &str) -> ChangeKind {
+    let (pattern, text) = (pattern.map(str::to_owned), text.to_owned());
+    ChangeKind::Edit {
+        path: path(at),
+        edit: Edit::Line { pattern, text, append: false },
+        create: false,
+    }
+}
+
+pub(crate) fn setting(at: &str, section: Option<&str>, key: &str, value: &str) -> ChangeKind {
+    let edit = Edit::Setting {
+        section: section.map(str::to_owned),
+        key: key.to_owned(),
+        separator: "=".to_owned(),
+        value: value.to_owned(),
+    };
+    ChangeKind::Edit { path: path(at), edit, create: false }
 }
 
 pub(crate) fn remove(pattern: &str) -> ChangeKind {
@@ -156,16 +180,14 @@ pub(crate) fn user_with(
     system: bool,
     (group, groups): (Option<&str>, &[&str]),
 ) -> ChangeKind {
-    ChangeKind::User {
+    ChangeKind::User(User {
         name: name.to_owned(),
         uid,
         group: group.map(str::to_owned),
         groups: groups.iter().map(|&group| group.to_owned()).collect(),
-        home: None,
-        shell: None,
-        comment: String::new(),
         system,
-    }
+        ..User::default()
+    })
 }
 
 /// Kind, mode, owner and path of every entry, for comparison.

@@ -66,6 +66,11 @@ fn paths_become_entries() {
             &["directory 0700 0:0 /home/munge"],
         ),
         (
+            "a kept directory",
+            vec![kept("/srv/a", 0o700), kept("/etc/conf.d", 0o700), kept("/lib", 0o700)],
+            &["directory 0755 0:0 /srv", "directory 0700 0:0 /srv/a"],
+        ),
+        (
             "a parent declared later",
             vec![file("/srv/a/f", ""), directory("/srv/a", 0o700)],
             &["directory 0755 0:0 /srv", "directory 0700 0:0 /srv/a", "file 0644 0:0 /srv/a/f"],
@@ -144,6 +149,55 @@ fn a_directory_made_anew_is_empty() {
 }
 
 #[test]
+fn edits_keep_the_rest_of_the_file() {
+    let below = Image::new(&[
+        ("etc/passwd", Node::File(PASSWD)),
+        ("etc/app.conf", Node::FileMode("a=1\n#b=2\n", 0o640, 0, 115)),
+        ("etc/to-app", Node::Link("app.conf")),
+        ("lib", Node::Link("usr/lib")),
+        ("usr/lib/other", Node::File("x\n")),
+    ]);
+    let changes = [
+        setting("/etc/app.conf", None, "b", "3"),
+        line("/etc/to-app", Some("^a="), "a=0"),
+        line("/lib/other", None, "y"),
+        line("/lib/other", None, "x"),
+    ];
+    let draft = below.apply(&changes).unwrap();
+    assert_eq!(listing(&draft), ["file 0640 0:115 /etc/app.conf", "file 0644 0:0 /usr/lib/other"]);
+    let touched: Vec<_> =
+        draft.touched.iter().map(|(at, origin)| format!("{at} {}", origin.line)).collect();
+    // The last edit finds its line there.
+    assert_eq!(touched, ["/etc/app.conf 1", "/etc/app.conf 2", "/usr/lib/other 3"]);
+    assert_eq!(draft.declared, []);
+    let merged = below.with(&draft);
+    assert_eq!(merged.text("etc/app.conf"), "a=0\n#b=2\nb=3\n");
+    assert_eq!(merged.text("usr/lib/other"), "x\ny\n");
+    // Over that, nothing is left to do.
+    let again = merged.apply(&changes).unwrap();
+    assert_eq!((listing(&again), again.edited.len()), (Vec::new(), 0));
+}
+
+#[test]
+fn an_edit_reads_its_file_and_no_other() {
+    let selector = |nodes: &[(&str, Node<'_>)]| {
+        let changes = [line("/etc/app.conf", Some("^a="), "a=0")];
+        Image::new(nodes).apply(&changes).unwrap().selector
+    };
+    let first = selector(&[("etc/app.conf", Node::File("a=1\n"))]);
+    let beside = [("etc/app.conf", Node::File("a=1\n")), ("etc/other", Node::File("x"))];
+    assert_eq!(selector(&beside), first);
+    let different: &[(&str, Node<'_>)] = &[
+        ("content", Node::File("a=1\nb=2\n")),
+        ("mode", Node::FileMode("a=1\n", 0o600, 0, 0)),
+        ("owner", Node::FileMode("a=1\n", 0o644, 1, 0)),
+    ];
+    for (name, node) in different {
+        assert_ne!(selector(&[("etc/app.conf", node.clone())]), first, "{name}");
+    }
+}
+
+#[test]
 fn misfits_are_errors() {
     let cases: &[(&str, ChangeKind, &str)] = &[
         ("file over directory", file("/etc/conf.d", ""), "is a directory in the image"),
@@ -156,9 +210,16 @@ fn misfits_are_errors() {
         ("merged /usr replaced", link("/lib", "/opt/lib"), "is a link to the directory `/usr/lib`"),
         ("merged /usr removed", remove("/li*"), "a link of a merged /usr"),
         ("directory over file", directory("/etc/file", 0o755), "is a file in the image"),
+        ("kept directory over file", kept("/etc/file", 0o755), "is a file in the image"),
         ("directory over link", directory("/etc/to-dir", 0o755), "is a link in the image"),
         ("unknown owner", owned_file("/etc/x", "", "slurm", "root"), "no user `slurm`"),
         ("unknown group", owned_file("/etc/x", "", "root", "slurm"), "no group `slurm`"),
+        ("edit of nothing", line("/etc/none", None, "x"), "it is not in the image"),
+        ("edit of a directory", line("/etc/conf.d", None, "x"), "it is a directory"),
+        ("edit behind a link to a directory", line("/etc/to-dir", None, "x"), "it is a directory"),
+        ("edit behind a dangling link", line("/etc/dangling", None, "x"), "it is not in the image"),
+        ("edit of a pipe", line("/etc/pipe", None, "x"), "it is no regular file"),
+        ("edit that matches nothing", line("/etc/file", Some("^x"), "x"), "no line matches `^x`"),
         ("the whole image", remove("/*"), "whole image"),
         ("the root", remove("//."), "whole image"),
         ("out of the image", remove("/etc/../../x"), "leaves"),

@@ -1,6 +1,6 @@
 //! The layer in the making, over the layers below: what a change sees is both together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forge_model::{BUILD_EPOCH, Digest, Entry, EntryKind, ImagePath, Origin, Xattrs};
 
@@ -26,6 +26,8 @@ pub(super) struct Working<'a> {
     pub(super) parents: BTreeMap<ImagePath, Attributes>,
     /// Declared paths: where they really lie, how they were written, and where.
     pub(super) declared: BTreeMap<ImagePath, (ImagePath, Origin)>,
+    /// Files of the layers below that are edited.
+    pub(super) edited: BTreeSet<ImagePath>,
     /// Ids of the users that this list makes.
     pub(super) new_users: BTreeMap<String, u32>,
     /// Ids of the groups that this list makes.
@@ -40,6 +42,7 @@ impl<'a> Working<'a> {
             made: BTreeMap::new(),
             parents: BTreeMap::new(),
             declared: BTreeMap::new(),
+            edited: BTreeSet::new(),
             new_users: BTreeMap::new(),
             new_groups: BTreeMap::new(),
             notes: Vec::new(),
@@ -78,7 +81,7 @@ impl<'a> Working<'a> {
 
     /// The names in a directory, sorted.
     pub(super) fn names(&self, path: &ImagePath) -> Vec<Vec<u8>> {
-        let mut names = std::collections::BTreeSet::new();
+        let mut names = BTreeSet::new();
         let whole = self.made.get(path).is_none_or(|made| made.entry.kind.is_directory());
         if whole && !self.hidden(path) && self.below.kind(path) == Some(Kind::Directory) {
             names.extend(self.below.names(path));

@@ -151,6 +151,8 @@ impl<'a> Unit<'a> {
         let lock = options.map_err(|source| io_error(&path, source))?;
         let locked = |result: std::io::Result<()>| result.map_err(|source| io_error(&path, source));
         locked(lock.lock_shared())?;
+        // `gc` goes by the last use: nothing else of the directory changes with it.
+        locked(lock.set_modified(std::time::SystemTime::now()))?;
         if !is_current(&directory, context) {
             locked(lock.unlock())?;
             locked(lock.lock())?;

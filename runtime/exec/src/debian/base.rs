@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use forge_model::{BUILD_EPOCH, PackageRecord, PackageSources};
+use forge_model::{BUILD_EPOCH, PackageRecord, PackageSources, wildcard};
 use forge_sys::process::Isolation;
 
 use super::repository::Repository;
-use super::scrub::wildcard;
 use super::sources::image_sources_list;
 use super::{Context, DebianError, io_error, make_directory, write_file};
 

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forge_model::{Located, PackageList, Pin, PinTo};
+use forge_model::{Located, PackageList, Pin, PinTo, wildcard};
 
 use super::apt::Apt;
 use super::error::UselessPin;
 use super::resolve::near_names;
-use super::scrub::wildcard;
 use super::{DebianError, UnknownPackage};
 
 /// Most versions or releases that a message names.

@@ -97,7 +97,7 @@ fn actions() -> [Step; 8] {
     let text = str::to_owned;
     let base = Base::Debian { arch: text("amd64"), sources: sources(), exclude_paths: Vec::new() };
     let enable = ChangeKind::Enable { unit: text("ssh.service") };
-    let changes = vec![Change { origin: origin(), what: enable }];
+    let changes = vec![Change::at(&origin(), enable)];
     let file = SecretFile {
         path: ImagePath::new("/etc/key").unwrap(),
         mode: 0o400,
@@ -132,7 +132,7 @@ fn actions() -> [Step; 8] {
         ("packages", Action::Packages(packages), &[(MORE, List), (BASE, Lower)]),
         (
             "files",
-            Action::Changes(Changes { changes, protected: Vec::new() }),
+            Action::Changes(Changes { changes, protected: Vec::new().into() }),
             &[(PACKAGES, Lower)],
         ),
         ("secrets", Action::Secrets(Secrets { files: vec![file] }), &[(FILES, Lower)]),
@@ -145,13 +145,13 @@ fn plan() -> Plan {
     let nodes = actions().into_iter().enumerate().map(|(index, (label, action, inputs))| Node {
         id: NodeId(u32::try_from(index).unwrap()),
         label: label.to_owned(),
-        key: action.key_builder().finish(),
+        key: action.key_hasher().finish(),
         action,
         inputs: inputs.iter().map(|(node, role)| Edge { node: *node, role: *role }).collect(),
         origins: vec![origin()],
         images: vec!["a-b".to_owned()],
     });
-    Plan { nodes: nodes.collect(), images: Vec::<Image>::new() }
+    Plan { nodes: nodes.map(Box::new).collect(), images: Vec::<Image>::new() }
 }
 
 /// Each node's output is named after it.
@@ -261,8 +261,8 @@ fn a_narrow_key_rests_on_what_is_read_below() {
     assert_ne!(narrow("passwd"), narrow("other passwd"));
     let mut other = plan();
     let what = ChangeKind::Disable { unit: "ssh.service".to_owned() };
-    let changes = vec![Change { origin: origin(), what }];
-    other.nodes[0].action = Action::Changes(Changes { changes, protected: Vec::new() });
+    let changes = vec![Change::at(&origin(), what)];
+    other.nodes[0].action = Action::Changes(Changes { changes, protected: Vec::new().into() });
     let changed = narrow_key(&other.nodes[0].action, &digest("passwd"), &host("m")).unwrap();
     assert_ne!(narrow("passwd"), changed.digest, "the change list counts");
 }
@@ -348,9 +348,9 @@ fn a_new_step_above_a_changed_one_is_done_in_any_case() {
     let more = packages("arm64");
     after.nodes[PACKAGES.0 as usize].action = Action::Packages(more);
     let what = ChangeKind::Mask { unit: "ssh.service".to_owned() };
-    let changes = vec![Change { origin: origin(), what }];
+    let changes = vec![Change::at(&origin(), what)];
     after.nodes[FILES.0 as usize].action =
-        Action::Changes(Changes { changes, protected: Vec::new() });
+        Action::Changes(Changes { changes, protected: Vec::new().into() });
     let states = states(&after, &known, &host("m"));
     assert_eq!(states[&FILES], State::Builds);
     assert_eq!(states[&PACK], State::Unless(vec![PACKAGES, FILES]));

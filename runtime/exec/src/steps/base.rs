@@ -11,6 +11,7 @@ use forge_model::{
 };
 use forge_store::{LayerContent, OutputKind};
 use forge_sys::process::{Command, Isolation};
+use forge_sys::root::{Attributes, Root};
 
 use super::{debian, leak, native};
 use crate::StepError;
@@ -66,10 +67,33 @@ fn archive(step: &Step<'_>, source: &SourceFile) -> Result<Made, StepError> {
         (error.command, error.tail, error.log) = (Some(command.line()), output.tail, Some(log));
         return Err(error);
     }
+    complete(&target).map_err(|error| StepError::environment(error.to_string()))?;
     set_directory_times(&target).map_err(|error| StepError::environment(error.to_string()))?;
     // No time in an archive counts as made by this build, not even one that is newer than it: the
     // layer would differ from one build to the next.
     debian::keep(step, &target, None, i64::MAX, &crate::debian::scrub)
+}
+
+/// Programs of systemd that read the machine-id.
+const SYSTEMD: [&str; 2] = ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"];
+const MACHINE_ID: &str = "/etc/machine-id";
+
+/// Takes away the name of the machine that an archive was made of, and makes sure of an empty
+/// machine-id: with none, systemd takes each boot for the first one, and enables what is disabled.
+fn complete(target: &Path) -> std::io::Result<()> {
+    let root = Root::open(target)?;
+    let path = |text: &str| ImagePath::new(text).unwrap_or(ImagePath::ROOT);
+    if root.stat(&path("/etc"), false).is_err() || root.read_link(&path("/etc")).is_ok() {
+        return Ok(());
+    }
+    root.remove(&path("/etc/hostname"))?;
+    let there = |text: &str| root.stat(&path(text), true).is_ok();
+    if SYSTEMD.into_iter().any(there) && root.stat(&path(MACHINE_ID), false).is_err() {
+        let with =
+            Attributes { mode: 0o444, uid: 0, gid: 0, mtime: BUILD_EPOCH, xattrs: Xattrs::new() };
+        root.create_file(&path(MACHINE_ID), &[], &with)?;
+    }
+    Ok(())
 }
 
 /// Gives all directories the time that what a build makes has: tar makes those that the archive

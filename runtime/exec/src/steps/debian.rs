@@ -3,7 +3,6 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use forge_model::{
     Action, Base, EdgeRole, Event, Located, NodeId, PackageList, PackageRecord, Packages, Resolve,
@@ -13,6 +12,7 @@ use forge_store::{LayerContent, OutputKind};
 use forge_sys::overlay::Upper;
 use forge_sys::tree::{Keep, ScanOptions, scan};
 
+use super::scratch::Scratch;
 use super::{leak, native};
 use crate::debian::{
     self, BaseRequest, DebianError, ErrorKind, InstallRequest, ResolveRequest, Supplied, Supply,
@@ -165,31 +165,17 @@ fn restore_files(
     Ok(())
 }
 
-fn scratch(step: &Step<'_>) -> Result<tempfile::TempDir, StepError> {
-    let made = tempfile::Builder::new().prefix("step-").tempdir_in(&step.context.work);
-    made.map_err(|error| {
-        let work = step.context.work.display();
-        StepError::environment(format!("`{work}` cannot be used: {error}"))
-    })
-}
-
-pub(crate) fn seconds_now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
-}
-
 /// The Debian base.
 pub(crate) fn base(step: &Step<'_>, base: &Base) -> Result<Made, StepError> {
     let Base::Debian { arch, sources, exclude_paths } = base else {
         return Err(StepError::bug("not a Debian base"));
     };
     let list = fetched(step)?;
-    let scratch = scratch(step)?;
+    let scratch = Scratch::new(&step.context.work)?;
     let target = scratch.path().join("base");
-    let started = seconds_now();
     let request = BaseRequest { arch, sources, exclude_paths, packages: &list.packages };
     debian::build_base(&context(step)?, &request, &target)?;
-    let mut made = keep(step, &target, None, started, &debian::scrub)?;
+    let mut made = keep(step, &target, None, scratch.begun, &debian::scrub)?;
     if sources.mirror.is_none() {
         made.notes.push(
             "the base names no `mirror`: packages came by the host's own apt configuration, and \
@@ -204,9 +190,8 @@ pub(crate) fn base(step: &Step<'_>, base: &Base) -> Result<Made, StepError> {
 pub(crate) fn packages(step: &Step<'_>, packages: &Packages) -> Result<Made, StepError> {
     let list = fetched(step)?;
     let stack = step.stack()?;
-    let scratch = scratch(step)?;
+    let scratch = Scratch::new(&step.context.work)?;
     let upper = upper(scratch.path())?;
-    let started = seconds_now();
     let lowers = stack.lowers(&scratch.path().join("lowers"))?;
     // Files were asked for too, by the names that they turned out to have.
     let files = list.packages.iter().filter(|record| record.mirror == debian::PROJECT);
@@ -222,7 +207,7 @@ pub(crate) fn packages(step: &Step<'_>, packages: &Packages) -> Result<Made, Ste
         upper: &upper,
     };
     debian::install(&context(step)?, &request)?;
-    let mut made = keep(step, &upper.upper, Some(&stack.tree), started, &debian::scrub)?;
+    let mut made = keep(step, &upper.upper, Some(&stack.tree), scratch.begun, &debian::scrub)?;
     made.notes.extend(late_answers(step, packages, &list)?);
     Ok(made)
 }

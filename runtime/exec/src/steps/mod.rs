@@ -6,9 +6,10 @@ pub(crate) mod fetch;
 pub(crate) mod leak;
 pub(crate) mod native;
 pub(crate) mod run;
+pub(crate) mod scratch;
 pub(crate) mod unpack;
 
-use forge_model::{Action, Change, ImagePath, Key, TreeEntry};
+use forge_model::{Action, Change, ImagePath, Key, Shared, TreeEntry};
 
 use crate::changes::{Draft, View, apply};
 use crate::keys::{Facts, narrow_key};
@@ -66,7 +67,7 @@ pub(crate) fn predicted(action: &Action, sight: &Sight) -> Option<Draft> {
     }
 }
 
-fn drafted(changes: &[Change], sight: &Sight) -> Option<Draft> {
+fn drafted(changes: &[Shared<Change>], sight: &Sight) -> Option<Draft> {
     let read = |path: &ImagePath, entry: &TreeEntry| sight.read(path, entry);
     apply(changes, &View::new(&sight.tree, &read)).ok()
 }

@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use forge_model::{
     Action, Change, ChangeKind, Changes, Content, DeclaredPath, Digest, EntryKind, ImagePath, Key,
-    Manifest, Secrets, Stamp, Tree,
+    Manifest, Secrets, Shared, Stamp, Tree,
 };
 use forge_store::{LayerContent, OutputKind};
 
 use super::leak;
 use crate::binding;
 use crate::changes::{ChangeError, Draft, DraftContent, View, apply};
-use crate::keys::narrow_key;
+use crate::keys::{self, narrow_key};
 use crate::lookup::find_record;
 use crate::stack::Stack;
 use crate::step::{Made, Step};
 use crate::{Fault, StepError};
 
 /// What a list of changes makes over a stack.
-pub(crate) fn draft(changes: &[Change], stack: &Stack) -> Result<Draft, Vec<ChangeError>> {
+pub(crate) fn draft(changes: &[Shared<Change>], stack: &Stack) -> Result<Draft, Vec<ChangeError>> {
     let read = |path: &ImagePath, entry: &forge_model::TreeEntry| stack.read(path, entry);
     apply(changes, &View::new(&stack.tree, &read))
 }
@@ -130,16 +130,16 @@ fn commit(
 }
 
 /// The secret files as changes, with nothing in them.
-pub(crate) fn secret_changes(secrets: &Secrets) -> Vec<Change> {
-    let change = |file: &forge_model::SecretFile| Change {
-        origin: file.origin.clone(),
-        what: ChangeKind::File {
+pub(crate) fn secret_changes(secrets: &Secrets) -> Vec<Shared<Change>> {
+    let change = |file: &forge_model::SecretFile| {
+        let what = ChangeKind::File {
             path: file.path.clone(),
             content: Content::Text(String::new()),
             mode: file.mode,
             owner: file.owner.clone(),
             group: file.group.clone(),
-        },
+        };
+        Change::at(&file.origin, what)
     };
     secrets.files.iter().map(change).collect()
 }
@@ -175,9 +175,7 @@ pub(crate) fn secrets(step: &Step<'_>, secrets: &Secrets) -> Result<Made, StepEr
 pub(crate) fn image_key(action: &Action, tree: &Tree) -> Key {
     let entries = tree.iter().map(|(path, found)| (path.clone(), found.entry.clone()));
     let manifest = Manifest { entries: entries.collect() };
-    let mut key = action.key_builder();
-    key.digest("tree", &manifest.digest());
-    key.finish()
+    keys::tree_key(action, &manifest.digest())
 }
 
 /// `/etc/forge-release`, and the `/init` that the kernel starts in an initramfs
@@ -192,28 +190,26 @@ pub(crate) fn stamp(step: &Step<'_>, stamp: &Stamp) -> Result<Made, StepError> {
 }
 
 /// What a stamp writes over a tree.
-pub(crate) fn stamp_changes(stamp: &Stamp, key: &Key, tree: &Tree) -> Vec<Change> {
+pub(crate) fn stamp_changes(stamp: &Stamp, key: &Key, tree: &Tree) -> Vec<Shared<Change>> {
     let Stamp { image, cluster, image_type, cmdline: _, output, secrets: _, origin } = stamp;
     let text = format!(
         "NAME={image}\nCLUSTER={cluster}\nTYPE={image_type}\nRELEASE={}\nDIGEST={}\n",
         key.digest.short(),
         key.digest
     );
-    let mut changes = vec![Change {
-        origin: origin.clone(),
-        what: ChangeKind::File {
-            path: fixed("etc/forge-release"),
-            content: Content::Text(text),
-            mode: 0o644,
-            owner: "root".to_owned(),
-            group: "root".to_owned(),
-        },
-    }];
+    let release = ChangeKind::File {
+        path: fixed("etc/forge-release"),
+        content: Content::Text(text),
+        mode: 0o644,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+    };
+    let mut changes = vec![Change::at(origin, release)];
     let init = tree.get(&fixed("init")).is_some();
     if output.is_some() && !init {
         let target = "usr/lib/systemd/systemd".to_owned();
         let what = ChangeKind::Link { path: fixed("init"), target };
-        changes.push(Change { origin: origin.clone(), what });
+        changes.push(Change::at(origin, what));
     }
     changes
 }

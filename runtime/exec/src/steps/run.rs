@@ -9,6 +9,7 @@ use forge_secret::{Masker, SecretValue};
 use forge_sys::nspawn::{self, Bind, NspawnError, Payload, Sandbox};
 use forge_sys::process::{Command, ProcessError};
 
+use super::scratch::Scratch;
 use super::{debian, native, unpack};
 use crate::step::{Made, Step};
 use crate::{Fault, StepError};
@@ -19,17 +20,13 @@ const INSIDE: &str = "/run/forge";
 /// Runs a script over the layers below; what it changes becomes the layer.
 pub(crate) fn run(step: &Step<'_>, run: &Run) -> Result<Made, StepError> {
     let stack = step.stack()?;
-    let scratch = tempfile::Builder::new()
-        .prefix("run-")
-        .tempdir_in(&step.context.work)
-        .map_err(|error| StepError::environment(format!("no scratch directory: {error}")))?;
+    let scratch = Scratch::new(&step.context.work)?;
     let inside = scratch.path().join("inside");
     let secrets = prepare(step, run, &inside)?;
     let upper = debian::upper(scratch.path())?;
     let target = scratch.path().join("root");
     let failed = |error: std::io::Error| StepError::environment(error.to_string());
     std::fs::create_dir_all(&target).map_err(failed)?;
-    let started = debian::seconds_now();
     let lowers = scratch.path().join("lowers");
     let mounted = stack.mount(&lowers, &[], Some(upper.clone()), &target)?;
     let sandbox = sandbox(run, mounted.path(), &inside);
@@ -48,7 +45,8 @@ pub(crate) fn run(step: &Step<'_>, run: &Run) -> Result<Made, StepError> {
         (error.tail, error.log) = (output.tail, Some(log));
         return Err(error);
     }
-    let made = debian::keep(step, &upper.upper, Some(&stack.tree), started, &crate::debian::scrub)?;
+    let made =
+        debian::keep(step, &upper.upper, Some(&stack.tree), scratch.begun, &crate::debian::scrub)?;
     let layer = step.context.store.layer(&made.output)?;
     native::check_binding(&stack, &run.protected, layer.manifest())?;
     Ok(made)

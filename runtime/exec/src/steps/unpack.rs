@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use forge_model::{
-    Action, Change, ChangeKind, Content, ImagePath, Manifest, NodeId, SourceFile, Tree, Unpack,
+    Action, Change, ChangeKind, Content, ImagePath, Manifest, NodeId, Shared, SourceFile, Tree,
+    Unpack,
 };
 use forge_store::{LayerContent, OutputKind};
 
@@ -34,11 +35,10 @@ pub(crate) fn unpack(step: &Step<'_>, unpack: &Unpack) -> Result<Made, StepError
     let id = id.ok_or_else(|| StepError::bug("an archive without a source"))?;
     let file = fetched(step, id)?;
     let stack = step.stack()?;
-    let scratch = tempfile::Builder::new()
-        .prefix("unpack-")
-        .tempdir_in(&step.context.work)
-        .map_err(|error| StepError::environment(format!("no scratch directory: {error}")))?;
-    let (files, tree) = (scratch.path().join("files"), scratch.path().join("tree"));
+    let store = &step.context.store;
+    // An archive may be larger than the memory that a run's own directory lies in.
+    let scratch = store.begin()?;
+    let (files, tree) = (scratch.directory().join("files"), scratch.directory().join("tree"));
     std::fs::create_dir(&files).and_then(|()| std::fs::create_dir(&tree)).map_err(failed)?;
     step.progress(format!("unpacking {}", unpack.source));
     let rules = Rules { strip: unpack.strip as usize, setuid: unpack.setuid };
@@ -57,7 +57,6 @@ pub(crate) fn unpack(step: &Step<'_>, unpack: &Unpack) -> Result<Made, StepError
     let mut notes: Vec<_> =
         draft.notes.iter().map(|note| format!("{}: {}", note.origin, note.message)).collect();
     notes.extend(leak::search(step.context, &draft.manifest, &leak::Bytes::Directory(&tree))?);
-    let store = &step.context.store;
     let transaction = store.begin()?;
     let content = LayerContent::Directory(&tree);
     let output = store.commit_layer(&transaction, &draft.manifest, content, false)?;
@@ -112,13 +111,17 @@ fn place(file: &Path, tree: &Path, path: &ImagePath) -> Result<(), StepError> {
 }
 
 /// What the members say, as declared paths. A directory that is there keeps its owner and mode.
-fn changes(unpack: &Unpack, members: &BTreeMap<ImagePath, Member>, below: &Tree) -> Vec<Change> {
+fn changes(
+    unpack: &Unpack,
+    members: &BTreeMap<ImagePath, Member>,
+    below: &Tree,
+) -> Vec<Shared<Change>> {
     let Unpack { source: _, into, strip: _, owner, group, setuid: _, overrides: _, origin } =
         unpack;
-    let change = |what| Change { origin: origin.clone(), what };
+    let change = |what| Change::at(origin, what);
     let directory = |path: ImagePath, mode: u32| {
         let (owner, group) = (owner.clone(), group.clone());
-        change(ChangeKind::Directory { path, mode, owner, group })
+        change(ChangeKind::Directory { path, mode, owner, group, keep: false })
     };
     let is_there = |path: &ImagePath| {
         let real = below.resolve(path, true);

@@ -1,16 +1,17 @@
 //! `forgec blame`: which layer put that line into that file.
 
-use forge_exec::blame::{Blame, BlameLayer, Blamer};
-use forge_model::{ImagePath, TreeEntry};
-use forge_store::Layer;
+use forge_exec::blame::{Blame, BlameLayer, Blamer, Maker};
+use forge_model::{Entry, ImagePath, TreeEntry};
+use forge_report::{BlameReport, Blamed, Made, blame_json, blame_text};
+use forge_store::{Layer, Store};
 
 use crate::ctx::Ctx;
 use crate::exit::{CmdError, Exit};
-use crate::state::ImageState;
+use crate::state::{BuiltLayer, ImageState};
 use crate::ui::Ui;
 
 /// Name the layer and the spec line, or the package, that made a path of an image as last built.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     /// The image, built before
     #[arg(value_name = "IMAGE")]
@@ -25,10 +26,47 @@ pub(crate) struct Args {
     pub(crate) all: bool,
 }
 
+impl Args {
+    /// The image first, where it and one path are named the other way round, as `why-not` has them.
+    fn in_order(&self) -> Self {
+        let Self { image, paths, all } = self.clone();
+        match paths.as_slice() {
+            [one] if image.starts_with('/') && !one.starts_with('/') => {
+                Self { image: one.clone(), paths: vec![image], all }
+            }
+            _ => Self { image, paths, all },
+        }
+    }
+}
+
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+    let args = &args.in_order();
     let store = ctx.store_to_read()?;
-    let state = ImageState::read(&store, &args.image).and_then(|state| state.layers);
-    let built = state.ok_or_else(|| ImageState::unbuilt(&args.image))?;
+    let built = ImageState::read(&store, &args.image).and_then(|state| state.layers);
+    let built = built.ok_or_else(|| ImageState::unbuilt(&args.image))?;
+    let report = with_blamer(&store, &built, |blamer| report(blamer, args))??;
+    ui.out(&if ui.json() { blame_json(&report) } else { blame_text(&report) });
+    for path in &report.missing {
+        ui.err(&format!("`{path}` is not in image `{}`", args.image));
+    }
+    Ok(if report.missing.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+/// Asks about an image as it was last built; none when it was not, or cannot be read.
+pub(crate) fn last_built<T>(
+    store: &Store,
+    image: &str,
+    ask: impl FnOnce(&Blamer<'_>) -> T,
+) -> Option<T> {
+    let built = ImageState::read(store, image).and_then(|state| state.layers)?;
+    with_blamer(store, &built, ask).ok()
+}
+
+fn with_blamer<T>(
+    store: &Store,
+    built: &[BuiltLayer],
+    ask: impl FnOnce(&Blamer<'_>) -> T,
+) -> Result<T, CmdError> {
     let failed = |error: &dyn std::fmt::Display| CmdError::environment(error.to_string());
     let layers = built
         .iter()
@@ -42,23 +80,27 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     });
     let read = |path: &ImagePath, entry: &TreeEntry| read(&layers, path, entry);
     let blamer = Blamer::new(blamed, &read).map_err(|error| failed(&error))?;
-    let mut text = String::new();
-    let mut exit = Exit::Done;
+    Ok(ask(&blamer))
+}
+
+fn report(blamer: &Blamer<'_>, args: &Args) -> Result<BlameReport, CmdError> {
+    let mut report =
+        BlameReport { image: args.image.clone(), paths: Vec::new(), missing: Vec::new() };
     if args.all {
-        for blame in blamer.all() {
-            text.push_str(&line(&blame));
-        }
+        report.paths.extend(blamer.all().map(|blame| Blamed {
+            path: blame.path.to_string(),
+            by: made(&blame, blamer.entry(&blame)),
+            edits: edits(&blame),
+            shadows: Vec::new(),
+        }));
     }
     for path in &args.paths {
-        if let Some(found) = one(&blamer, path)? {
-            text.push_str(&found);
-        } else {
-            ui.err(&format!("`{path}` is not in image `{}`", args.image));
-            exit = Exit::Findings;
+        match one(blamer, path)? {
+            Some(found) => report.paths.push(found),
+            None => report.missing.push(path.clone()),
         }
     }
-    ui.out(&text);
-    Ok(exit)
+    Ok(report)
 }
 
 fn read(
@@ -72,16 +114,51 @@ fn read(
     }
 }
 
-fn one(blamer: &Blamer<'_>, path: &str) -> Result<Option<String>, CmdError> {
+fn one(blamer: &Blamer<'_>, path: &str) -> Result<Option<Blamed>, CmdError> {
     let wanted = ImagePath::new(path)
         .ok_or_else(|| CmdError::usage(format!("`{path}` is no path of an image")))?;
-    if let Some(blame) = blamer.blame(&wanted) {
-        return Ok(Some(line(&blame)));
-    }
-    let removal = blamer.removal(&wanted);
-    Ok(removal.map(|blame| format!("{wanted}: removed by {}, {}\n", blame.label, blame.maker)))
+    let Some(blame) = blamer.blame(&wanted).or_else(|| blamer.removal(&wanted)) else {
+        return Ok(None);
+    };
+    // What took a directory away took its paths, too.
+    let at = blamer.blame(&wanted).map_or(wanted, |blame| blame.path);
+    let hidden = Blame { path: at.clone(), ..blame.clone() };
+    let shadows = blamer.shadowed(&hidden);
+    let shadows = shadows.iter().map(|(blame, entry)| made(blame, Some(entry))).collect();
+    let entry = blamer.entry(&hidden);
+    Ok(Some(Blamed {
+        path: at.to_string(),
+        by: made(&blame, entry),
+        edits: edits(&blame),
+        shadows,
+    }))
 }
 
-fn line(blame: &Blame) -> String {
-    format!("{}: {}, {}\n", blame.path, blame.label, blame.maker)
+/// What the path was made from by edits, the last one first.
+fn edits(blame: &Blame) -> Vec<Made> {
+    let chain = std::iter::successors(blame.edited.as_deref(), |edited| edited.edited.as_deref());
+    chain.map(|edited| made(edited, None)).collect()
+}
+
+fn made(blame: &Blame, entry: Option<&Entry>) -> Made {
+    let (kind, names, origins) = match &blame.maker {
+        Maker::Packages(names) => {
+            ("packages", names.iter().map(ToString::to_string).collect(), Vec::new())
+        }
+        Maker::PackageRecord(name) => ("package-record", vec![name.to_string()], Vec::new()),
+        Maker::MaintainerScript => ("maintainer-script", Vec::new(), Vec::new()),
+        Maker::Declared(origins) => ("declared", Vec::new(), origins.clone()),
+        Maker::Script { name, origin } => ("script", vec![name.clone()], vec![origin.clone()]),
+        Maker::Secret(origin) => ("secret", Vec::new(), vec![origin.clone()]),
+        Maker::Stamp(origin) => ("stamp", Vec::new(), vec![origin.clone()]),
+        Maker::Source(path) => ("source", vec![path.clone()], Vec::new()),
+    };
+    Made {
+        layer: blame.label.clone(),
+        kind,
+        names,
+        origins,
+        words: blame.maker.to_string(),
+        entry: entry.cloned(),
+    }
 }

@@ -29,6 +29,23 @@ pub(crate) struct Args {
     /// Boot the packed image with its kernel in QEMU instead, by software emulation
     #[arg(long)]
     pub(crate) qemu: bool,
+
+    /// Words added to the kernel's command line, such as `systemd.hostname=n1`
+    #[arg(long, value_name = "WORDS", requires = "qemu")]
+    pub(crate) append: Option<String>,
+
+    /// A command to run in the machine of `--qemu` once it is up
+    #[arg(last = true, value_name = "COMMAND", requires = "qemu")]
+    pub(crate) command: Vec<String>,
+}
+
+/// What a boot in QEMU has beside the image.
+#[derive(Debug, Default)]
+pub(crate) struct Machine<'a> {
+    /// Words added to the kernel's command line.
+    pub(crate) append: &'a str,
+    /// A command to run once it is up.
+    pub(crate) command: &'a [String],
 }
 
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
@@ -39,7 +56,9 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         Entered::Inside(inside) => inside,
     };
     if args.qemu {
-        qemu(ui, ctx, &compiled, image, &inside)
+        let append = args.append.as_deref().unwrap_or_default();
+        let machine = Machine { append, command: &args.command };
+        qemu(ui, ctx, image, &inside, &machine)
     } else {
         container(ui, ctx, &compiled, image, &inside)
     }
@@ -92,9 +111,9 @@ pub(crate) fn container(
 pub(crate) fn qemu(
     ui: &Ui,
     ctx: &Ctx,
-    _compiled: &Compiled,
     image: &Image,
     inside: &Inside,
+    machine: &Machine<'_>,
 ) -> Result<Exit, CmdError> {
     let store = ctx.store_to_read()?;
     let state =
@@ -108,16 +127,25 @@ pub(crate) fn qemu(
     let out = ctx.out_dir();
     let archive = out.join(format!("{}.cpio.{}", blob.name, blob.compression.extension()));
     let kernel = out.join(format!("vmlinuz-{}", blob.name));
-    let probe = probe_archive(&inside.work)?;
+    let probe = probe_archive(&inside.work, machine.command)?;
     let log = store.directory().join("logs").join(format!("qemu-{}.log", image.name));
     let started = Instant::now();
-    let answer = run_qemu(&archive, &probe, &kernel, image, &log)?;
+    let cmdline =
+        [image.cmdline.as_deref().unwrap_or_default(), machine.append, "console=ttyS0 panic=-1"];
+    let answer = run_qemu(&archive, &probe, &kernel, &cmdline.join(" "), &log)?;
+    for line in &answer.output {
+        ui.out(line);
+    }
     let seconds = started.elapsed().as_secs_f64();
     let expected: Vec<_> = image.expect_failed.iter().map(|one| one.unit.as_str()).collect();
     let unexpected: Vec<_> =
         answer.failed.iter().filter(|unit| !expected.contains(&unit.as_str())).collect();
     let good = answer.state == "running" || (answer.state == "degraded" && unexpected.is_empty());
     if good && answer.whole {
+        if answer.code != 0 {
+            let headline = format!("the command ended with {} in {}", answer.code, blob.name);
+            return Err(CmdError::user(headline));
+        }
         ui.note(&format!(
             "{} booted in QEMU: {} ({seconds:.0} s, emulated)",
             blob.name, answer.state
@@ -139,34 +167,57 @@ struct Answer {
     failed: Vec<String>,
     /// The last entry of the archive is there.
     whole: bool,
+    /// What the command printed.
+    output: Vec<String>,
+    /// How it ended.
+    code: i32,
 }
 
 /// A second initrd with one unit that says on the console how the boot went, and powers off. The
 /// kernel unpacks both into the same tree, so the image itself stays as it is.
-fn probe_archive(work: &Path) -> Result<std::path::PathBuf, CmdError> {
+fn probe_archive(work: &Path, command: &[String]) -> Result<std::path::PathBuf, CmdError> {
     let failed = |error: std::io::Error| CmdError::environment(error.to_string());
     let unit = "[Unit]\nDescription=Boot probe\nAfter=multi-user.target\n\
          [Service]\nType=simple\nStandardOutput=tty\nTTYPath=/dev/console\n\
-         ExecStart=/bin/sh -c 'state=$$(systemctl is-system-running --wait || true); \
-         failed=$$(systemctl list-units --failed --plain --no-legend | while read u r; do \
-         printf \"%%s \" $$u; done); end=partial; [ -e /zzz-forge-end ] && end=whole; \
-         echo \"FORGE-BOOT state=$$state end=$$end failed=$$failed.\"; systemctl poweroff'\n";
+         ExecStart=/bin/sh /etc/forge-probe\n";
+    let command: Vec<_> = command.iter().map(|word| quote(word)).collect();
+    let script = PROBE.replace("@COMMAND@", &command.join(" "));
     let path = work.join("probe.cpio");
     let mut archive = forge_artifact::SmallArchive::default();
     let unit_path = "etc/systemd/system/forge-probe.service";
     let wants = "etc/systemd/system/default.target.wants";
     archive.file(unit_path, 0o644, unit.as_bytes());
+    archive.file("etc/forge-probe", 0o644, script.as_bytes());
     archive.directory(wants, 0o755);
     archive.link(&format!("{wants}/forge-probe.service"), &format!("/{unit_path}"));
     std::fs::write(&path, archive.finish()).map_err(failed)?;
     Ok(path)
 }
 
+/// Prints each line of the command's output with a mark, since the kernel writes on the same
+/// console, then how the boot went.
+const PROBE: &str = r#"state=$(systemctl is-system-running --wait || true)
+{ true; @COMMAND@
+echo "FORGE-CODE $?"; } 2>&1 | while IFS= read -r line; do printf 'FORGE-OUT %s\n' "$line"; done
+failed=$(systemctl list-units --failed --plain --no-legend | while read unit rest; do
+    printf '%s ' "$unit"
+done)
+end=partial
+[ -e /zzz-forge-end ] && end=whole
+echo "FORGE-BOOT state=$state end=$end failed=$failed."
+systemctl poweroff
+"#;
+
+/// A word as the shell takes it whole.
+fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 fn run_qemu(
     archive: &Path,
     probe: &Path,
     kernel: &Path,
-    image: &Image,
+    cmdline: &str,
     log: &Path,
 ) -> Result<Answer, CmdError> {
     let failed = |error: std::io::Error| CmdError::environment(error.to_string());
@@ -180,8 +231,6 @@ fn run_qemu(
     drop(bytes);
     // rootfs takes half of the memory, and gzip gives about a third.
     let memory = (unpacked_guess / (1 << 20)) * 9 + 512;
-    let cmdline =
-        format!("{} console=ttyS0 panic=-1", image.cmdline.as_deref().unwrap_or_default());
     std::fs::remove_file(log).ok();
     let memory = memory.to_string();
     let kernel = kernel.display().to_string();
@@ -189,10 +238,14 @@ fn run_qemu(
     let output = Command::new("qemu-system-x86_64")
         .args(["-accel", "tcg,thread=multi", "-smp", "2", "-m", &memory])
         .args(["-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot"])
-        .args(["-nic", "none", "-kernel", &kernel, "-initrd", &initrd, "-append", &cmdline])
+        // An address comes by DHCP, as on a network of nodes; nothing beyond it is reached.
+        .args(["-nic", "user,restrict=on,model=virtio-net-pci"])
+        .args(["-kernel", &kernel, "-initrd", &initrd, "-append", cmdline])
         .log(log)
         .limit(16 << 20)
         .timeout(QEMU_TIMEOUT)
+        // Shutting down tells nothing more, and an emulated machine may hang there for ever.
+        .until("FORGE-BOOT state=")
         .run()
         .map_err(|error| {
             CmdError::environment(error.to_string()).help(format!(
@@ -210,7 +263,16 @@ fn run_qemu(
         line.split(name).nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_default()
     };
     let units = line.split("failed=").nth(1).unwrap_or_default().trim_end_matches(['.', '\r']);
+    let mut output: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split_once("FORGE-OUT ").map(|(_, printed)| printed))
+        .map(|line| line.trim_end_matches('\r').to_owned())
+        .collect();
+    let code = output.pop_if(|line| line.starts_with("FORGE-CODE "));
+    let code = code.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(1);
     Ok(Answer {
+        output,
+        code,
         state: field("state=").to_owned(),
         failed: units.split_whitespace().map(str::to_owned).collect(),
         whole: field("end=") == "whole",

@@ -201,7 +201,7 @@ impl Request<'_> {
         // state that must be said anew.
         for image in select(plan, &self.args.images)? {
             let known = ImageState::read(&store, &image.name);
-            if known.as_ref() != Some(&ImageState::of(image, plan, &outputs)) {
+            if known.as_ref() != Some(&ImageState::of(image, plan, &outputs, None)) {
                 return Ok(None);
             }
         }
@@ -262,7 +262,8 @@ impl Request<'_> {
         }
         let images = select(&self.compiled.plan, &self.args.images)?;
         for image in &images {
-            ImageState::of(image, &plan, &outcome.outputs).write(&store)?;
+            let before = ImageState::read(&store, &image.name);
+            ImageState::of(image, &plan, &outcome.outputs, before.as_ref()).write(&store)?;
         }
         let exit = self.report(&outcome.outputs, &store)?;
         let counts = progress.counts();
@@ -324,7 +325,7 @@ impl Request<'_> {
         match &self.args.qemu {
             Some(name) => {
                 let image = crate::ctx::image(&self.compiled.plan, name)?;
-                cmd::boot::qemu(self.ui, self.ctx, self.compiled, image, inside)
+                cmd::boot::qemu(self.ui, self.ctx, image, inside, &cmd::boot::Machine::default())
             }
             None => Ok(Exit::Done),
         }

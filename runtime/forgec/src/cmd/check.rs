@@ -17,14 +17,22 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
+    let mut nothing_mended = false;
     if args.fix {
-        for (path, count) in ctx.mend()? {
+        let mended = ctx.mend()?;
+        nothing_mended = mended.is_empty();
+        for (path, count) in mended {
             let plural = if count == 1 { "mistake" } else { "mistakes" };
             ui.note(&format!("{path}: {count} {plural} mended"));
         }
     }
     let project = ctx.compile(ui)?;
-    let Some(compiled) = project.plan else { return Ok(Exit::Findings) };
+    let Some(compiled) = project.plan else {
+        if nothing_mended {
+            ui.note("nothing is mended: no mistake can be meant in one way only");
+        }
+        return Ok(Exit::Findings);
+    };
     let denied = args.deny_warnings && project.warnings > 0;
     let exit = if denied { Exit::Findings } else { Exit::Done };
     if ui.json() {
@@ -39,5 +47,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let images = compiled.images.len();
     let plural = if images == 1 { "image" } else { "images" };
     ui.note(&format!("{images} {plural}, {} steps, no mistakes", compiled.nodes.len()));
+    // The process ends here: taking a large plan apart is work for nothing.
+    std::mem::forget(compiled);
     Ok(exit)
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use forge_report::{HostCheck, HostReport, doctor_json, doctor_text};
 use forge_sys::process::Command;
 
 use crate::ctx::Ctx;
@@ -47,29 +48,21 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         install(ui, &missing)?;
         missing = missing_tools();
     }
-    let mut lacks = 0;
-    for tool in TOOLS {
-        let absent = missing.iter().any(|gone| gone.program == tool.program);
-        let state = match (absent, tool.required) {
-            (false, _) => "ok     ",
-            (true, true) => "MISSING",
-            (true, false) => "absent ",
-        };
-        lacks += usize::from(absent && tool.required);
-        ui.out(&format!("{state}  {} ({}): {}", tool.program, tool.package, tool.purpose));
-    }
-    for finding in host_findings(ctx) {
-        let state = if finding.good { "ok     " } else { "MISSING" };
-        lacks += usize::from(!finding.good);
-        ui.out(&format!("{state}  {}", finding.text));
-    }
-    for note in store_notes(ctx.store_dir()) {
-        ui.out(&format!("note     {note}"));
-    }
-    if lacks == 0 {
+    let programs = TOOLS.iter().map(|tool| HostCheck {
+        name: tool.program.to_owned(),
+        package: Some(tool.package.to_owned()),
+        purpose: tool.purpose.to_owned(),
+        required: tool.required,
+        present: !missing.iter().any(|gone| gone.program == tool.program),
+    });
+    let checks = programs.chain(host_checks(ctx)).collect();
+    let report = HostReport::new(checks, store_notes(ctx.store_dir()));
+    ui.out(&if ui.json() { doctor_json(&report) } else { doctor_text(&report) });
+    if report.ready {
         return Ok(Exit::Done);
     }
     let help = "run `forgec doctor --install` as root, or install the packages named above";
+    let lacks = report.lacks();
     Err(CmdError::environment(format!("{lacks} of what a build needs is missing")).help(help))
 }
 
@@ -100,12 +93,7 @@ fn install(ui: &Ui, missing: &[&Tool]) -> Result<(), CmdError> {
         .help(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
 }
 
-struct Finding {
-    good: bool,
-    text: String,
-}
-
-fn host_findings(ctx: &Ctx) -> Vec<Finding> {
+fn host_checks(ctx: &Ctx) -> Vec<HostCheck> {
     let root = nix::unistd::geteuid().is_root();
     let overlay = std::fs::read_to_string("/proc/filesystems")
         .is_ok_and(|text| text.lines().any(|line| line.ends_with("\toverlay")));
@@ -113,14 +101,18 @@ fn host_findings(ctx: &Ctx) -> Vec<Finding> {
     let cgroup = Path::new("/sys/fs/cgroup").is_dir();
     let store = ctx.store_dir();
     let writable = forge_sys::host::is_writable(store);
+    let check = |name: &str, purpose: &str, present: bool| HostCheck {
+        name: name.to_owned(),
+        package: None,
+        purpose: purpose.to_owned(),
+        required: true,
+        present,
+    };
     vec![
-        Finding {
-            good: root,
-            text: "root: builds mount file systems and change owners".to_owned(),
-        },
-        Finding { good: overlay || module, text: "overlayfs in the kernel: layers".to_owned() },
-        Finding { good: cgroup, text: "/sys/fs/cgroup: one cgroup for each container".to_owned() },
-        Finding { good: writable, text: format!("{}: the store can be written", store.display()) },
+        check("root", "builds mount file systems and change owners", root),
+        check("overlayfs in the kernel", "layers", overlay || module),
+        check("/sys/fs/cgroup", "one cgroup for each container", cgroup),
+        check(&store.display().to_string(), "the store can be written", writable),
     ]
 }
 

@@ -51,6 +51,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
             "layers": collected.layers,
             "blobs": collected.blobs,
             "packages": collected.debs,
+            "indexes": collected.indexes,
             "logs": collected.logs,
             "bytes": collected.bytes,
             "images_kept": kept.len(),
@@ -60,12 +61,13 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     }
     let verb = if args.dry_run { "would go" } else { "gone" };
     ui.out(&format!(
-        "{verb}: {} records, {} layers, {} blobs, {} packages, {} logs, {} MiB\n\
+        "{verb}: {} records, {} layers, {} blobs, {} packages, {} indexes, {} logs, {} MiB\n\
          kept: what {} images need",
         collected.records,
         collected.layers,
         collected.blobs,
         collected.debs,
+        collected.indexes,
         collected.logs,
         collected.bytes >> 20,
         kept.len()

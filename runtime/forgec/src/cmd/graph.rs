@@ -1,12 +1,17 @@
 //! `forgec graph`: the steps of images, drawn.
 
-use forge_exec::freshness::closure;
+use std::sync::Arc;
+
+use forge_exec::freshness::{State, closure};
+use forge_report::{StepState, StepStates, graph_dot, graph_mermaid, graph_svg};
 
 use crate::ctx::{Ctx, select, targets};
 use crate::exit::{CmdError, Exit};
+use crate::history::Preview;
 use crate::ui::Ui;
 
-/// Draw the steps of images and what stands on what; a step that images share stands there once.
+/// Draw the steps of images, what stands on what, and what the store has of them; a step that
+/// images share stands there once.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Images to draw; all of the project when none is named
@@ -25,6 +30,8 @@ pub(crate) enum Language {
     Dot,
     /// Mermaid, which GitLab draws
     Mermaid,
+    /// SVG, which browsers draw
+    Svg,
 }
 
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
@@ -32,9 +39,22 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let plan = &compiled.plan;
     let images = select(plan, &args.images)?;
     let steps = closure(plan, images.iter().flat_map(|image| targets(image)));
+    let store = Arc::new(ctx.store_to_read()?);
+    let preview = Preview::of(&store, &compiled, steps.iter().copied())?;
+    let states: StepStates = preview.states.iter().map(|(id, found)| (*id, state(found))).collect();
     ui.out(&match args.language {
-        Language::Dot => forge_report::graph_dot(plan, &steps),
-        Language::Mermaid => forge_report::graph_mermaid(plan, &steps),
+        Language::Dot => graph_dot(plan, &steps, &states),
+        Language::Mermaid => graph_mermaid(plan, &steps, &states),
+        Language::Svg => graph_svg(plan, &steps, &states),
     });
     Ok(Exit::Done)
+}
+
+fn state(found: &State) -> StepState {
+    match found {
+        State::Hit(_) => StepState::Kept,
+        State::Builds => StepState::Done,
+        State::Unless(_) => StepState::Unless,
+        State::Unopened(_) => StepState::Unknown,
+    }
 }

@@ -1,17 +1,19 @@
 //! `forgec lsp`: the language server, on standard input and output.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use forge_exec::freshness::{State, closure, freshness};
 use forge_exec::{StoreFacts, StoreLookup};
 use forge_lsp::{Host, LayerState};
 use forge_model::{NodeId, Plan, Sources};
-use forge_stdlib::WithLibrary;
+use forge_stdlib::{Nothing, WithLibrary};
 use forge_store::{Record, Store};
 use forge_sys::sources::DiskSources;
 
+use crate::cache::cache_directory;
 use crate::ctx::{Compiled, Ctx, root_above};
 use crate::exit::{CmdError, Exit};
 
@@ -39,7 +41,7 @@ pub(crate) fn run(ctx: &Ctx, _args: &Args) -> Result<Exit, CmdError> {
 
 /// The disk and the store.
 struct Machine {
-    store: std::path::PathBuf,
+    store: PathBuf,
 }
 
 impl Machine {
@@ -80,7 +82,7 @@ fn outlook(plan: &Plan, state: &State) -> String {
 /// What the step gave: the result that counts now, else the last one of the same text.
 fn record(store: &Store, plan: &Plan, node: NodeId, state: &State) -> Option<Record> {
     let node = plan.node(node);
-    let keys = store.action_keys(&node.key.digest);
+    let keys = store.action_keys(&node.key);
     let records: Vec<Record> =
         keys.iter().filter_map(|key| store.record(node.action.kind(), key)).collect();
     let current = match state {
@@ -104,10 +106,33 @@ impl Host for Machine {
         self.state(root, plan, node).ok()
     }
 
+    fn library_file(&self, path: &str) -> Option<String> {
+        let content = WithLibrary::new(Nothing).read(path).ok()?;
+        let copy = cache_directory()?.join(env!("CARGO_PKG_VERSION")).join(path);
+        // An editor may hold the file open: it is written where it is missing or other.
+        if std::fs::read(&copy).is_ok_and(|known| *known == *content) {
+            return copy.to_str().map(str::to_owned);
+        }
+        write_copy(&copy, &content).ok()?;
+        copy.to_str().map(str::to_owned)
+    }
+
     fn packages(&self) -> Arc<[String]> {
         let names = Store::open_read(&self.store)
             .map(|store| forge_exec::debian::known_packages(&store.apt_directory()));
         let names: BTreeSet<String> = names.unwrap_or_default();
         names.into_iter().collect()
     }
+}
+
+/// Writes a file that nobody is meant to change, whole or not at all.
+fn write_copy(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(content)?;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o444))?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }

@@ -1,19 +1,20 @@
 //! `forgec plan`: what the next build does, or what a change does against another revision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use forge_exec::freshness::{State, closure, freshness};
-use forge_exec::{StoreFacts, StoreLookup};
-use forge_model::{Image, NodeId, Plan};
-use forge_plan::{FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges};
+use forge_exec::freshness::{State, closure};
+use forge_model::{Action, Image, Node, NodeId, Plan, on_all_processors};
+use forge_plan::{ImageChange, LayerChange, LayerChangeKind, PlanChanges};
 use forge_report::{
-    Basis, ChangeKind, FieldDiff, ImageDiff, LayerDiff, NamedChange, Outlook, PlanDiff,
+    Basis, ChangeKind, FieldDiff, ImageDiff, Last, LayerDiff, NamedChange, Outlook, PlanDiff, Work,
 };
+use forge_store::Store;
 
 use crate::ctx::{Compiled, Ctx, select, targets};
 use crate::exit::{CmdError, Exit};
+use crate::history::{History, Preview, field_diff, follow};
 use crate::ui::Ui;
 
 /// Say what the next build does, or what a change does against another revision.
@@ -42,12 +43,11 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let diff = match &args.against {
         Some(revision) => {
             let Some(old) = ctx.compile_revision(ui, revision)? else {
-                return Err(CmdError::user(format!(
-                    "revision `{revision}` has mistakes of its own"
-                ))
-                .help("compare with a revision that compiles"));
+                return Err(crate::ctx::broken_revision(revision));
             };
-            against(&old, &compiled.plan, revision, &args.images)?
+            // Keys need no store; one that is there tells how long things took.
+            let store = ctx.store_to_read().ok();
+            against(&old, &compiled.plan, revision, &args.images, store.as_ref())?
         }
         None => next_build(ctx, &compiled, &args.images)?,
     };
@@ -67,6 +67,9 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         ui.out(&forge_report::plan_text(&diff));
     }
     let changes = args.exit_code && !diff.images.is_empty();
+    // The process ends here: taking a large plan apart is work for nothing. The sources are dropped,
+    // which keeps what they learnt for the next run.
+    std::mem::forget((compiled.plan, diff));
     Ok(if changes { Exit::Changes } else { Exit::Done })
 }
 
@@ -109,8 +112,14 @@ fn kind(kind: LayerChangeKind) -> ChangeKind {
     }
 }
 
-/// Two revisions, by their plan keys alone: no store, no privilege.
-fn against(old: &Plan, new: &Plan, revision: &str, names: &[String]) -> Result<PlanDiff, CmdError> {
+/// Two revisions, by their plan keys alone: no store needed, no privilege.
+fn against(
+    old: &Plan,
+    new: &Plan,
+    revision: &str,
+    names: &[String],
+    store: Option<&Store>,
+) -> Result<PlanDiff, CmdError> {
     for name in names {
         // An image that is gone can be asked for, too.
         if old.image(name).is_none() {
@@ -121,18 +130,48 @@ fn against(old: &Plan, new: &Plan, revision: &str, names: &[String]) -> Result<P
     let PlanChanges { mut images, mut unchanged } = forge_plan::diff(old, new);
     images.retain(|change| wanted(&change.image));
     unchanged.retain(wanted);
-    let images = images.into_iter().map(image_diff).collect();
-    Ok(PlanDiff { basis: Basis::Revision(revision.to_owned()), images, unchanged })
+    let mut work = Counted::default();
+    let images = images.into_iter().map(|change| image_diff(new, change, store, &mut work));
+    let images = images.collect();
+    let basis = Basis::Revision(revision.to_owned());
+    Ok(PlanDiff { basis, images, unchanged, work: work.total })
 }
 
-fn image_diff(change: ImageChange) -> ImageDiff {
+fn image_diff(
+    plan: &Plan,
+    change: ImageChange,
+    store: Option<&Store>,
+    work: &mut Counted,
+) -> ImageDiff {
     let named = |list: Vec<(String, LayerChangeKind)>| {
         list.into_iter().map(|(name, change)| NamedChange { name, change: kind(change) }).collect()
     };
+    let history = store.map(|store| History::of(store, &change.image));
+    let nodes: BTreeMap<&str, &Node> = plan
+        .image(&change.image)
+        .map(|image| closure(plan, targets(image)))
+        .into_iter()
+        .flatten()
+        .map(|id| (plan.node(id).label.as_str(), plan.node(id)))
+        .collect();
+    let (mut layers, mut gone) = (BTreeMap::new(), Vec::new());
+    for layer in change.layers {
+        let node = nodes.get(layer.label.as_str()).copied();
+        let mut layer = layer_diff(layer);
+        match node {
+            Some(node) if layer.change != ChangeKind::Removed => {
+                layer.last = history.as_ref().and_then(|history| history.last(node));
+                work.add(node.id, layer.last);
+                layers.insert(node.id, layer);
+            }
+            _ => gone.push(layer),
+        }
+    }
+    follow(plan, &mut layers);
     ImageDiff {
         image: change.image,
         change: kind(change.kind),
-        layers: change.layers.into_iter().map(layer_diff).collect(),
+        layers: layers.into_values().chain(gone).collect(),
         controls: named(change.controls),
         controls_judged_again: change.controls_judged_again,
         secrets: named(change.secrets),
@@ -141,83 +180,135 @@ fn image_diff(change: ImageChange) -> ImageDiff {
 
 fn layer_diff(change: LayerChange) -> LayerDiff {
     let LayerChange { label, action, kind: changed, fields, origin } = change;
-    let fields = fields
-        .into_iter()
-        .map(|FieldChange { name, old, new, origin }| FieldDiff { name, old, new, origin })
-        .collect();
-    let (action, change) = (action.to_owned(), kind(changed));
-    LayerDiff { label, action, change, fields, origin, outlook: Outlook::Keys }
+    LayerDiff {
+        label,
+        action: action.to_owned(),
+        change: kind(changed),
+        fields: fields.into_iter().map(field_diff).collect(),
+        origin,
+        outlook: Outlook::Keys,
+        follows: Vec::new(),
+        last: None,
+    }
+}
+
+/// Work, each step counted once however many images share it.
+#[derive(Default)]
+struct Counted {
+    seen: BTreeSet<NodeId>,
+    total: Work,
+}
+
+impl Counted {
+    fn add(&mut self, id: NodeId, last: Option<Last>) {
+        if self.seen.insert(id) {
+            self.total.add(last);
+        }
+    }
 }
 
 /// The store, asked as the build will ask it.
 fn next_build(ctx: &Ctx, compiled: &Compiled, names: &[String]) -> Result<PlanDiff, CmdError> {
-    let plan = &compiled.plan;
     let store = Arc::new(ctx.store_to_read()?);
-    let context = super::build::reading_context(&store, compiled)?;
-    let facts = StoreFacts::new(store.clone());
-    let lookup = StoreLookup::new(&context, &facts);
-    let images = select(plan, names)?;
-    let wanted = closure(plan, images.iter().flat_map(|image| targets(image)));
-    let states = freshness(plan, &wanted, &lookup, &facts);
+    store.list_plan_keys();
+    let images = select(&compiled.plan, names)?;
+    let preview = Preview::of(&store, compiled, images.iter().flat_map(|image| targets(image)))?;
+    let outlooks = on_all_processors(&images, |image| {
+        let history = History::of(&store, &image.name);
+        image_outlook(&compiled.plan, image, &preview, &history)
+    });
     let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
-    for image in images {
-        match image_outlook(plan, image, &states, &store) {
-            Some(diff) => changed.push(diff),
-            None => unchanged.push(image.name.clone()),
+    let mut work = Counted::default();
+    for (image, outlook) in images.into_iter().zip(outlooks) {
+        let Some((diff, steps)) = outlook else {
+            unchanged.push(image.name.clone());
+            continue;
+        };
+        for (id, last) in steps {
+            work.add(id, last);
         }
+        changed.push(diff);
     }
-    Ok(PlanDiff { basis: Basis::Store, images: changed, unchanged })
+    Ok(PlanDiff { basis: Basis::Store, images: changed, unchanged, work: work.total })
 }
 
+/// How long each step took when it was last done.
+type Steps = Vec<(NodeId, Option<Last>)>;
+
+/// What a build does with an image, and how long each of its steps took; none when it does nothing.
 fn image_outlook(
     plan: &Plan,
     image: &Image,
-    states: &BTreeMap<NodeId, State>,
-    store: &forge_store::Store,
-) -> Option<ImageDiff> {
+    preview: &Preview<'_>,
+    history: &History<'_>,
+) -> Option<(ImageDiff, Steps)> {
     let ids = closure(plan, targets(image));
-    let mut layers = Vec::new();
-    let (mut secrets, mut judged_again) = (Vec::new(), 0);
-    let built = crate::state::ImageState::read(store, &image.name).is_some();
-    for id in ids {
-        let node = plan.node(id);
-        let (change, outlook) = match states.get(&id)? {
-            State::Hit(_) => continue,
-            State::Builds if built => (ChangeKind::Changed, Outlook::Builds),
-            State::Builds => (ChangeKind::Added, Outlook::Builds),
-            State::Unless(inputs) => {
-                let labels: Vec<_> = inputs.iter().map(|id| plan.node(*id).label.clone()).collect();
-                (ChangeKind::Cascade, Outlook::Unless(labels.join(", ")))
-            }
-            State::Unopened(unopened) => {
-                let change = ChangeKind::Changed;
-                secrets.extend(
-                    unopened.iter().map(|one| NamedChange { name: one.name.clone(), change }),
-                );
-                (change, Outlook::Unknown("a secret was never opened here".to_owned()))
-            }
-        };
-        if let forge_model::Action::Verify(verify) = &node.action {
-            judged_again += verify.written().count();
+    let (mut layers, mut secrets) = (BTreeMap::new(), BTreeSet::new());
+    let (mut controls, mut judged_again, mut steps) = (Vec::new(), 0, Vec::new());
+    for id in &ids {
+        let Some(layer) = preview.step(history, *id) else { continue };
+        steps.push((*id, layer.last));
+        let node = plan.node(*id);
+        if let Some(State::Unopened(unopened)) = preview.states.get(id) {
+            secrets.extend(unopened.iter().map(|secret| secret.name.clone()));
         }
-        layers.push(LayerDiff {
-            label: node.label.clone(),
-            action: node.action.kind().to_owned(),
-            change,
-            fields: Vec::new(),
-            origin: node.origins.first().cloned(),
-            outlook,
-        });
+        if let Action::Verify(verify) = &node.action {
+            judged_again += verify.written().count();
+            controls.extend(named_controls(&layer.fields));
+        }
+        layers.insert(*id, layer);
     }
     if layers.is_empty() {
         return None;
     }
-    Some(ImageDiff {
+    follow(plan, &mut layers);
+    controls.sort_unstable();
+    controls.dedup();
+    let change = ChangeKind::Changed;
+    let labels: BTreeSet<_> = ids.iter().map(|id| plan.node(*id).label.as_str()).collect();
+    let gone = history.steps().filter(|(label, _)| !labels.contains(label)).map(gone_step);
+    let diff = ImageDiff {
         image: image.name.clone(),
-        change: if built { ChangeKind::Changed } else { ChangeKind::Added },
-        layers,
-        controls: Vec::new(),
+        change: if history.was_built() { change } else { ChangeKind::Added },
+        layers: layers.into_values().chain(gone).collect(),
+        controls,
         controls_judged_again: judged_again,
-        secrets,
-    })
+        secrets: secrets.into_iter().map(|name| NamedChange { name, change }).collect(),
+    };
+    Some((diff, steps))
+}
+
+/// The controls that changed fields of a verdict's key are about: `control PROFILE/ID`, or
+/// `control PROFILE/ID, PART`.
+fn named_controls(fields: &[FieldDiff]) -> Vec<NamedChange> {
+    let mut found: BTreeMap<&str, Vec<&FieldDiff>> = BTreeMap::new();
+    for field in fields {
+        let Some(rest) = field.name.strip_prefix("control ") else { continue };
+        let Some((_, rest)) = rest.split_once('/') else { continue };
+        let id = rest.split_once(", ").map_or(rest, |(id, _)| id);
+        found.entry(id).or_default().push(field);
+    }
+    let change = |fields: &[&FieldDiff]| match fields {
+        _ if fields.iter().all(|field| field.old.is_none()) => ChangeKind::Added,
+        _ if fields.iter().all(|field| field.new.is_none()) => ChangeKind::Removed,
+        _ => ChangeKind::Changed,
+    };
+    let named = found
+        .iter()
+        .map(|(id, about)| NamedChange { name: (*id).to_owned(), change: change(about) });
+    named.collect()
+}
+
+/// A step that the image had when it was last built.
+fn gone_step((label, action): (&str, &str)) -> LayerDiff {
+    LayerDiff {
+        label: label.to_owned(),
+        action: action.to_owned(),
+        change: ChangeKind::Removed,
+        fields: Vec::new(),
+        origin: None,
+        outlook: Outlook::Keys,
+        follows: Vec::new(),
+        last: None,
+    }
 }

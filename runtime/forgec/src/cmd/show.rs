@@ -1,10 +1,11 @@
 //! `forgec show`: what an image consists of, step by step, or what its spec resolves to.
 
-mod resolved;
+pub(crate) mod resolved;
 
 use std::fmt::Write as _;
 
 use forge_model::{Action, Control, Image, Node, Plan};
+use forge_syntax::closest;
 
 use crate::ctx::{Ctx, image};
 use crate::exit::{CmdError, Exit};
@@ -17,7 +18,7 @@ pub(crate) struct Args {
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
 
-    /// Only this step, by its label
+    /// Only this step, by its label, or the steps of this role
     #[arg(value_name = "STEP")]
     pub(crate) step: Option<String>,
 
@@ -51,13 +52,21 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     }
     let mut steps = steps(plan, image);
     if let Some(label) = &args.step {
-        steps.retain(|node| node.label == *label);
+        let known: Vec<&str> = steps.iter().map(|node| node.label.as_str()).collect();
+        let near = closest(label, known.iter().copied()).map(str::to_owned);
+        let of_role = format!("{label}/");
+        steps.retain(|node| node.label == *label || node.label.starts_with(&of_role));
         if steps.is_empty() {
-            return Err(CmdError::user(format!("image `{}` has no step `{label}`", image.name))
-                .help(format!("`forgec show {}` names them", image.name)));
+            let help = near.map_or_else(
+                || format!("`forgec show {}` names them", image.name),
+                |near| format!("did you mean `{near}`?"),
+            );
+            let headline = format!("image `{}` has no step or role `{label}`", image.name);
+            return Err(CmdError::user(headline).help(help));
         }
     }
     if ui.json() {
+        let steps: Vec<_> = steps.iter().map(|node| with_key(plan, node)).collect();
         let value = serde_json::json!({ "version": 1, "image": image, "steps": steps });
         ui.out(&format!("{value:#}"));
         return Ok(Exit::Done);
@@ -74,12 +83,12 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         let _ = writeln!(
             text,
             "  {}  {} ({}{shared})",
-            node.key.digest.short(),
+            node.key.short(),
             node.label,
             node.action.kind()
         );
         if args.step.is_some() || ui.verbose() {
-            for field in &node.key.fields {
+            for field in &plan.key(node.id).fields {
                 let place = field.origin.as_ref().map(|at| format!("  {at}")).unwrap_or_default();
                 let _ = writeln!(text, "      {}: {}{place}", field.name, field.value);
             }
@@ -87,6 +96,15 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     }
     ui.out(&text);
     Ok(Exit::Done)
+}
+
+/// A step with the fields of its key.
+fn with_key(plan: &Plan, node: &Node) -> serde_json::Value {
+    let mut value = serde_json::json!(node);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("key".to_owned(), serde_json::json!(plan.key(node.id)));
+    }
+    value
 }
 
 /// All steps of an image, inputs first.

@@ -76,7 +76,12 @@ fn named<'a>(all: &'a [Described], name: &str) -> Result<Vec<&'a Described>, Cmd
     let found: Vec<&Described> = all.iter().filter(|one| one.name == name).collect();
     if found.is_empty() {
         let names = all.iter().map(|one| one.name.as_str());
-        let help = forge_syntax::did_you_mean(name, names);
+        let full = format!("std/{name}");
+        let help = if all.iter().any(|one| one.name == full) {
+            Some(format!("did you mean `{full}`?"))
+        } else {
+            forge_syntax::did_you_mean(name, names)
+        };
         let help = help.unwrap_or_else(|| "`forgec std` lists all names".to_owned());
         return Err(CmdError::user(format!("the library has no `{name}`")).help(help));
     }

@@ -134,6 +134,7 @@ fn control(id: &str, demands: Vec<(Resource, Vec<(P, Operator)>)>) -> Control {
 
 fn judged(layers: &Layers, controls: Vec<Control>) -> VerifyOutcome {
     let (image, level) = ("summit-compute".to_owned(), Level::Tree);
+    let controls = controls.into_iter().map(Into::into).collect();
     let action = Verify { image, level, controls, expect_failed: Vec::new() };
     layers.ask(|image| verify(&action, image, None)).unwrap()
 }
@@ -290,7 +291,7 @@ fn an_outcome_is_stored_and_moves_with_its_controls() {
     let action = Verify {
         image: outcome.image.clone(),
         level: Level::Tree,
-        controls: moved,
+        controls: moved.into_iter().map(Into::into).collect(),
         expect_failed: Vec::new(),
     };
     let mut relocated = outcome;

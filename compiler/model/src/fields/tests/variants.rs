@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Action, Check, changes, parts, pointer, samples};
-use crate::{Base, ChangeKind, Content, Operator, Resource, Run, Scalar, SecretSource};
+use crate::{Base, ChangeKind, Content, Edit, Operator, Resource, Run, Scalar, SecretSource};
 
 /// The variants of an enum by name, and the name of a value's.
 trait Variants {
@@ -28,8 +28,9 @@ macro_rules! variants {
 variants! {
     Action { Resolve, Base, Packages, Fetch, Unpack, Changes, Run, Secrets, Stamp, Verify, Pack }
     Base { Debian, Archive, Tree }
-    ChangeKind { Directory, File, Link, Remove, Group, User, Enable, Disable, Mask }
+    ChangeKind { Directory, File, Link, Edit, Remove, KernelModules, Group, User, Enable, Disable, Mask }
     Content { Text, Source }
+    Edit { Line, Setting }
     SecretSource { Age, Environment, File }
     Check { Resource, AnyOf }
     Resource { File, Package, User, Group, Service, KernelParameter, Command }
@@ -81,6 +82,11 @@ fn samples_have_every_variant() {
         _ => None,
     });
     assert_all("contents", contents);
+    let edits = changes.iter().filter_map(|change| match change {
+        ChangeKind::Edit { edit, .. } => Some(edit),
+        _ => None,
+    });
+    assert_all("edits", edits);
     let secrets = samples.iter().find_map(|action| match action {
         Action::Run(Run { secrets, .. }) => Some(secrets),
         _ => None,

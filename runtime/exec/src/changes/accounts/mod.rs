@@ -2,7 +2,7 @@
 //!
 //! Groups of a list come before its users. Ids that are given are set aside first; the others are
 //! chosen by the ranges of the image's login.defs(5), system ids downward, the others upward, in
-//! the order of the list. Passwords are locked, and the day of the last change is that of
+//! the order of the list. Passwords are locked unless a hash is given, and the day of the last change is that of
 //! [`BUILD_EPOCH`]. A group or account that exists keeps its id: another id is an error; home,
 //! shell, comment and groups that the declaration gives are set, as usermod(8) would.
 
@@ -16,13 +16,13 @@ mod user;
 
 use std::collections::BTreeSet;
 
-use forge_model::{BUILD_EPOCH, Change, ChangeKind, ImagePath, Origin};
+use forge_model::{BUILD_EPOCH, Change, ChangeKind, ImagePath, Origin, Shared};
 
 use super::error::{ChangeError, Problem};
 use super::working::Working;
 use database::{Database, Table};
 use ids::{Space, choose};
-use user::User;
+use user::Account;
 
 /// A file of the account database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +44,14 @@ const BUILD_DAY: i64 = BUILD_EPOCH / 86_400;
 /// Longest name that utmp(5) and useradd take.
 const MAX_NAME: usize = 32;
 
-pub(super) fn apply(work: &mut Working<'_>, changes: &[Change], errors: &mut Vec<ChangeError>) {
+pub(super) fn apply(
+    work: &mut Working<'_>,
+    changes: &[Shared<Change>],
+    errors: &mut Vec<ChangeError>,
+) {
     let mut accounts = changes
         .iter()
-        .filter(|change| matches!(change.what, ChangeKind::Group { .. } | ChangeKind::User { .. }));
+        .filter(|change| matches!(change.what, ChangeKind::Group { .. } | ChangeKind::User(_)));
     let Some(first) = accounts.next() else { return };
     let mut database = match Database::read(work) {
         Ok(database) => database,
@@ -68,7 +72,8 @@ pub(super) fn apply(work: &mut Working<'_>, changes: &[Change], errors: &mut Vec
     }
     let mut homes = Vec::new();
     for change in changes {
-        if let Some(user) = User::of(&change.what) {
+        if let ChangeKind::User(user) = &change.what {
+            let user = Account(user);
             match user.add(&mut database, &reserved) {
                 Ok(home) => homes.extend(home.map(|home| (home, change.origin.clone()))),
                 Err(problem) => failed(&change.origin, Err(problem)),
@@ -90,16 +95,18 @@ pub(super) struct Reserved {
 }
 
 impl Reserved {
-    fn of(changes: &[Change]) -> Self {
+    fn of(changes: &[Shared<Change>]) -> Self {
         let mut reserved = Self { users: BTreeSet::new(), groups: BTreeSet::new() };
         for change in changes {
             match &change.what {
                 ChangeKind::Group { gid, .. } => reserved.groups.extend(gid),
-                ChangeKind::User { uid, .. } => reserved.users.extend(uid),
+                ChangeKind::User(user) => reserved.users.extend(user.uid),
                 ChangeKind::Directory { .. }
                 | ChangeKind::File { .. }
                 | ChangeKind::Link { .. }
+                | ChangeKind::Edit { .. }
                 | ChangeKind::Remove { .. }
+                | ChangeKind::KernelModules { .. }
                 | ChangeKind::Enable { .. }
                 | ChangeKind::Disable { .. }
                 | ChangeKind::Mask { .. } => {}

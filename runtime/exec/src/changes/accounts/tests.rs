@@ -1,3 +1,4 @@
+use forge_model::User;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -51,15 +52,18 @@ type Case<'a> = (&'a str, Vec<ChangeKind>, &'a str, &'a [&'a str]);
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn accounts_become_lines() {
-    let eve = |home: Option<&str>| ChangeKind::User {
-        name: "eve".to_owned(),
-        uid: Some(2001),
-        group: Some("hpc".to_owned()),
-        groups: vec!["sudo".to_owned(), "video".to_owned()],
-        home: home.map(str::to_owned),
-        shell: Some("/bin/zsh".to_owned()),
-        comment: "Eve Ünal".to_owned(),
-        system: false,
+    let eve = |home: Option<&str>| {
+        let user = User {
+            name: "eve".to_owned(),
+            uid: Some(2001),
+            group: Some("hpc".to_owned()),
+            groups: vec!["sudo".to_owned(), "video".to_owned()],
+            home: home.map(str::to_owned),
+            shell: Some("/bin/zsh".to_owned()),
+            comment: "Eve Ünal".to_owned(),
+            ..User::default()
+        };
+        ChangeKind::User(user)
     };
     let hpc = group("hpc", Some(2000), false);
     let cases: &[Case<'_>] = &[
@@ -185,13 +189,153 @@ fn homes_come_from_the_skeleton_and_owners_from_the_same_list() {
     assert_eq!(got, want);
 }
 
+/// A user with a hash and keys.
+fn login(name: &str, home: Option<&str>, hash: Option<&str>, keys: &[&str]) -> ChangeKind {
+    ChangeKind::User(User {
+        name: name.to_owned(),
+        home: home.map(str::to_owned),
+        system: home.is_some(),
+        password: hash.map(str::to_owned),
+        keys: keys.iter().map(|&key| key.to_owned()).collect(),
+        ..User::default()
+    })
+}
+
+const HASH: &str = "$y$j9T$salt$hash";
+
+#[test]
+fn hashes_and_keys_let_an_account_in() {
+    let cases: &[Case<'_>] = &[
+        (
+            "a hash",
+            vec![login("bob", None, Some(HASH), &[])],
+            "etc/shadow",
+            &["bob:$y$j9T$salt$hash:20089:0:99999:7:::"],
+        ),
+        // sshd refuses accounts that `!` locks.
+        (
+            "keys alone",
+            vec![login("bob", None, None, &["k1"])],
+            "etc/shadow",
+            &["bob:*:20089:0:99999:7:::"],
+        ),
+        (
+            "an account that is there",
+            vec![login("root", None, Some(HASH), &[])],
+            "etc/shadow",
+            &["root:$y$j9T$salt$hash:20000:0:99999:7:::"],
+        ),
+        ("nothing said", vec![login("root", None, None, &["k1"])], "etc/shadow", &[]),
+        ("no hash for all to read", vec![login("root", None, Some(HASH), &[])], "etc/passwd", &[]),
+    ];
+    for (name, changes, at, want) in cases {
+        assert_eq!(added(changes, at), *want, "{name}");
+    }
+    let shadow = image().apply(&[login("root", None, Some(HASH), &[])]).unwrap();
+    assert_eq!(listing(&shadow)[0], "file 0640 0:42 /etc/shadow");
+    // A change of the hash takes the old one's place.
+    let again = image().with(&shadow);
+    let again = again.apply(&[login("root", None, Some("$6$a$b"), &[])]).unwrap();
+    let text = image().with(&shadow).with(&again).text("etc/shadow");
+    assert!(text.starts_with("root:$6$a$b:20000:"), "{text}");
+}
+
+#[test]
+fn keys_are_the_accounts_own_and_nobody_elses() {
+    let keys = ["ssh-ed25519 AAAA ann", "no-pty ssh-rsa AAAA"];
+    let draft = image().apply(&[login("bob", None, None, &keys)]).unwrap();
+    let ssh: Vec<_> = listing(&draft).into_iter().filter(|line| line.contains(".ssh")).collect();
+    let want = [
+        "directory 0700 1005:1005 /home/bob/.ssh",
+        "file 0600 1005:1005 /home/bob/.ssh/authorized_keys",
+    ];
+    assert_eq!(ssh, want);
+    let text = image().with(&draft).text("home/bob/.ssh/authorized_keys");
+    assert_eq!(text, "ssh-ed25519 AAAA ann\nno-pty ssh-rsa AAAA\n");
+    // root's home, and a system account's that is made for them.
+    let draft = image().apply(&[login("root", None, None, &["k"])]).unwrap();
+    let want = ["directory 0755 0:0 /root", "directory 0700 0:0 /root/.ssh"];
+    assert!(want.iter().all(|line| listing(&draft).contains(&(*line).to_owned())), "{draft:?}");
+    let draft = image().apply(&[login("db", Some("/srv/db"), None, &["k"])]).unwrap();
+    let want = "file 0600 997:997 /srv/db/.ssh/authorized_keys".to_owned();
+    assert!(listing(&draft).contains(&want), "{:?}", listing(&draft));
+    // What is there and too open is closed; other keys go.
+    let open = Image::new(&[
+        ("etc/passwd", Node::File("bob:x:7:7::/home/bob:/bin/sh\n")),
+        ("etc/group", Node::File("bob:x:7:\n")),
+        ("home/bob", Node::DirMode(0o750, 7, 7)),
+        ("home/bob/.ssh", Node::DirMode(0o777, 0, 0)),
+        ("home/bob/.ssh/authorized_keys", Node::FileMode("old\n", 0o666, 0, 0)),
+    ]);
+    let draft = open.apply(&[login("bob", None, None, &["k"])]).unwrap();
+    let want =
+        ["directory 0700 7:7 /home/bob/.ssh", "file 0600 7:7 /home/bob/.ssh/authorized_keys"];
+    assert_eq!(listing(&draft), want);
+    assert_eq!(open.with(&draft).text("home/bob/.ssh/authorized_keys"), "k\n");
+}
+
+/// Links that an image has where keys belong lead them nowhere else.
+#[test]
+fn keys_follow_no_links_of_the_image() {
+    let with = |at: &'static str, target: &'static str| {
+        Image::new(&[
+            ("etc/passwd", Node::File("bob:x:7:7::/home/bob:/bin/sh\n")),
+            ("etc/group", Node::File("bob:x:7:\n")),
+            ("home/bob/.ssh/authorized_keys", Node::File("old\n")),
+            ("data/mine", Node::File("mine\n")),
+            (at, Node::Link(target)),
+        ])
+    };
+    let change = [login("bob", None, None, &["k"])];
+    let file = with("home/bob/.ssh/authorized_keys", "../../../../../data/mine");
+    let draft = file.apply(&change).unwrap();
+    let merged = file.with(&draft);
+    assert_eq!(merged.text("home/bob/.ssh/authorized_keys"), "k\n");
+    assert_eq!(merged.text("data/mine"), "mine\n");
+    for target in ["/data", "../../etc", "/nowhere", "."] {
+        let image = Image::new(&[
+            ("etc/passwd", Node::File("bob:x:7:7::/home/bob:/bin/sh\n")),
+            ("etc/group", Node::File("bob:x:7:\n")),
+            ("data/x", Node::File("")),
+            ("home/bob/.ssh", Node::Link(target)),
+        ]);
+        let errors = image.apply(&change).unwrap_err();
+        let message = "`/home/bob/.ssh` is no directory in the image";
+        assert_eq!(errors[0].message, message, "{target}");
+    }
+    // The home itself may be elsewhere, but inside.
+    let moved = Image::new(&[
+        ("etc/passwd", Node::File("bob:x:7:7::/home/bob:/bin/sh\n")),
+        ("etc/group", Node::File("bob:x:7:\n")),
+        ("export/bob", Node::DirMode(0o755, 7, 7)),
+        ("home", Node::Link("../../../export")),
+    ]);
+    let draft = moved.apply(&change).unwrap();
+    let paths: Vec<_> = draft.manifest.entries.keys().map(ToString::to_string).collect();
+    assert_eq!(paths, ["/export/bob/.ssh", "/export/bob/.ssh/authorized_keys"]);
+    // No home, and nothing that could be one.
+    for (passwd, message) in [
+        ("bob:x:7:7::/nonexistent:/bin/sh\n", "has keys, and no home"),
+        ("bob:x:7:7::/dev/null:/bin/sh\n", "has keys, and no home"),
+    ] {
+        let image = Image::new(&[
+            ("etc/passwd", Node::File(passwd)),
+            ("etc/group", Node::File("bob:x:7:\n")),
+        ]);
+        let errors = image.apply(&change).unwrap_err();
+        assert!(errors[0].message.contains(message), "{errors:?}");
+    }
+    let hostile = ["a\nroot::0:0::/:", "a:b"];
+    for hash in hostile {
+        assert!(image().apply(&[login("bob", None, Some(hash), &[])]).is_err(), "{hash}");
+    }
+    assert!(image().apply(&[login("bob", None, None, &["a\nb"])]).is_err());
+}
+
 #[test]
 fn misfits_are_errors_with_a_mend() {
     let with_home = |home: &str| match user("bob", None, false) {
-        ChangeKind::User { name, uid, group, groups, shell, comment, system, .. } => {
-            let home = Some(home.to_owned());
-            ChangeKind::User { name, uid, group, groups, home, shell, comment, system }
-        }
+        ChangeKind::User(bob) => ChangeKind::User(User { home: Some(home.to_owned()), ..bob }),
         other => other,
     };
     let cases: &[(&str, ChangeKind, &str, &str)] = &[
@@ -287,16 +431,14 @@ fn lines_are_those_of_useradd() {
         }
         assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
     }
-    let eve = ChangeKind::User {
+    let eve = ChangeKind::User(User {
         name: "eve".to_owned(),
         uid: Some(2600),
         group: Some("hpc".to_owned()),
         groups: vec!["sudo".to_owned(), "video".to_owned()],
-        home: None,
-        shell: None,
         comment: "Eve".to_owned(),
-        system: false,
-    };
+        ..User::default()
+    });
     // One list for each command, so that ids given later are not set aside.
     let lists = [
         group("hpc", None, false),

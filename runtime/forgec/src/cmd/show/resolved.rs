@@ -36,7 +36,8 @@ pub(super) fn text(image: &ResolvedImage) -> String {
     }
     for profile in &image.profiles {
         let controls = profile.controls.len();
-        line!(out, "profile {} ({controls} controls)  {}", profile.name, profile.origin);
+        let plural = if controls == 1 { "control" } else { "controls" };
+        line!(out, "profile {} ({controls} {plural})  {}", profile.name, profile.origin);
     }
     if let Some(output) = &image.output {
         let settings = &output.value;
@@ -57,7 +58,7 @@ pub(super) fn text(image: &ResolvedImage) -> String {
 }
 
 /// An image's own items stand in a part of its name, which is declared where it is asked for.
-fn is_own(part: &Part) -> bool {
+pub(crate) fn is_own(part: &Part) -> bool {
     part.origin == part.declared
 }
 
@@ -79,7 +80,7 @@ fn part_text(out: &mut String, part: &Part) {
         }
     }
     for item in &part.items {
-        let shown = item.kind.shown();
+        let shown = item.shown();
         let mut says = String::new();
         for (name, value) in &shown.says {
             let _ = write!(says, " {name}={value:?}");
@@ -99,7 +100,7 @@ fn parameters(out: &mut String, parameters: &[Parameter]) {
     }
 }
 
-fn in_words(source: &ParameterSource) -> String {
+pub(crate) fn in_words(source: &ParameterSource) -> String {
     match source {
         ParameterSource::Given => "given".to_owned(),
         ParameterSource::Set => "set".to_owned(),
@@ -174,7 +175,7 @@ fn part_json(part: &Part) -> Value {
         }));
     }
     let items = part.items.iter().map(|item| {
-        let shown = item.kind.shown();
+        let shown = item.shown();
         let says = shown.says.iter().map(|(name, value)| json!({ "name": name, "value": value }));
         json!({
             "kind": shown.kind,

@@ -1,0 +1,164 @@
+//! Values of settings that systemd parses as one of a few kinds: what it cannot parse it passes over
+//! with a line in the journal.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use forge_syntax::closest;
+
+use super::calendar;
+
+/// Names of settings by the kind of their values.
+const VALUES: &str = include_str!("values.txt");
+
+/// The kind of a setting's value.
+fn kind_of(unit: &str, name: &str) -> Option<&'static str> {
+    static ALL: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
+        let (mut all, mut kind) = (BTreeMap::new(), "");
+        for line in VALUES.lines().filter(|line| !line.starts_with('#')) {
+            match line.strip_prefix('[') {
+                Some(header) => kind = header.trim_end_matches(']'),
+                None => all.extend(line.split_whitespace().map(|name| (name, kind))),
+            }
+        }
+        all
+    });
+    match (unit, name) {
+        ("service", "Type") => Some("SERVICETYPE"),
+        (_, "OnCalendar") => Some("CALENDAR"),
+        _ => ALL.get(name).copied(),
+    }
+}
+
+/// Why systemd cannot parse a value, and what it takes.
+pub(super) fn unfit(unit: &str, name: &str, value: &str) -> Option<(&'static str, String)> {
+    // An empty value takes back what was said; specifiers are put in later.
+    if value.is_empty() || value.contains('%') {
+        return None;
+    }
+    let one_of = |what, words: &'static [&'static str]| {
+        (!words.contains(&value)).then(|| {
+            let help = match closest(value, words.iter().copied()) {
+                Some(near) => format!("did you mean `{name}={near}`?"),
+                None => format!("it takes {}", words.join(", ")),
+            };
+            (what, help)
+        })
+    };
+    let unless = |good: bool, what, help: &str| (!good).then(|| (what, help.to_owned()));
+    match kind_of(unit, name)? {
+        "BOOLEAN" => {
+            let lower = value.to_ascii_lowercase();
+            unless(BOOLEANS.contains(&lower.as_str()), "no truth value", "write `yes` or `no`")
+        }
+        "SECONDS" | "TIMER" => {
+            let help = "for example `90`, `5min`, `1h 30min`, `infinity`";
+            unless(is_span(value), "no span of time", help)
+        }
+        "CALENDAR" => {
+            let help = "for example `daily`, `Mon..Fri 02:30`, `*-*-01 04:00:00`";
+            unless(calendar::is_event(value), "no time of a calendar", help)
+        }
+        "MODE" => unless(is_mode(value), "no mode", "octal digits, for example `0755`"),
+        "SIGNAL" => unless(is_signal(value), "no signal", "for example `SIGTERM`"),
+        "SERVICETYPE" => one_of("no type of a service", &TYPES),
+        "SERVICERESTART" => one_of("no case to restart in", &RESTARTS),
+        "KILLMODE" => one_of("no way to stop processes", &KILLS),
+        _ => None,
+    }
+}
+
+/// `parse_boolean` of systemd's `src/basic/parse-util.c`.
+const BOOLEANS: [&str; 12] =
+    ["1", "yes", "y", "true", "t", "on", "0", "no", "n", "false", "f", "off"];
+/// systemd.service(5), `notify-reload` since 253.
+const TYPES: [&str; 8] =
+    ["simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"];
+const RESTARTS: [&str; 7] =
+    ["no", "on-success", "on-failure", "on-abnormal", "on-abort", "on-watchdog", "always"];
+/// systemd.kill(5)
+const KILLS: [&str; 4] = ["control-group", "mixed", "process", "none"];
+
+/// Units of time, systemd.time(7).
+const UNITS: [&str; 34] = [
+    "usec",
+    "us",
+    "µs",
+    "μs",
+    "msec",
+    "ms",
+    "seconds",
+    "second",
+    "sec",
+    "s",
+    "minutes",
+    "minute",
+    "min",
+    "m",
+    "hours",
+    "hour",
+    "hr",
+    "h",
+    "days",
+    "day",
+    "d",
+    "weeks",
+    "week",
+    "w",
+    "months",
+    "month",
+    "M",
+    "years",
+    "year",
+    "y",
+    "nsec",
+    "ns",
+    "nanosecond",
+    "nanoseconds",
+];
+
+/// A span of time, systemd.time(7): numbers with units, or one without.
+pub(super) fn is_span(value: &str) -> bool {
+    if value == "infinity" {
+        return true;
+    }
+    let mut rest = value.trim();
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        if !number.bytes().any(|byte| byte.is_ascii_digit()) || number.matches('.').count() > 1 {
+            return false;
+        }
+        let after = after.trim_start();
+        let letters = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        if !unit.is_empty() && !UNITS.contains(&unit) {
+            return false;
+        }
+        rest = after.trim_start();
+    }
+    true
+}
+
+fn is_mode(value: &str) -> bool {
+    value.len() <= 5
+        && value.bytes().all(|byte| matches!(byte, b'0'..=b'7'))
+        && u32::from_str_radix(value, 8).is_ok_and(|mode| mode <= 0o7777)
+}
+
+/// signal(7), with or without `SIG`, or its number.
+fn is_signal(value: &str) -> bool {
+    const NAMES: [&str; 33] = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "IOT", "BUS", "FPE", "KILL", "USR1", "SEGV",
+        "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU",
+        "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "POLL", "PWR", "SYS",
+    ];
+    let name = value.strip_prefix("SIG").unwrap_or(value);
+    let real_time = ["RTMIN", "RTMAX"].iter().find_map(|start| name.strip_prefix(start));
+    NAMES.contains(&name)
+        || value.parse::<u8>().is_ok_and(|number| (1..=64).contains(&number))
+        || real_time.is_some_and(|rest| {
+            rest.is_empty()
+                || rest.strip_prefix(['+', '-']).is_some_and(|n| n.parse::<u8>().is_ok())
+        })
+}

@@ -1,0 +1,255 @@
+//! What earlier runs learnt of a project's files, so that a run over thousands of them reads only
+//! what changed.
+//!
+//! One file holds the digests of contents by path, each with the stamp that the file had when it
+//! was read, and what was made of texts, by their digest. It belongs to one program and one project,
+//! is replaced at once, and carries a digest over itself: a damaged one, one of another program, or
+//! none at all costs time and nothing else.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use forge_model::Digest;
+use rustix::fs::Stat;
+use serde::{Deserialize, Serialize};
+
+/// How long a file must have been at rest before its stamp says anything of its content, in
+/// nanoseconds. Clocks of files are coarse, and a second write within one tick leaves no trace
+/// (git calls such entries racily clean).
+const REST: i128 = 2_000_000_000;
+/// Bytes of texts' results above which those that this run did not use are dropped.
+const MOST: usize = 64 << 20;
+
+/// What tells a changed file from one that is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    mode: u32,
+    /// Nanoseconds since 1970, as are the others.
+    modified: i128,
+    changed: i128,
+}
+
+impl Stamp {
+    pub(crate) fn of(stat: &Stat) -> Self {
+        let time = |seconds: i64, nanoseconds: u64| {
+            i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
+        };
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: u64::try_from(stat.st_size).unwrap_or_default(),
+            mode: stat.st_mode,
+            modified: time(stat.st_mtime, stat.st_mtime_nsec),
+            changed: time(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+
+    fn is_at_rest(&self, now: i128) -> bool {
+        self.modified.max(self.changed) + REST < now
+    }
+}
+
+/// A content's digest, and the stamp that its file had.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Known {
+    stamp: Stamp,
+    digest: [u8; 32],
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Body {
+    digests: HashMap<String, Known>,
+    made: HashMap<[u8; 32], Made>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Made {
+    #[serde(with = "serde_bytes")]
+    bytes: Vec<u8>,
+    #[serde(skip)]
+    used: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    body: Body,
+    /// It differs from what the file holds.
+    new: bool,
+}
+
+/// The cache of one project.
+#[derive(Debug)]
+pub(crate) struct SourceCache {
+    file: PathBuf,
+    state: Mutex<State>,
+}
+
+impl SourceCache {
+    /// That of the project in `project`, below a directory for caches.
+    pub(crate) fn open(directory: &Path, project: &Path) -> Self {
+        let name = Digest::of(project.as_os_str().as_encoded_bytes()).to_hex();
+        let file = directory.join(name);
+        let body = std::fs::read(&file).ok().and_then(|bytes| decode(&bytes));
+        let state = State { body: body.unwrap_or_default(), new: false };
+        Self { file, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The digest of a file's content, if the file is as it was.
+    pub(crate) fn digest(&self, path: &str, stamp: &Stamp) -> Option<Digest> {
+        let state = self.state();
+        let known = state.body.digests.get(path).filter(|known| known.stamp == *stamp)?;
+        Some(Digest::from_bytes(known.digest))
+    }
+
+    /// Notes the digest of a file that had this stamp before it was read.
+    pub(crate) fn note(&self, path: &str, stamp: Stamp, digest: &Digest) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        if !stamp.is_at_rest(i128::try_from(now).unwrap_or_default()) {
+            return;
+        }
+        let mut state = self.state();
+        state.new = true;
+        let known = Known { stamp, digest: *digest.as_bytes() };
+        state.body.digests.insert(path.to_owned(), known);
+    }
+
+    /// What was made of something.
+    pub(crate) fn recall(&self, of: &Digest) -> Option<Vec<u8>> {
+        let mut state = self.state();
+        let made = state.body.made.get_mut(of.as_bytes())?;
+        made.used = true;
+        Some(made.bytes.clone())
+    }
+
+    /// Notes what was made of something.
+    pub(crate) fn remember(&self, of: &Digest, bytes: Vec<u8>) {
+        let mut state = self.state();
+        state.new = true;
+        state.body.made.insert(*of.as_bytes(), Made { bytes, used: true });
+    }
+
+    /// Writes what is new. Whatever hinders it hinders nobody: the next run learns it again.
+    fn save(&self) {
+        let mut state = self.state();
+        if !std::mem::take(&mut state.new) {
+            return;
+        }
+        if state.body.made.values().map(|made| made.bytes.len()).sum::<usize>() > MOST {
+            state.body.made.retain(|_, made| made.used);
+        }
+        let written = write(&self.file, &state.body);
+        if let Err(error) = written {
+            tracing::debug!("`{}` is not written: {error}", self.file.display());
+        }
+    }
+}
+
+impl Drop for SourceCache {
+    fn drop(&mut self) {
+        self.save();
+    }
+}
+
+fn write(file: &Path, body: &Body) -> std::io::Result<()> {
+    let encoded = postcard::to_stdvec(body).map_err(std::io::Error::other)?;
+    let directory = file.parent().unwrap_or(Path::new("."));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    // A name of this process's own; the last one to be renamed stays.
+    let new = file.with_extension(format!("{}.new", std::process::id()));
+    let write = || {
+        let mut out = File::create(&new)?;
+        out.write_all(program().as_bytes())?;
+        out.write_all(Digest::of(&encoded).as_bytes())?;
+        out.write_all(&encoded)?;
+        std::fs::rename(&new, file)
+    };
+    let written = write();
+    if written.is_err() {
+        let _gone = std::fs::remove_file(&new);
+    }
+    written
+}
+
+fn decode(bytes: &[u8]) -> Option<Body> {
+    let (of, rest) = bytes.split_at_checked(32)?;
+    let (digest, encoded) = rest.split_at_checked(32)?;
+    if of != program().as_bytes() || digest != Digest::of(encoded).as_bytes() {
+        return None;
+    }
+    postcard::from_bytes(encoded).ok()
+}
+
+/// What tells this program from every other: another one may read the same text as something else.
+fn program() -> Digest {
+    let about = std::env::current_exe().and_then(std::fs::metadata);
+    let built = about.map(|about| (about.len(), about.mtime(), about.mtime_nsec(), about.ino()));
+    Digest::of(format!("{} {built:?}", env!("CARGO_PKG_VERSION")).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(modified: i128) -> Stamp {
+        Stamp { device: 1, inode: 2, size: 3, mode: 0o100_644, modified, changed: modified }
+    }
+
+    #[test]
+    fn what_was_learnt_is_there_the_next_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || SourceCache::open(&directory.path().join("forge"), Path::new("/site"));
+        let (digest, text) = (Digest::of(b"content"), Digest::of(b"text"));
+        let cache = open();
+        cache.note("a", stamp(5), &digest);
+        cache.remember(&text, vec![1, 2, 3]);
+        cache.save();
+        let cache = open();
+        assert_eq!(cache.digest("a", &stamp(5)), Some(digest));
+        assert_eq!(cache.digest("a", &stamp(6)), None, "the file has changed");
+        assert_eq!(cache.recall(&text), Some(vec![1, 2, 3]));
+        assert_eq!(cache.recall(&digest), None);
+    }
+
+    #[test]
+    fn a_file_that_was_just_written_is_not_trusted() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = SourceCache::open(directory.path(), Path::new("/site"));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        let now = i128::try_from(now).unwrap();
+        for modified in [now, now - REST + 500_000_000, now + 10 * REST] {
+            cache.note("a", stamp(modified), &Digest::of(b""));
+            assert_eq!(cache.digest("a", &stamp(modified)), None);
+        }
+    }
+
+    #[test]
+    fn damage_costs_nothing_but_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = SourceCache::open(directory.path(), Path::new("/site"));
+        cache.remember(&Digest::of(b"text"), vec![7; 100]);
+        cache.save();
+        let whole = std::fs::read(&cache.file).unwrap();
+        let mut cases: Vec<Vec<u8>> = (0..whole.len()).map(|cut| whole[..cut].to_vec()).collect();
+        cases.extend((0..whole.len()).map(|at| {
+            let mut other = whole.clone();
+            other[at] ^= 1;
+            other
+        }));
+        for bytes in cases {
+            assert!(decode(&bytes).is_none());
+        }
+        assert!(decode(&whole).is_some());
+    }
+}
