@@ -78,7 +78,7 @@ macro_rules! catalogue {
 
 catalogue! {
     Error SYNTAX_SIZE = "syntax" "size": "A file or a text is larger, or something is more, than any spec needs";
-    Error SYNTAX_DEPTH = "syntax" "depth": "Blocks, comments, images or roles are nested deeper than any spec needs";
+    Error SYNTAX_DEPTH = "syntax" "depth": "Blocks, comments, images, roles or a template are nested deeper than any spec needs";
     Error SYNTAX_ENCODING = "syntax" "encoding": "A text is not UTF-8, or holds NUL";
     Error SYNTAX_INVISIBLE = "syntax" "invisible": "A text holds invisible control characters";
     Error SYNTAX_KDL = "syntax" "kdl": "A text is not KDL";

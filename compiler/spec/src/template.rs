@@ -1,3 +1,5 @@
+mod depth;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
@@ -7,7 +9,7 @@ use forge_diag::{Diagnostic, FileId, Span, codes};
 use forge_param::{HostList, ParamValue};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, ErrorKind, Template, UndefinedBehavior, Value};
 
 use crate::context::Context;
 
@@ -15,13 +17,35 @@ use crate::context::Context;
 /// so some 16 MB of text. A configuration file of 100 kB takes a hundredth.
 const FUEL: u64 = 250_000;
 
+/// Bytes of stack for one template: values can be put into each other once in each step of [`FUEL`],
+/// and are printed and dropped by recursion. Pages that nothing reaches cost nothing.
+const STACK: usize = 512 << 20;
+
 /// Renders a template of the project with the values in scope. Names are those of the parameters
 /// with `_` for `-`. What is undefined is an error with a label inside of the template.
 pub(crate) fn render(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<String> {
+    on_a_deep_stack(|| render_here(cx, named_at, path))
+}
+
+fn on_a_deep_stack<R>(job: impl FnOnce() -> R) -> R {
+    stacker::maybe_grow(STACK / 2, STACK, job)
+}
+
+fn render_here(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<String> {
     let file = load(cx, named_at, path)?;
     let mut values: BTreeMap<String, Value> =
         cx.scope.iter().map(|(name, value)| (variable(name), seen(value))).collect();
     let text = cx.map.text(file).to_owned();
+    if let Some(place) = depth::too_deep(&text, syntax()) {
+        let span = Span::new(file, place.start, place.end);
+        cx.report(
+            Diagnostic::error(codes::SYNTAX_DEPTH, "the template is nested too deep")
+                .at(span, format!("more than {} steps stand in each other here", depth::MOST))
+                .and(named_at, "rendered for this file")
+                .help("make the value in several steps, each with a `{% set %}` of its own"),
+        );
+        return None;
+    }
     if cx.exploring {
         return explore(cx, named_at, file, path, &values);
     }
@@ -115,7 +139,7 @@ fn explore(
     let text = cx.map.text(file).to_owned();
     let environment = environment();
     let variables = match environment.template_from_named_str(path, &text) {
-        Ok(template) => template.undeclared_variables(false),
+        Ok(template) => undeclared(&environment, &template),
         Err(error) => {
             let found = diagnostic(&error, file, &text, None, values);
             cx.report(found.and(named_at, "rendered for this file"));
@@ -129,10 +153,7 @@ fn explore(
         };
         before.into_iter().any(|rest| rest.starts_with("is ") || filter(rest))
     };
-    let mut unknown: Vec<&String> =
-        variables.iter().filter(|name| !values.contains_key(*name) && !asked(name)).collect();
-    unknown.sort();
-    for name in unknown {
+    for name in variables.iter().filter(|name| !values.contains_key(*name) && !asked(name)) {
         let start = text.find(name.as_str()).unwrap_or_default();
         let span = Span::new(file, start, start + name.len());
         let headline = format!("nothing gives `{name}` a value");
@@ -148,11 +169,20 @@ fn explore(
 
 /// The variables that a template reads; none when it cannot be parsed.
 pub(crate) fn variables(text: &str) -> BTreeSet<String> {
-    let environment = environment();
-    let template = environment.template_from_str(text);
-    template
-        .map(|found| found.undeclared_variables(false).into_iter().collect())
-        .unwrap_or_default()
+    if depth::too_deep(text, syntax()).is_some() {
+        return BTreeSet::new();
+    }
+    on_a_deep_stack(|| {
+        let environment = environment();
+        let template = environment.template_from_str(text);
+        template.map(|found| undeclared(&environment, &found)).unwrap_or_default()
+    })
+}
+
+/// What a template reads and does not make itself, without the functions of the engine.
+fn undeclared(environment: &Environment<'_>, template: &Template<'_, '_>) -> BTreeSet<String> {
+    let is_function = |name: &str| environment.globals().any(|(known, _)| known == name);
+    template.undeclared_variables(false).into_iter().filter(|name| !is_function(name)).collect()
 }
 
 /// A parameter's name in templates.
@@ -224,16 +254,18 @@ impl Object for Hosts {
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    // The default delimiters are valid, so this cannot fail; a file keeps its last line break.
-    if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
-        environment.set_syntax(syntax);
-    }
+    environment.set_syntax(syntax());
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_debug(true);
     environment.set_fuel(Some(FUEL));
     // A macro that calls itself ends here, with room left on any thread's stack.
     environment.set_recursion_limit(64);
     environment
+}
+
+/// The default delimiters, which are valid, so this cannot fail; a file keeps its last line break.
+fn syntax() -> SyntaxConfig {
+    SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default()
 }
 
 fn load(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<FileId> {
