@@ -49,8 +49,9 @@ pub(super) fn too_deep(text: &str, syntax: SyntaxConfig) -> Option<Range<usize>>
                 levels.push(Level::default());
             }
             Token::ParenClose | Token::BracketClose | Token::BraceClose => {
-                let left = levels.len().saturating_sub(1);
-                let within = close(&mut levels, left);
+                // A bracket that closes nothing is the parser's to refuse.
+                let innermost = levels.len().saturating_sub(1).max(1);
+                let within = close(&mut levels, innermost);
                 if let Some(level) = levels.last_mut() {
                     level.within = level.within.max(within);
                     level.tokens += 1;
@@ -68,7 +69,7 @@ pub(super) fn too_deep(text: &str, syntax: SyntaxConfig) -> Option<Range<usize>>
 
 /// Ends the levels from `first` on, and tells how deep the outermost of them is.
 fn close(levels: &mut Vec<Level>, first: usize) -> usize {
-    levels.drain(first..).rev().fold(0, |within, mut level| {
+    levels.drain(first.min(levels.len())..).rev().fold(0, |within, mut level| {
         level.within = level.within.max(within);
         level.end_element();
         level.deepest
