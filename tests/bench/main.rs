@@ -41,6 +41,8 @@ struct Options {
     rounds: usize,
     rivals: Vec<String>,
     directory: PathBuf,
+    /// Whether the directory stays, to look into or to measure again by hand.
+    keep: bool,
     /// Rounds on the large site, instead of everything else.
     scale: Option<usize>,
 }
@@ -50,6 +52,7 @@ fn options() -> Options {
         rounds: 3,
         rivals: vec!["shell".to_owned(), "buildah".to_owned()],
         directory: std::env::temp_dir().join(format!("forge-bench-{}", std::process::id())),
+        keep: false,
         scale: None,
     };
     let mut arguments = std::env::args().skip(1);
@@ -59,7 +62,7 @@ fn options() -> Options {
             "--rounds" => options.rounds = value.parse().unwrap_or_else(|_| panic!("a number")),
             "--rivals" => options.rivals = value.split(',').map(str::to_owned).collect(),
             "--scale" => options.scale = Some(value.parse().unwrap_or_else(|_| panic!("a number"))),
-            "--keep" => options.directory = PathBuf::from(value),
+            "--keep" => (options.directory, options.keep) = (PathBuf::from(value), true),
             _ => panic!("unknown option `{argument}`"),
         }
     }
@@ -74,9 +77,15 @@ fn main() {
     std::fs::create_dir_all(&options.directory).unwrap_or_else(|error| panic!("{error}"));
     if let Some(rounds) = options.scale {
         scale::run(&options.directory, rounds);
-        drop(std::fs::remove_dir_all(&options.directory));
-        return;
+    } else {
+        against_rivals(&options);
     }
+    if !options.keep {
+        drop(std::fs::remove_dir_all(&options.directory));
+    }
+}
+
+fn against_rivals(options: &Options) {
     let forge = forge::Forge::new(&options.directory.join("forge"));
     let mut builders: Vec<Box<dyn Builder>> = vec![Box::new(forge)];
     for rival in &options.rivals {
@@ -98,7 +107,6 @@ fn main() {
         four(&builders, &mut table);
         table.print(round + 1);
     }
-    drop(std::fs::remove_dir_all(&options.directory));
 }
 
 fn cold(builders: &[Box<dyn Builder>], table: &mut Table) {

@@ -77,6 +77,13 @@ impl KeyHasher {
         Digest::from_bytes(*self.hasher.finalize().as_bytes())
     }
 
+    /// What [`KeyHasher::finish`] would give now.
+    pub fn so_far(&self) -> Digest {
+        let mut hasher = self.hasher.clone();
+        hasher.update(&self.count.to_le_bytes());
+        Digest::from_bytes(*hasher.finalize().as_bytes())
+    }
+
     fn text(&mut self, text: fmt::Arguments<'_>) {
         self.text.clear();
         // Writing to a String cannot fail.

@@ -7,6 +7,7 @@
 //! It knows neither KDL nor terminals nor any path of the machine that it runs on.
 
 mod action;
+mod beside;
 mod change;
 mod check;
 mod check_text;
@@ -32,6 +33,7 @@ mod unit_name;
 mod verdict;
 
 pub use action::*;
+pub use beside::*;
 pub use change::*;
 pub use check::*;
 pub use check_text::controls_of_key;

@@ -74,6 +74,8 @@ pub struct Node {
     /// The digest of its portable key: own fields and inputs' plan keys, no store needed. The
     /// fields are [`Plan::key`].
     pub key: Digest,
+    /// The digest of its own fields, without any input.
+    pub own: Digest,
     /// The nodes of the spec that it comes from, the foremost first.
     pub origins: Vec<Origin>,
     /// Names of the images that use it.

@@ -6,7 +6,7 @@ use forge_model::{Image, NodeId, Plan};
 use forge_spec::ResolvedSpec;
 
 use crate::graph::Graph;
-use crate::items::{ImageChanges, ItemMemo};
+use crate::items::ImageChanges;
 use crate::lower::{ImageSteps, image_steps};
 use crate::{Known, LowerError};
 
@@ -15,10 +15,10 @@ pub fn lower(
     spec: &ResolvedSpec,
     mut known: BTreeMap<String, Known>,
 ) -> Result<Plan, Vec<LowerError>> {
-    let (mut builder, memo) = (PlanBuilder::default(), ItemMemo::default());
+    let mut builder = PlanBuilder::default();
     for image in &spec.images {
         let known = known.remove(&image.name).unwrap_or_default();
-        let changes = ImageChanges::with(image, &memo);
+        let changes = ImageChanges::of(image);
         builder.add(image_steps(image, &changes, known));
     }
     builder.finish()

@@ -1,9 +1,9 @@
 use forge_diag::{Diagnostic, Severity, Sink, SourceMap};
 use forge_model::{Plan, Sources, on_all_processors};
-use forge_spec::ResolvedImage;
+use forge_spec::{Compiled, ResolvedImage};
 
 use crate::builder::PlanBuilder;
-use crate::items::{ImageChanges, ItemMemo};
+use crate::items::ImageChanges;
 use crate::lower::{ImageSteps, image_steps};
 use crate::{Known, LowerError, SpecTarget, judge_spec, misfits, mistyped, needs, violations};
 
@@ -22,23 +22,37 @@ pub struct Checked {
 /// known of it without building. The command line and the language server ask here, so an editor
 /// shows what `forgec check` says.
 pub fn check(sources: &dyn Sources) -> Checked {
-    let compiled = forge_spec::compile(sources);
-    let (map, mut findings) = (compiled.source_map, compiled.diagnostics);
+    let Compiled { spec, diagnostics: mut findings, levels, source_map: map, leftovers } =
+        forge_spec::compile(sources);
     let mut plan = None;
-    if let Some(spec) = &compiled.spec {
-        let mut builder = PlanBuilder::default();
-        for Lowered { found, steps } in lower_all(&spec.images, sources, &map) {
-            findings.extend(found);
-            builder.add(steps);
-        }
-        match builder.finish() {
+    if let Some(spec) = spec {
+        let lowered = beside(leftovers, || lower_all(&spec.images, sources, &map));
+        match beside(spec, || build(lowered, &mut findings)) {
             Ok(lowered) => plan = Some(lowered),
             Err(errors) => findings.extend(errors.iter().map(|error| error.diagnostic(&map))),
         }
     }
-    let findings = once(compiled.levels.apply(once(findings)));
+    let findings = once(levels.apply(once(findings)));
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     Checked { plan: plan.filter(|_| !failed), diagnostics: findings, source_map: map }
+}
+
+/// Does a job while another thread takes apart what is not needed any more: of a large project, that
+/// is some of the time.
+fn beside<R>(unneeded: impl Send, job: impl FnOnce() -> R) -> R {
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(unneeded));
+        job()
+    })
+}
+
+fn build(lowered: Vec<Lowered>, findings: &mut Vec<Diagnostic>) -> Result<Plan, Vec<LowerError>> {
+    let mut builder = PlanBuilder::default();
+    for Lowered { found, steps } in lowered {
+        findings.extend(found);
+        builder.add(steps);
+    }
+    builder.finish()
 }
 
 /// One image, judged and lowered.
@@ -50,17 +64,11 @@ struct Lowered {
 /// Judges and lowers images, in their order. They are shared out among all processors: none knows
 /// of another.
 fn lower_all(images: &[ResolvedImage], sources: &dyn Sources, map: &SourceMap) -> Vec<Lowered> {
-    let memo = ItemMemo::default();
-    on_all_processors(images, |image| lower_image(image, &memo, sources, map))
+    on_all_processors(images, |image| lower_image(image, sources, map))
 }
 
-fn lower_image(
-    image: &ResolvedImage,
-    memo: &ItemMemo,
-    sources: &dyn Sources,
-    map: &SourceMap,
-) -> Lowered {
-    let changes = ImageChanges::with(image, memo);
+fn lower_image(image: &ResolvedImage, sources: &dyn Sources, map: &SourceMap) -> Lowered {
+    let changes = ImageChanges::of(image);
     let target = SpecTarget::new(image, &changes, sources);
     let verdicts = judge_spec(image, &target);
     let mut found = violations(&verdicts, map);

@@ -34,6 +34,7 @@ impl Steps {
         origins: Vec<Origin>,
     ) -> Handle {
         let mut key = action.key_hasher();
+        let own = key.so_far();
         for (input, role) in &inputs {
             key.digest(role.field(), &self.0[input.0].key);
         }
@@ -42,7 +43,7 @@ impl Steps {
             inputs.into_iter().map(|(input, role)| Edge { node: input.local(), role }).collect();
         let handle = Handle(self.0.len());
         let (id, images) = (handle.local(), Vec::new());
-        self.0.push(Box::new(Node { id, label, action, inputs, key, origins, images }));
+        self.0.push(Box::new(Node { id, label, action, inputs, key, own, origins, images }));
         handle
     }
 }

@@ -1,7 +1,7 @@
 //! Items of a part turned into the changes of its file layers, one phase each.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use forge_model::{Change, ChangeKind, Content, ImagePath, Origin, Shared};
 use forge_spec::{
@@ -11,50 +11,14 @@ use forge_spec::{
 
 use crate::packaging;
 
-/// The changes of items that several images have, each made once.
-#[derive(Debug, Default)]
-pub(crate) struct ItemMemo(Mutex<KnownItems>);
-
-/// By the item's place in memory.
-#[derive(Debug, Default)]
-struct KnownItems(BTreeMap<usize, Known>);
-
-/// The item is kept with its changes, so no other can come to stand in its place.
-#[derive(Debug)]
-struct Known {
-    _item: Arc<Item>,
-    changes: Arc<PartChanges>,
-}
-
-impl KnownItems {
-    fn changes(&mut self, item: &Arc<Item>) -> Arc<PartChanges> {
-        let made = || {
-            let mut changes = PartChanges::default();
-            changes.add(item);
-            Arc::new(changes)
-        };
-        // One that nobody else holds is this image's alone.
-        if Arc::strong_count(item) == 1 {
-            return made();
-        }
-        let known = self.0.entry(Arc::as_ptr(item).addr());
-        known.or_insert_with(|| Known { _item: Arc::clone(item), changes: made() }).changes.clone()
-    }
-}
-
 /// The changes of all parts of an image.
 #[derive(Debug)]
 pub struct ImageChanges(pub(crate) Vec<PartChanges>);
 
 impl ImageChanges {
-    /// Those of one image by itself.
+    /// Those of an image.
     pub fn of(image: &ResolvedImage) -> Self {
-        Self::with(image, &ItemMemo::default())
-    }
-
-    /// Those of an image whose items other images may have too.
-    pub(crate) fn with(image: &ResolvedImage, memo: &ItemMemo) -> Self {
-        Self(PartChanges::of_all(&image.parts, memo))
+        Self(PartChanges::of_all(&image.parts))
     }
 }
 
@@ -77,8 +41,8 @@ pub(crate) struct PartChanges {
 impl PartChanges {
     /// Those of all parts of an image. What its parts say of kernel modules is taken together, and
     /// done where the last of them says it.
-    fn of_all(parts: &[Part], memo: &ItemMemo) -> Vec<Self> {
-        let mut all: Vec<_> = parts.iter().map(|part| Self::of(part, memo)).collect();
+    fn of_all(parts: &[Part]) -> Vec<Self> {
+        let mut all: Vec<_> = parts.iter().map(Self::of).collect();
         let (mut keeping, mut dropping, mut whole) = (BTreeSet::new(), BTreeSet::new(), true);
         let mut last = None;
         for (at, part) in parts.iter().enumerate() {
@@ -101,11 +65,14 @@ impl PartChanges {
         all
     }
 
-    fn of(part: &Part, memo: &ItemMemo) -> Self {
+    fn of(part: &Part) -> Self {
         let mut changes = Self::default();
-        let mut known = memo.0.lock().unwrap_or_else(PoisonError::into_inner);
         for item in &part.items {
-            changes.extend(&known.changes(item));
+            changes.extend(item.beside.get_or_make(|| {
+                let mut changes = Self::default();
+                changes.add(item);
+                changes
+            }));
         }
         changes
     }

@@ -24,7 +24,13 @@ pub struct Compiled {
     pub levels: Levels,
     /// The texts that the findings point into: all spec files, and the templates that were read.
     pub source_map: SourceMap,
+    /// What the files declare.
+    pub leftovers: Leftovers,
 }
+
+/// What the files of a project declare, which nobody needs once it is resolved.
+#[derive(Debug, Default)]
+pub struct Leftovers(#[expect(dead_code, reason = "it is only dropped")] Project);
 
 /// Compiles a project. Nothing but `sources` is read, so equal sources give equal results.
 pub fn compile(sources: &dyn Sources) -> Compiled {
@@ -39,7 +45,8 @@ pub fn compile(sources: &dyn Sources) -> Compiled {
     }
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let spec = (!failed).then_some(ResolvedSpec { images });
-    Compiled { spec, diagnostics, levels: project.levels, source_map: map }
+    let levels = project.levels.clone();
+    Compiled { spec, diagnostics, levels, source_map: map, leftovers: Leftovers(project) }
 }
 
 /// What the project's files declare, with what they name of the library, and whether every file

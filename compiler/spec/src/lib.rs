@@ -36,7 +36,7 @@ mod value;
 mod written;
 
 pub use account::keys_file;
-pub use compile::{Compiled, compile};
+pub use compile::{Compiled, Leftovers, compile};
 pub use forge_param::{ParamDecl, ParamType, ParamValue};
 pub use fstab::is_remote;
 pub use locale::{compiled_names, is_generated};

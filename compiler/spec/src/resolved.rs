@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use forge_model::{
-    Content, Edit, ExpectFailed, Fetch, ImagePath, Located, Origin, OutputSettings, PackageSources,
-    PinTo, Profile, SecretReference, SourceFile, User,
+    Beside, Content, Edit, ExpectFailed, Fetch, ImagePath, Located, Origin, OutputSettings,
+    PackageSources, PinTo, Profile, SecretReference, SourceFile, User,
 };
 use forge_param::ParamValue;
 
@@ -167,6 +167,8 @@ pub struct Item {
     pub early: bool,
     /// What it is.
     pub kind: ItemKind,
+    /// What is made of it: images share their items.
+    pub beside: Beside,
 }
 
 /// `drop-in "name" source=…`.

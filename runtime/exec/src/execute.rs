@@ -9,7 +9,7 @@ use forge_store::{OutputKind, Record};
 
 use crate::context::Context;
 use crate::error::StepError;
-use crate::freshness::{freshness, own_fields};
+use crate::freshness::freshness;
 use crate::keys::{self, Missing, Outputs};
 use crate::lookup::{StoreFacts, StoreLookup, find_record};
 use crate::stack::Stack;
@@ -127,7 +127,7 @@ impl Executor {
             facts: &self.facts,
             key: &key,
         };
-        let known: Vec<_> = store.action_keys(&own_fields(node));
+        let known: Vec<_> = store.action_keys(&node.own);
         let made = self.make(&step)?;
         for message in &made.notes {
             let message = message.clone();
@@ -250,7 +250,7 @@ impl Executor {
             store.commit_record(&record)?;
         }
         store.note_action_key(&step.node.key, &key.digest)?;
-        store.note_action_key(&own_fields(step.node), &key.digest)?;
+        store.note_action_key(&step.node.own, &key.digest)?;
         if key.digest != step.key.digest {
             store.commit_alias(kind, &step.key.digest, &key.digest)?;
         }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forge_model::{Digest, Node, NodeId, Plan, SecretReference};
+use forge_model::{Digest, NodeId, Plan, SecretReference};
 
 use crate::keys::{Facts, Missing, Outputs, action_key};
 
@@ -47,11 +47,6 @@ impl State {
     }
 }
 
-/// The digest of a node's own fields, without any input.
-pub fn own_fields(node: &Node) -> Digest {
-    node.action.key_hasher().finish()
-}
-
 /// The state of each wanted node.
 pub fn freshness(
     plan: &Plan,
@@ -69,7 +64,7 @@ pub fn freshness(
                 .or_else(|| lookup.narrow(plan, *id, &outputs))
                 .map_or(State::Builds, State::Hit),
             Err(Missing::Secrets(secrets)) => State::Unopened(secrets),
-            Err(Missing::Inputs(_)) if !lookup.seen(&own_fields(node)) => State::Builds,
+            Err(Missing::Inputs(_)) if !lookup.seen(&node.own) => State::Builds,
             Err(Missing::Inputs(inputs)) => State::Unless(rebuilt(&inputs, &states)),
         };
         let output = match &state {

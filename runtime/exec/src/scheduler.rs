@@ -147,6 +147,7 @@ mod tests {
                 id: NodeId(id),
                 label: format!("n{id}"),
                 key: action.key_hasher().finish(),
+                own: action.key_hasher().finish(),
                 action,
                 inputs: below.map(edge).into_iter().collect(),
                 origins: Vec::new(),

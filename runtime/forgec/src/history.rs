@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forge_exec::freshness::{State, closure, freshness, own_fields};
+use forge_exec::freshness::{State, closure, freshness};
 use forge_exec::{StoreFacts, StoreLookup, keys};
 use forge_model::{Action, Digest, Node, NodeId, Plan};
 use forge_plan::{FieldChange, own_changes};
@@ -70,7 +70,7 @@ impl<'a> History<'a> {
             let keys = self.store.action_keys(&key);
             keys.iter().find_map(|key| self.store.record(kind, key))
         };
-        let same = of(node.key).or_else(|| of(own_fields(node)));
+        let same = of(node.key).or_else(|| of(node.own));
         let is_same = same.is_some();
         let record = same.or_else(|| match self.before(node) {
             Before::Done(record) if record.kind == kind => Some(*record),

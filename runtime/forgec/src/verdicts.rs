@@ -48,7 +48,7 @@ fn earlier(
     target: &TreeTarget<'_>,
 ) -> Option<(VerifyOutcome, Option<Digest>)> {
     let store = &request.context.store;
-    let own = forge_exec::freshness::own_fields(request.node);
+    let own = request.node.own;
     let records = store
         .action_keys(&own)
         .into_iter()

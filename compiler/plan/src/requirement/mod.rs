@@ -68,7 +68,7 @@ struct Requirement {
     need: Need,
     subject: String,
     /// What is asked, and its place; the title says who needs it, the tag which layer.
-    control: Control,
+    control: Shared<Control>,
 }
 
 /// What a target says of the needs of an image.
@@ -92,7 +92,7 @@ pub fn needs(
         let verdict = forge_judge::judge(&requirement.control, target);
         match verdict.status {
             Status::Passed | Status::Skipped => {}
-            Status::NotKnownHere => needs.open.push(requirement.control.into()),
+            Status::NotKnownHere => needs.open.push(requirement.control.clone()),
             Status::Failed | Status::Error => {
                 needs.found.push(requirement.diagnostic(&verdict, map));
             }
@@ -101,20 +101,28 @@ pub fn needs(
     needs
 }
 
-/// All needs of an image, each once for each item that has it.
-fn of(image: &ResolvedImage, sources: &dyn Sources) -> Vec<Requirement> {
-    let mut collected = Collector { sources, known: BTreeSet::new(), all: Vec::new() };
+/// All needs of an image, each once.
+fn of<'a>(image: &'a ResolvedImage, sources: &dyn Sources) -> Vec<&'a Requirement> {
+    let (mut known, mut all) = (BTreeSet::new(), Vec::new());
     for part in &image.parts {
         for item in &part.items {
-            collected.item(part, item);
+            let ItemNeeds(needs) = item.beside.get_or_make(|| {
+                let mut collected = Collector { sources, all: Vec::new() };
+                collected.item(part, item);
+                ItemNeeds(collected.all)
+            });
+            // The same role in two parts says the same twice.
+            all.extend(needs.iter().filter(|need| known.insert(&need.control.title)));
         }
     }
-    collected.all
+    all
 }
+
+/// What one item needs. It stands in one part only, whichever images have it.
+struct ItemNeeds(Vec<Requirement>);
 
 struct Collector<'a> {
     sources: &'a dyn Sources,
-    known: BTreeSet<String>,
     all: Vec<Requirement>,
 }
 
@@ -354,10 +362,6 @@ impl Collector<'_> {
         } else {
             format!("{} {quoted}", needer.words)
         };
-        // The same role in two parts says the same twice.
-        if !self.known.insert(title.clone()) {
-            return;
-        }
         let control = Control {
             id: title.replace('`', ""),
             profile: REQUIREMENTS.to_owned(),
@@ -371,7 +375,7 @@ impl Collector<'_> {
             code: String::new(),
             origin: needer.origin.clone(),
         };
-        self.all.push(Requirement { need, subject, control });
+        self.all.push(Requirement { need, subject, control: control.into() });
     }
 }
 

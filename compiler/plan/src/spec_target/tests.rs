@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, SourceMap};
 use forge_model::{
-    Check, Content, Control, Digest, Expectation, ImagePath, MemorySources, Operator, Origin,
-    Profile, Property as P, Resource, Scalar, SecretReference, SecretSource, SourceFile, Status,
-    User, Verdict,
+    Beside, Check, Content, Control, Digest, Expectation, ImagePath, MemorySources, Operator,
+    Origin, Profile, Property as P, Resource, Scalar, SecretReference, SecretSource, SourceFile,
+    Status, User, Verdict,
 };
 use forge_spec::{
     BaseKind, Item, ItemKind, Part, PartPackages, ResolvedBase, ResolvedImage, StepPlace,
@@ -112,7 +112,13 @@ fn image(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> ResolvedImage {
     let items = items
         .into_iter()
         .zip(10..)
-        .map(|((overrides, kind), line)| Item { origin: at(line), overrides, early: false, kind })
+        .map(|((overrides, kind), line)| Item {
+            origin: at(line),
+            overrides,
+            early: false,
+            kind,
+            beside: Beside::default(),
+        })
         .map(std::sync::Arc::new)
         .collect();
     let names = vec![forge_model::Located::new("munge".to_owned(), at(5))];

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use forge_diag::{Sink, SourceMap, Span};
-use forge_model::{Origin, Sources};
+use forge_model::{Beside, Origin, Sources};
 
 use super::bind::{self, Taker};
 use super::{FileMemo, chain, explore, image, part};
@@ -226,6 +226,7 @@ impl<'a, 'c> Walk<'a, 'c> {
                     overrides: item.overrides,
                     early: item.what.is_early(),
                     kind,
+                    beside: Beside::default(),
                 },
                 because: self.because.clone(),
             });

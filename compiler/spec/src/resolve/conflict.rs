@@ -2,7 +2,9 @@
 //! says so.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use forge_diag::{Diagnostic, Span, codes};
 use forge_model::{Content, Edit, ImagePath, PinTo, User, takes_away};
@@ -12,7 +14,7 @@ use crate::context::Context;
 use crate::{HostKeys, Item, ItemKind, SystemFact};
 
 /// What an item declares: only one thing of each name may be declared in an image.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Subject {
     Path(ImagePath),
     Line(ImagePath, String),
@@ -62,6 +64,60 @@ impl Subject {
     }
 }
 
+/// A subject with what makes it quick to find: every subject of every image is looked up.
+#[derive(Debug)]
+pub(crate) struct Declaration {
+    pub(super) subject: Subject,
+    hash: u64,
+    /// Of a path, the hashes of the directories above it as paths, the nearest first.
+    above: Box<[u64]>,
+}
+
+impl Declaration {
+    pub(super) fn new(subject: Subject) -> Self {
+        let directories = match &subject {
+            Subject::Path(path) => directories(path).collect(),
+            _ => Vec::new(),
+        };
+        let above = directories.into_iter().map(|path| hash(&Subject::Path(path))).collect();
+        Self { hash: hash(&subject), subject, above }
+    }
+}
+
+/// The directories above a path, the nearest first, without the root.
+fn directories(path: &ImagePath) -> impl Iterator<Item = ImagePath> {
+    std::iter::successors(path.parent(), ImagePath::parent)
+        .take_while(|directory| !directory.is_root())
+}
+
+/// The same for equal subjects, on every machine.
+fn hash(subject: &Subject) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    subject.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What is compared is the hash first: hardly ever the text.
+impl Ord for Declaration {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.hash.cmp(&other.hash).then_with(|| self.subject.cmp(&other.subject))
+    }
+}
+
+impl PartialOrd for Declaration {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Declaration {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Declaration {}
+
 #[derive(Clone, Copy)]
 pub(super) struct Declared<'a> {
     pub(super) item: &'a Item,
@@ -72,7 +128,7 @@ pub(super) struct Declared<'a> {
 }
 
 /// What is declared of each subject: by the last item that may say it.
-pub(super) type Known<'a> = BTreeMap<&'a Subject, Declared<'a>>;
+pub(super) type Known<'a> = BTreeMap<&'a Declaration, Declared<'a>>;
 
 /// Reports everything that two items of an image declare differently.
 pub(crate) fn check(cx: &mut Context<'_>, image: &str, parts: &[Built]) {
@@ -84,11 +140,12 @@ pub(crate) fn check(cx: &mut Context<'_>, image: &str, parts: &[Built]) {
             // What archives and scripts bring is known only when the image is built.
             let mut overrides = subjects.is_empty() || unpacks || is_run(&item.kind);
             let mut reported = BTreeSet::new();
-            for subject in subjects {
+            for declaration in subjects {
+                let subject = &declaration.subject;
                 let declared =
                     Declared { item, part: &part.part.name, span: *span, used: part.used };
                 let earlier = known
-                    .get(subject)
+                    .get(declaration)
                     .filter(|earlier| contradict(subject, &earlier.item.kind, &item.kind));
                 overrides |= earlier.is_some();
                 match earlier {
@@ -101,7 +158,7 @@ pub(crate) fn check(cx: &mut Context<'_>, image: &str, parts: &[Built]) {
                     Some(earlier) if masks_text(subject, &earlier.item.kind, &item.kind) => {
                         cx.report(masked_text(subject, earlier, &declared));
                     }
-                    _ => drop(known.insert(subject, declared)),
+                    _ => drop(known.insert(declaration, declared)),
                 }
             }
             if item.overrides && !matches!(item.kind, ItemKind::Remove { .. }) {
@@ -186,7 +243,7 @@ pub(super) fn subjects(kind: &ItemKind) -> Vec<Subject> {
 /// The paths that an item itself fills. Of a link it is not said what it leads to.
 pub(super) fn written_paths(built: &BuiltItem) -> impl Iterator<Item = &ImagePath> {
     let link = matches!(built.item.kind, ItemKind::Link { .. });
-    built.subjects.iter().filter_map(move |subject| match subject {
+    built.subjects.iter().filter_map(move |declared| match &declared.subject {
         Subject::Path(path) if !link => Some(path),
         _ => None,
     })
@@ -343,7 +400,11 @@ fn conflict(
 /// One suite of one repository under two names: apt takes it twice, and complains.
 fn check_addresses(cx: &mut Context<'_>, known: &Known<'_>) {
     let mut places: BTreeMap<(&str, &str), (&str, Span)> = BTreeMap::new();
-    for declared in known.values() {
+    let repositories =
+        known.iter().filter(|(known, _)| matches!(known.subject, Subject::Repository(_)));
+    let repositories: BTreeMap<&Subject, &Declared<'_>> =
+        repositories.map(|(known, declared)| (&known.subject, declared)).collect();
+    for declared in repositories.values() {
         let ItemKind::Repository { name, url, suites, .. } = &declared.item.kind else {
             continue;
         };
@@ -366,22 +427,20 @@ fn check_addresses(cx: &mut Context<'_>, known: &Known<'_>) {
 
 /// A file cannot hold files.
 fn check_parents(cx: &mut Context<'_>, known: &Known<'_>) {
-    // Most directories hold many files: whether one is a file is asked once.
-    let mut clear: BTreeSet<ImagePath> = BTreeSet::new();
-    for (subject, below) in known {
-        let Subject::Path(path) = subject else {
+    let may_be_file = |(known, declared): &(&&Declaration, &Declared<'_>)| {
+        let kind = &declared.item.kind;
+        matches!(known.subject, Subject::Path(_)) && (is_file(kind) || stands_for(kind))
+    };
+    // In the order of the hashes, as the declarations are.
+    let files: Vec<u64> = known.iter().filter(may_be_file).map(|(known, _)| known.hash).collect();
+    for (declaration, below) in known {
+        let Subject::Path(path) = &declaration.subject else { continue };
+        if !declaration.above.iter().any(|hash| files.binary_search(hash).is_ok()) {
             continue;
-        };
-        let mut passed = Vec::new();
-        let mut found = false;
-        let mut parent = path.parent();
-        while let Some(directory) = parent.filter(|directory| !directory.is_root()) {
-            if clear.contains(&directory) {
-                break;
-            }
-            let above = known.get(&Subject::Path(directory.clone()));
+        }
+        for directory in directories(path) {
+            let above = known.get(&Declaration::new(Subject::Path(directory.clone())));
             if let Some(file) = above.filter(|above| is_file_at(&above.item.kind, &directory)) {
-                found = true;
                 cx.report(
                     Diagnostic::error(
                         codes::SPEC_BELOW_FILE,
@@ -391,19 +450,16 @@ fn check_parents(cx: &mut Context<'_>, known: &Known<'_>) {
                     .and(file.span, format!("the file, in `{}`", file.part)),
                 );
             }
-            parent = directory.parent();
-            passed.push(directory);
-        }
-        if !found {
-            clear.extend(passed);
         }
     }
 }
 
+fn is_file(kind: &ItemKind) -> bool {
+    matches!(kind, ItemKind::File { .. } | ItemKind::SecretFile { .. })
+}
+
 fn is_file_at(kind: &ItemKind, path: &ImagePath) -> bool {
-    let file =
-        |kind: &ItemKind| matches!(kind, ItemKind::File { .. } | ItemKind::SecretFile { .. });
-    at_path(kind, path).is_some_and(|kind| file(&kind))
+    at_path(kind, path).is_some_and(|kind| is_file(&kind))
 }
 
 /// What is declared and taken away again. Secrets are written after all removals.
@@ -413,18 +469,19 @@ fn check_removed(cx: &mut Context<'_>, parts: &[Built], known: &Known<'_>) {
             let ItemKind::Remove { pattern } = &item.kind else {
                 continue;
             };
-            let hits = known.iter().filter_map(|(subject, declared)| {
-                let path = subject.path()?;
+            let hits = known.iter().filter_map(|(declaration, declared)| {
+                let path = declaration.subject.path()?;
                 let secret = matches!(declared.item.kind, ItemKind::SecretFile { .. });
-                (!secret && takes_away(pattern, path.as_bytes())).then_some((path, declared))
+                (!secret && takes_away(pattern, path.as_bytes()))
+                    .then_some((&declaration.subject, (path, declared)))
             });
-            let hits: Vec<_> = hits.collect();
+            let hits: BTreeMap<_, _> = hits.collect();
             if item.overrides {
                 *cx.overrides.entry(*span).or_default() |= !hits.is_empty();
                 continue;
             }
             let mut trees = BTreeSet::new();
-            for (path, declared) in hits {
+            for (path, declared) in hits.into_values() {
                 // One finding for all files of a directory.
                 if is_tree(&declared.item.kind) && !trees.insert(declared.span) {
                     continue;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use forge_diag::{Diagnostic, Span, codes};
-use forge_model::{Content, ImagePath, Located, takes_away};
+use forge_model::{Beside, Content, ImagePath, Located, takes_away};
 
 use super::part::Built;
 use crate::context::Context;
@@ -176,5 +176,11 @@ pub(crate) fn complete(base: Option<&ResolvedBase>, parts: &mut [Part]) {
     };
     let identity = Identity { host_keys: Some(HostKeys::Boot), ..Identity::default() };
     let kind = ItemKind::System(SystemFact::Identity(identity));
-    part.items.push(Arc::new(Item { origin: name.origin, overrides: false, early: false, kind }));
+    part.items.push(Arc::new(Item {
+        origin: name.origin,
+        overrides: false,
+        early: false,
+        kind,
+        beside: Beside::default(),
+    }));
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use forge_control::ProfileTemplate;
 use forge_diag::{Diagnostic, Span, codes};
-use forge_model::{Content, Fetch, Profile};
+use forge_model::{Beside, Content, Fetch, Profile};
 use forge_param::ParamValue;
 
 use super::bind::{self, Taker};
 use super::chain::{Link, MAX_CHAIN};
-use super::conflict::{self, Subject};
+use super::conflict::{self, Declaration};
 use super::image::parameters;
 use super::memo::Made;
 use crate::budget::Tally;
@@ -31,12 +31,12 @@ pub(crate) struct BuiltItem {
     /// Its place, for labels.
     pub(crate) span: Span,
     /// What it declares.
-    pub(crate) subjects: Vec<Subject>,
+    pub(crate) subjects: Box<[Declaration]>,
 }
 
 impl BuiltItem {
     pub(crate) fn new(item: Item, span: Span) -> Self {
-        let subjects = conflict::subjects(&item.kind);
+        let subjects = conflict::subjects(&item.kind).into_iter().map(Declaration::new).collect();
         Self { item: Arc::new(item), span, subjects }
     }
 }
@@ -283,7 +283,7 @@ fn item(cx: &mut Context<'_>, decl: &ItemDecl, into: &mut Vec<Arc<BuiltItem>>) {
     let kinds = kinds.into_iter().flatten().inspect(|kind| cx.tally.add(weight(kind)));
     let made = kinds.map(|kind| {
         let (origin, overrides, early) = (origin.clone(), decl.overrides, decl.what.is_early());
-        let item = Item { origin, overrides, early, kind };
+        let item = Item { origin, overrides, early, kind, beside: Beside::default() };
         Arc::new(BuiltItem::new(item, decl.span))
     });
     let mut made: Made = made.collect();

@@ -7,7 +7,7 @@ use forge_model::{
 };
 
 use super::{Facts, Missing, Outputs, action_key, narrow_key, stack_outputs};
-use crate::freshness::{Lookup, State, closure, freshness, own_fields};
+use crate::freshness::{Lookup, State, closure, freshness};
 
 struct Host {
     bootstrap: &'static str,
@@ -146,6 +146,7 @@ fn plan() -> Plan {
         id: NodeId(u32::try_from(index).unwrap()),
         label: label.to_owned(),
         key: action.key_hasher().finish(),
+        own: action.key_hasher().finish(),
         action,
         inputs: inputs.iter().map(|(node, role)| Edge { node: *node, role: *role }).collect(),
         origins: vec![origin()],
@@ -306,7 +307,7 @@ fn built(plan: &Plan) -> Known {
     let mut known = Known::default();
     for node in &plan.nodes {
         known.outputs.insert(key(plan, node.id, &outputs, &host("m")), outputs[&node.id]);
-        known.seen.insert(own_fields(node));
+        known.seen.insert(node.own);
     }
     known
 }
