@@ -1,3 +1,5 @@
+use std::sync::{Mutex, PoisonError};
+
 use forge_diag::{Diagnostic, Severity, Sink, SourceMap};
 use forge_model::{Plan, Sources, on_all_processors};
 use forge_spec::{Compiled, ResolvedImage};
@@ -26,8 +28,8 @@ pub fn check(sources: &dyn Sources) -> Checked {
         forge_spec::compile(sources);
     let mut plan = None;
     if let Some(spec) = spec {
-        let lowered = beside(leftovers, || lower_all(&spec.images, sources, &map));
-        match beside(spec, || build(lowered, &mut findings)) {
+        let lowered = beside(leftovers, || lower_all(spec.images, sources, &map));
+        match build(lowered, &mut findings) {
             Ok(lowered) => plan = Some(lowered),
             Err(errors) => findings.extend(errors.iter().map(|error| error.diagnostic(&map))),
         }
@@ -62,9 +64,14 @@ struct Lowered {
 }
 
 /// Judges and lowers images, in their order. They are shared out among all processors: none knows
-/// of another.
-fn lower_all(images: &[ResolvedImage], sources: &dyn Sources, map: &SourceMap) -> Vec<Lowered> {
-    on_all_processors(images, |image| lower_image(image, sources, map))
+/// of another. Each ends when it is lowered, so that they do not all stay to the end.
+fn lower_all(images: Vec<ResolvedImage>, sources: &dyn Sources, map: &SourceMap) -> Vec<Lowered> {
+    let images: Vec<_> = images.into_iter().map(|image| Mutex::new(Some(image))).collect();
+    let lowered = on_all_processors(&images, |image| {
+        let image = image.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(lower_image(&image, sources, map))
+    });
+    lowered.into_iter().flatten().collect()
 }
 
 fn lower_image(image: &ResolvedImage, sources: &dyn Sources, map: &SourceMap) -> Lowered {

@@ -5,6 +5,7 @@ mod blame;
 mod edit;
 mod known;
 mod mistyped;
+mod paths;
 pub(crate) mod pattern;
 mod violation;
 
@@ -24,6 +25,7 @@ pub use self::mistyped::mistyped;
 pub use self::violation::violations;
 
 use self::known::{Declared, Layer, Made, Path};
+use self::paths::Paths;
 use self::pattern::join;
 use crate::items::{ImageChanges, PartChanges, delivered};
 
@@ -49,7 +51,7 @@ type Phase = (&'static str, fn(&PartChanges) -> &[Shared<Change>]);
 /// step says `override=#true`: then nothing of the image is known before it is built.
 pub struct SpecTarget<'a> {
     sources: &'a dyn Sources,
-    paths: BTreeMap<Cow<'a, ImagePath>, Declared<'a, Path<'a>>>,
+    paths: Paths<'a>,
     users: BTreeMap<&'a str, Declared<'a, Account>>,
     groups: BTreeMap<&'a str, Declared<'a, GroupRecord>>,
     packages: BTreeMap<&'a str, Declared<'a, ()>>,
@@ -67,7 +69,7 @@ pub struct SpecTarget<'a> {
 
 impl std::fmt::Debug for SpecTarget<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SpecTarget").field("paths", &self.paths.keys()).finish_non_exhaustive()
+        f.debug_struct("SpecTarget").finish_non_exhaustive()
     }
 }
 
@@ -81,7 +83,7 @@ impl<'a> SpecTarget<'a> {
     ) -> Self {
         let mut target = Self {
             sources,
-            paths: BTreeMap::new(),
+            paths: Paths::default(),
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             packages: BTreeMap::new(),
@@ -286,7 +288,7 @@ impl<'a> SpecTarget<'a> {
 
     /// What a pattern takes away is known to be absent: nothing but secrets comes later.
     fn remove(&mut self, pattern: &str, made: Made<'a>) {
-        for (path, declared) in &mut self.paths {
+        for (path, declared) in self.paths.each_mut() {
             if takes_away(pattern, path.as_bytes()) {
                 *declared = Declared { what: Path::Removed, made };
             }
@@ -321,12 +323,12 @@ impl<'a> SpecTarget<'a> {
     /// and who makes it.
     pub(crate) fn mistyped(&self, path: &str) -> Option<(&ImagePath, Option<&Origin>)> {
         let asked = ImagePath::new(path)?;
-        if self.paths.contains_key(&asked) {
+        if self.paths.get(&asked).is_some() {
             return None;
         }
         let made = self.paths.iter().filter(|(_, known)| !matches!(known.what, Path::Removed));
         let mut near = made.filter(|(known, _)| pattern::is_typo(&known.to_string(), path));
-        near.next().map(|(known, declared)| (&**known, declared.made.origin))
+        near.next().map(|(known, declared)| (known, declared.made.origin))
     }
 
     /// True when a link stands on the way to a path: it is another path then.
@@ -455,7 +457,7 @@ impl Files for DeclaredFiles<'_> {
 
     fn list(&self, path: &str) -> Answer<Option<Vec<String>>> {
         let directory = ImagePath::new(path);
-        let paths = self.0.paths.keys().map(|path| &**path);
+        let paths = self.0.paths.iter().map(|(path, _)| path);
         let names = paths.filter(|path| path.parent() == directory);
         Ok(Some(names.map(|path| String::from_utf8_lossy(path.file_name()).into_owned()).collect()))
     }

@@ -2,7 +2,7 @@
 
 mod git;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Read as _;
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use forge_model::{Digest, ImagePath, SourceEntry, SourceError, SourceNode, SourceStat, Sources};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::process::ProcessError;
@@ -53,6 +53,31 @@ pub enum SourcesError {
     },
 }
 
+/// The directories whose files were asked for last.
+#[derive(Debug, Default)]
+struct OpenDirectories(Mutex<VecDeque<(String, Arc<std::fs::File>)>>);
+
+impl OpenDirectories {
+    /// Each processor is in one at a time.
+    const MOST: usize = 16;
+
+    fn get(
+        &self,
+        path: &str,
+        open: impl FnOnce() -> Option<std::fs::File>,
+    ) -> Option<Arc<std::fs::File>> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, directory)) = known().iter().find(|(known, _)| known == path) {
+            return Some(Arc::clone(directory));
+        }
+        let directory = Arc::new(open()?);
+        let mut known = known();
+        known.truncate(Self::MOST - 1);
+        known.push_front((path.to_owned(), Arc::clone(&directory)));
+        Some(directory)
+    }
+}
+
 /// A project as it stands on the disk. Files are read once and then kept.
 #[derive(Debug)]
 pub struct DiskSources {
@@ -60,6 +85,7 @@ pub struct DiskSources {
     root: Root,
     read: Mutex<BTreeMap<String, Arc<[u8]>>>,
     cache: Option<SourceCache>,
+    open: OpenDirectories,
 }
 
 impl DiskSources {
@@ -68,7 +94,7 @@ impl DiskSources {
         let root = Root::open(directory)
             .map_err(|source| SourcesError::Directory { path: directory.to_owned(), source })?;
         let (directory, read) = (directory.to_owned(), Mutex::default());
-        Ok(Self { directory, root, read, cache: None })
+        Ok(Self { directory, root, read, cache: None, open: OpenDirectories::default() })
     }
 
     /// With what earlier runs learnt of this project, kept below `caches`; what this one learns is
@@ -126,9 +152,19 @@ impl DiskSources {
             std::io::Result::Ok(rustix::fs::fsync(&directory)?)
         })();
         if written.is_err() {
-            let _gone = rustix::fs::unlinkat(&directory, &new, rustix::fs::AtFlags::empty());
+            let _gone = rustix::fs::unlinkat(&directory, &new, AtFlags::empty());
         }
         written
+    }
+
+    /// What a regular file is, asked of its directory, which is open already as a rule. None where
+    /// it has to be looked for: behind a link, or not there.
+    fn stat_in_place(&self, path: &str) -> Option<Stat> {
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let open = || self.open_as(directory, OFlags::PATH | OFlags::DIRECTORY).ok();
+        let directory = self.open.get(directory, open)?;
+        let about = rustix::fs::statat(&*directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        FileType::from_raw_mode(about.st_mode).is_file().then_some(about)
     }
 
     fn check_directory(&self, path: &str) -> Result<(), SourceError> {
@@ -263,7 +299,10 @@ impl Sources for DiskSources {
 
     fn stat(&self, path: &str) -> Result<SourceStat, SourceError> {
         let Some(cache) = &self.cache else { return self.hash(path) };
-        let about = rustix::fs::fstat(self.open_as(path, OFlags::PATH)?).map_err(unreadable)?;
+        let about = match self.stat_in_place(path) {
+            Some(about) => about,
+            None => rustix::fs::fstat(self.open_as(path, OFlags::PATH)?).map_err(unreadable)?,
+        };
         let stamp = Stamp::of(&about);
         if let Some(digest) = cache.digest(path, &stamp) {
             let size = u64::try_from(about.st_size).unwrap_or_default();

@@ -35,9 +35,8 @@ impl<'a> SpecTarget<'a> {
         match edited {
             Some(Ok(what)) => {
                 if let Some(real) = ImagePath::new(&real) {
-                    let before = self.paths.remove(&real);
-                    self.edited.entry(real.clone()).or_default().extend(before);
-                    self.paths.insert(Cow::Owned(real), Declared { what, made: asked });
+                    let before = self.paths.replace(real.clone(), Declared { what, made: asked });
+                    self.edited.entry(real).or_default().extend(before);
                 }
             }
             Some(Err((why, help))) => {
