@@ -155,6 +155,12 @@ fn plan() -> Plan {
     Plan { nodes: nodes.map(Box::new).collect(), images: Vec::<Image>::new() }
 }
 
+/// Another action in the place of a node's.
+fn put(plan: &mut Plan, id: NodeId, action: Action) {
+    let node = &mut plan.nodes[id.0 as usize];
+    (node.own, node.action) = (action.key_hasher().finish(), action);
+}
+
 /// Each node's output is named after it.
 fn outputs(plan: &Plan) -> Outputs {
     plan.nodes.iter().map(|node| (node.id, digest(&node.label))).collect()
@@ -330,7 +336,7 @@ fn a_changed_step_is_done_and_what_stands_on_it_unless_it_comes_out_the_same() {
     let known = built(&before);
     let mut after = plan();
     let more = packages("arm64");
-    after.nodes[PACKAGES.0 as usize].action = Action::Packages(more);
+    put(&mut after, PACKAGES, Action::Packages(more));
     let states = states(&after, &known, &host("m"));
     for node in [LIST, BASE, MORE] {
         assert!(states[&node].is_hit(), "{node:?}");
@@ -347,11 +353,10 @@ fn a_new_step_above_a_changed_one_is_done_in_any_case() {
     let known = built(&before);
     let mut after = plan();
     let more = packages("arm64");
-    after.nodes[PACKAGES.0 as usize].action = Action::Packages(more);
+    put(&mut after, PACKAGES, Action::Packages(more));
     let what = ChangeKind::Mask { unit: "ssh.service".to_owned() };
     let changes = vec![Change::at(&origin(), what)];
-    after.nodes[FILES.0 as usize].action =
-        Action::Changes(Changes { changes, protected: Vec::new().into() });
+    put(&mut after, FILES, Action::Changes(Changes { changes, protected: Vec::new().into() }));
     let states = states(&after, &known, &host("m"));
     assert_eq!(states[&FILES], State::Builds);
     assert_eq!(states[&PACK], State::Unless(vec![PACKAGES, FILES]));
