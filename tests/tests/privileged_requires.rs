@@ -77,3 +77,22 @@ fn an_answer_that_stays_the_same_is_kept() {
     let asked = lab.build();
     assert!(asked.done.contains("requirements"), "{}", asked.run.stderr);
 }
+
+#[test]
+fn a_module_that_a_script_forbids_is_not_loaded() {
+    let _turn = Turn::take();
+    let lab = site();
+    lab.site.write("roles/health/load.conf", "nvme-rdma\n");
+    let file = "file \"/etc/modules-load.d/fabric.conf\" source=\"load.conf\"\n    run \"install\"";
+    lab.edit("roles/health/role.kdl", "run \"install\"", file);
+    lab.build();
+    let forbid =
+        "mkdir -p /etc/modprobe.d\necho 'blacklist nvme_rdma' > /etc/modprobe.d/quiet.conf\n";
+    let script = format!("mkdir -p /usr/sbin\n{INSTALL}{forbid}");
+    lab.site.write("roles/health/install.sh", script);
+    let failed = lab.forgec.run(&["build"]).expect(1);
+    let need = "`/etc/modules-load.d/fabric.conf` loads `nvme-rdma`";
+    for word in [need, "it is blacklisted", "roles/health/role.kdl:3"] {
+        assert!(failed.stderr.contains(word), "`{word}` is not in\n{}", failed.stderr);
+    }
+}

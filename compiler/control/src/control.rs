@@ -230,8 +230,8 @@ impl Decoder<'_> {
 /// Marks all nodes that are checks as known: they are read in the order of the text.
 fn take_checks(cursor: &mut Cursor<'_>) {
     cursor.children("any-of");
-    for name in ["file", "package", "user", "group", "service", "kernel-parameter", "command"] {
-        cursor.children(name);
+    for kind in reference::RESOURCES {
+        cursor.children(kind.name);
     }
 }
 
@@ -243,6 +243,7 @@ fn make_resource(kind: &str, name: String, timeout: u32) -> Option<Resource> {
         "group" => Resource::Group { name },
         "service" => Resource::Service { name },
         "kernel-parameter" => Resource::KernelParameter { name },
+        "kernel-module" => Resource::KernelModule { name },
         "command" => Resource::Command { line: name, timeout },
         _ => return None,
     })

@@ -3,7 +3,7 @@
 use forge_syntax::reference::{Child, Field, NodeKind};
 
 /// Every node kind of this crate, in the order in which the reference names them.
-pub const NODE_KINDS: [&NodeKind; 11] = [
+pub const NODE_KINDS: [&NodeKind; 12] = [
     &PROFILE,
     &CONTROL,
     &FILE,
@@ -12,6 +12,7 @@ pub const NODE_KINDS: [&NodeKind; 11] = [
     &GROUP,
     &SERVICE,
     &KERNEL_PARAMETER,
+    &KERNEL_MODULE,
     &COMMAND,
     &ANY_OF,
     &ONLY_IF,
@@ -68,6 +69,7 @@ pub const CONTROL: NodeKind = NodeKind {
         Child::new("group", "a group"),
         Child::new("service", "a systemd unit"),
         Child::new("kernel-parameter", "a kernel parameter, as sysctl.d sets it"),
+        Child::new("kernel-module", "a kernel module, as modprobe.d has it"),
         Child::new("command", "a program of the image, run in a container of it"),
     ],
     example: "control \"ssh-1\" impact=\"high\" {\n    title \"SSH answers\"\n    service \"ssh\" { enabled }\n}",
@@ -174,6 +176,21 @@ pub const KERNEL_PARAMETER: NodeKind = NodeKind {
     example: "kernel-parameter \"net.ipv4.ip_forward\" { value 0 }",
 };
 
+/// `kernel-module`.
+pub const KERNEL_MODULE: NodeKind = NodeKind {
+    name: "kernel-module",
+    doc: "A kernel module as the image's kernels and its modprobe.d have it; never whether the builder has loaded it. `-` and `_` are the same in its name.",
+    args: &[Field::required("name", "name", "the module")],
+    props: &[TARGET],
+    children: &[
+        Child::new("exists", "a kernel of the image has it, as a module or built in"),
+        Child::new("disabled", "`install NAME /bin/false`, or `true`: nothing loads it"),
+        Child::new("blacklisted", "`blacklist NAME`: it is not loaded by itself"),
+        NOT,
+    ],
+    example: "kernel-module \"cramfs\" { disabled }",
+};
+
 /// `command`.
 pub const COMMAND: NodeKind = NodeKind {
     name: "command",
@@ -225,12 +242,15 @@ const CHECKS: &[Child] = &[
     Child::new("group", "a group"),
     Child::new("service", "a systemd unit"),
     Child::new("kernel-parameter", "a kernel parameter"),
+    Child::new("kernel-module", "a kernel module"),
     Child::new("command", "a program of the image"),
 ];
 
 /// The kind of a resource's node.
 pub(crate) fn resource(name: &str) -> Option<&'static NodeKind> {
-    [&FILE, &PACKAGE, &USER, &GROUP, &SERVICE, &KERNEL_PARAMETER, &COMMAND]
-        .into_iter()
-        .find(|kind| kind.name == name)
+    RESOURCES.into_iter().find(|kind| kind.name == name)
 }
+
+/// The kinds of resources' nodes.
+pub(crate) const RESOURCES: [&NodeKind; 8] =
+    [&FILE, &PACKAGE, &USER, &GROUP, &SERVICE, &KERNEL_PARAMETER, &KERNEL_MODULE, &COMMAND];

@@ -370,6 +370,7 @@ fn the_reference_names_what_the_evaluator_knows() {
         (&reference::GROUP, Resource::Group { name: String::new() }),
         (&reference::SERVICE, Resource::Service { name: String::new() }),
         (&reference::KERNEL_PARAMETER, Resource::KernelParameter { name: String::new() }),
+        (&reference::KERNEL_MODULE, Resource::KernelModule { name: String::new() }),
         (&reference::COMMAND, Resource::Command { line: String::new(), timeout: 0 }),
     ];
     for (kind, resource) in resources {

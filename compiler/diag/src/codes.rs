@@ -139,6 +139,7 @@ catalogue! {
     Error SPEC_OWNER = "spec" "owner": "An owner or group that nothing in the image can create";
     Error REQUIRES_UNIT = "requires" "unit": "A unit is enabled that nothing in the image installs";
     Error REQUIRES_PROGRAM = "requires" "program": "A program is run that the image does not have, or cannot run";
+    Error REQUIRES_MODULE = "requires" "module": "A kernel module is loaded that the image itself forbids";
     Error REQUIRES_FILE = "requires" "file": "A file is read that nothing in the image makes";
     Error LINT_UNKNOWN = "lint" "unknown": "A level for a code that does not exist";
     Error LINT_ERROR = "lint" "error": "A level for a code whose findings are always errors";

@@ -195,7 +195,9 @@ fn found_message(property: Property, found: &Found) -> String {
 pub fn blamed_path<'a>(resource: &'a Resource, evidence: Option<&'a str>) -> Option<&'a str> {
     match resource {
         Resource::File { path } => Some(path),
-        Resource::Service { .. } | Resource::KernelParameter { .. } => evidence?.split(':').next(),
+        Resource::Service { .. }
+        | Resource::KernelParameter { .. }
+        | Resource::KernelModule { .. } => evidence?.split(':').next(),
         Resource::Package { .. }
         | Resource::User { .. }
         | Resource::Group { .. }

@@ -25,7 +25,8 @@ fn check_level(check: &Check) -> Level {
             | Resource::Package { .. }
             | Resource::User { .. }
             | Resource::Group { .. }
-            | Resource::KernelParameter { .. } => Level::Tree,
+            | Resource::KernelParameter { .. }
+            | Resource::KernelModule { .. } => Level::Tree,
         },
     }
 }

@@ -1,8 +1,8 @@
 use std::cell::OnceCell;
 
 use forge_model::{
-    Answer, CommandOutput, Expectation, FileStat, NoAnswer, Operator, Property, Resource, Target,
-    UnitState,
+    Answer, CommandOutput, Expectation, FileStat, ModuleState, NoAnswer, Operator, Property,
+    Resource, Stated, Target, UnitState,
 };
 
 use crate::compare::Found;
@@ -72,6 +72,7 @@ impl<'a> Lookup<'a> {
                 Property::Value => self.kernel_parameter(name)?,
                 _ => None,
             },
+            Resource::KernelModule { name } => self.kernel_module(name, property)?,
             Resource::Command { line, timeout } => self.command(line, *timeout, property)?,
         };
         look.ok_or_else(|| {
@@ -260,6 +261,18 @@ impl<'a> Lookup<'a> {
             Some(set) => Look::proven(Found::Text(set.value), set.evidence),
             None => Look::absent("no configuration sets it"),
         }))
+    }
+
+    fn kernel_module(&self, name: &str, property: Property) -> Answer<Option<Look>> {
+        let ModuleState { exists, disabled, blacklisted } = self.target.kernel_module(name)?;
+        let (stated, what) = match property {
+            Property::Exists => (exists, "presence"),
+            Property::Disabled => (disabled, "disablement"),
+            Property::Blacklisted => (blacklisted, "place in a blacklist"),
+            _ => return Ok(None),
+        };
+        let Stated { holds, evidence } = known(stated, what)?;
+        Ok(Some(Look::Value { found: Found::Flag(holds), evidence }))
     }
 
     fn command(&self, line: &str, timeout: u32, property: Property) -> Answer<Option<Look>> {

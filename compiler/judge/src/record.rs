@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use forge_model::{
     Account, Answer, CommandOutput, Digest, FileStat, Files, GroupRecord, InstalledPackage,
-    KernelSetting, Level, Provenance, Resource, Target, UnitState,
+    KernelSetting, Level, ModuleState, Provenance, Resource, Target, UnitState,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub enum Question {
     Unit(String),
     /// [`Target::kernel_parameter`].
     KernelParameter(String),
+    /// [`Target::kernel_module`].
+    KernelModule(String),
     /// [`Target::command`].
     Command {
         /// The line.
@@ -78,6 +80,7 @@ fn ask(target: &dyn Target, question: &Question) -> Digest {
         Question::Group(name) => digest_of(&target.group(name)),
         Question::Unit(name) => digest_of(&target.unit(name)),
         Question::KernelParameter(name) => digest_of(&target.kernel_parameter(name)),
+        Question::KernelModule(name) => digest_of(&target.kernel_module(name)),
         Question::Command { line, timeout } => digest_of(&target.command(line, *timeout)),
     }
 }
@@ -164,6 +167,10 @@ impl Target for Recording<'_> {
     fn kernel_parameter(&self, name: &str) -> Answer<Option<KernelSetting>> {
         let question = Question::KernelParameter(name.to_owned());
         self.note(question, self.target.kernel_parameter(name))
+    }
+
+    fn kernel_module(&self, name: &str) -> Answer<ModuleState> {
+        self.note(Question::KernelModule(name.to_owned()), self.target.kernel_module(name))
     }
 
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use forge_model::{
     Account, Answer, CommandOutput, FileStat, Files, GroupRecord, InstalledPackage, KernelSetting,
-    Level, NoAnswer, Provenance, Resource, Target, UnitState,
+    Level, ModuleState, NoAnswer, Provenance, Resource, Target, UnitState,
 };
 
 use crate::facts::Facts;
@@ -132,6 +132,10 @@ impl Target for MemoryImage {
 
     fn kernel_parameter(&self, name: &str) -> Answer<Option<KernelSetting>> {
         self.facts.kernel_parameter(self, name)
+    }
+
+    fn kernel_module(&self, name: &str) -> Answer<ModuleState> {
+        self.facts.kernel_module(self, name)
     }
 
     fn command(&self, line: &str, _timeout: u32) -> Answer<CommandOutput> {

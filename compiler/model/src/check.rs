@@ -134,6 +134,11 @@ pub enum Resource {
         /// `net.ipv4.ip_forward`.
         name: String,
     },
+    /// A kernel module, `-` and `_` the same.
+    KernelModule {
+        /// Its name.
+        name: String,
+    },
     /// A command line, run by `/bin/sh -c` in the image.
     Command {
         /// The line.
@@ -153,6 +158,7 @@ impl Resource {
             Self::Group { .. } => "group",
             Self::Service { .. } => "service",
             Self::KernelParameter { .. } => "kernel-parameter",
+            Self::KernelModule { .. } => "kernel-module",
             Self::Command { .. } => "command",
         }
     }
@@ -165,7 +171,8 @@ impl Resource {
             | Self::User { name }
             | Self::Group { name }
             | Self::Service { name }
-            | Self::KernelParameter { name } => name,
+            | Self::KernelParameter { name }
+            | Self::KernelModule { name } => name,
             Self::Command { line, timeout: _ } => line,
         }
     }
@@ -190,6 +197,7 @@ impl Resource {
             Self::Group { .. } => &[P::Exists, P::Gid],
             Self::Service { .. } => &[P::Installed, P::Enabled, P::Masked, P::Running],
             Self::KernelParameter { .. } => &[P::Value],
+            Self::KernelModule { .. } => &[P::Exists, P::Disabled, P::Blacklisted],
             Self::Command { .. } => &[P::ExitStatus, P::Stdout, P::Stderr],
         }
     }
@@ -246,6 +254,10 @@ pub enum Property {
     Running,
     /// The configured value of a kernel parameter.
     Value,
+    /// modprobe does nothing for a kernel module.
+    Disabled,
+    /// A kernel module is not loaded by itself.
+    Blacklisted,
     /// A command's exit status.
     ExitStatus,
     /// A command's standard output.
@@ -275,7 +287,7 @@ pub enum ValueKind {
 
 impl Property {
     /// Every property.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Exists,
         Self::Type,
         Self::Owner,
@@ -296,6 +308,8 @@ impl Property {
         Self::Masked,
         Self::Running,
         Self::Value,
+        Self::Disabled,
+        Self::Blacklisted,
         Self::ExitStatus,
         Self::Stdout,
         Self::Stderr,
@@ -324,6 +338,8 @@ impl Property {
             Self::Masked => "masked",
             Self::Running => "running",
             Self::Value => "value",
+            Self::Disabled => "disabled",
+            Self::Blacklisted => "blacklisted",
             Self::ExitStatus => "exit-status",
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
@@ -338,9 +354,13 @@ impl Property {
     /// The type of its values.
     pub fn value_kind(self) -> ValueKind {
         match self {
-            Self::Exists | Self::Installed | Self::Enabled | Self::Masked | Self::Running => {
-                ValueKind::Flag
-            }
+            Self::Exists
+            | Self::Installed
+            | Self::Enabled
+            | Self::Masked
+            | Self::Running
+            | Self::Disabled
+            | Self::Blacklisted => ValueKind::Flag,
             Self::Type
             | Self::Owner
             | Self::Group

@@ -115,6 +115,26 @@ pub struct KernelSetting {
     pub evidence: Evidence,
 }
 
+/// What a target says of a kernel module; each part only where it is known.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ModuleState {
+    /// A kernel of the image has it, as a module or built in.
+    pub exists: Option<Stated>,
+    /// modprobe(8) runs a program that does nothing in its place.
+    pub disabled: Option<Stated>,
+    /// It is not loaded for a device that asks for it, nor by modules-load.d(5).
+    pub blacklisted: Option<Stated>,
+}
+
+/// Whether something is so, and where that is said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stated {
+    /// It is so.
+    pub holds: bool,
+    /// File and line.
+    pub evidence: Option<Evidence>,
+}
+
 /// The files of a target. Paths are absolute and resolved inside the image, links included.
 pub trait Files {
     /// Kind, mode and owner of a path; the last component's link is followed when asked.
@@ -143,6 +163,8 @@ pub trait Target: Files {
     /// The configured value of a kernel parameter, none when no configuration sets it. Never the
     /// live value in a container, which is the builder's.
     fn kernel_parameter(&self, name: &str) -> Answer<Option<KernelSetting>>;
+    /// A kernel module. Never whether it is loaded: in a container, that is the builder's.
+    fn kernel_module(&self, name: &str) -> Answer<ModuleState>;
     /// Runs a command line with a limit in seconds.
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput>;
     /// Who made what a result rests on, for the report. Changes no verdict.

@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 use forge_judge::facts::Facts;
 use forge_model::{
     Account, Answer, Change, ChangeKind, CommandOutput, Content, Control, FileStat, Files,
-    GroupRecord, ImagePath, InstalledPackage, KernelSetting, Level, Located, NoAnswer, Origin,
-    Provenance, Resource, Shared, Sources, Target, UnitState, User, Verdict, takes_away,
+    GroupRecord, ImagePath, InstalledPackage, KernelSetting, Level, Located, ModuleState, NoAnswer,
+    Origin, Provenance, Resource, Shared, Sources, Stated, Target, UnitState, User, Verdict,
+    takes_away,
 };
 use forge_spec::{BaseKind, ItemKind, Part, ResolvedImage};
 
@@ -517,6 +518,19 @@ impl Target for SpecTarget<'_> {
         }
     }
 
+    fn kernel_module(&self, name: &str) -> Answer<ModuleState> {
+        self.check_overriding()?;
+        let ModuleState { exists: _, disabled, blacklisted } =
+            self.facts.kernel_module(&DeclaredFiles(self), name)?;
+        // The kernel's package brings modules, and what is not declared a package may say.
+        let declared = |stated: Option<Stated>| stated.filter(|stated| stated.holds);
+        Ok(ModuleState {
+            exists: None,
+            disabled: declared(disabled),
+            blacklisted: declared(blacklisted),
+        })
+    }
+
     fn command(&self, _line: &str, _timeout: u32) -> Answer<CommandOutput> {
         unknown("nothing is built yet".to_owned())
     }
@@ -524,7 +538,7 @@ impl Target for SpecTarget<'_> {
     fn provenance(&self, resource: &Resource, evidence: Option<&str>) -> Option<Provenance> {
         let made = match resource {
             Resource::File { path } => self.followed(path).or_else(|_| self.path(path)).ok()?.made,
-            Resource::KernelParameter { .. } => {
+            Resource::KernelParameter { .. } | Resource::KernelModule { .. } => {
                 let path = forge_judge::blamed_path(resource, evidence)?;
                 self.path(path).ok()?.made
             }

@@ -203,7 +203,7 @@ fn check_needs(outcome: &VerifyOutcome, action: &Verify) -> Result<(), StepError
     }
     let message = format!("the image lacks what its spec needs:\n{}", lines.join("\n"));
     let error = StepError::user(message).help(
-        "add the package, file or account that brings it; `forgec explain requires::program`",
+        "add the package, file or account that brings it, or take away what forbids it; `forgec explain requires::program`",
     );
     Err(places.into_iter().fold(error, StepError::at))
 }

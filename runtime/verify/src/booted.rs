@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use forge_model::{
     Account, Answer, CommandOutput, ExpectFailed, FileStat, Files, GroupRecord, InstalledPackage,
-    KernelSetting, Level, NoAnswer, Origin, Provenance, Resource, Target, UnitState,
+    KernelSetting, Level, ModuleState, NoAnswer, Origin, Provenance, Resource, Target, UnitState,
 };
 use forge_sys::nspawn::{self, Booted, NspawnError, Payload};
 use forge_sys::process::Output;
@@ -247,6 +247,10 @@ impl Target for BootedTarget<'_> {
 
     fn kernel_parameter(&self, name: &str) -> Answer<Option<KernelSetting>> {
         self.tree.kernel_parameter(name)
+    }
+
+    fn kernel_module(&self, name: &str) -> Answer<ModuleState> {
+        self.tree.kernel_module(name)
     }
 
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput> {

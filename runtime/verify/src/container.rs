@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use forge_model::{
     Account, Answer, CommandOutput, FileStat, Files, GroupRecord, InstalledPackage, KernelSetting,
-    Level, NoAnswer, Provenance, Resource, Target, UnitState,
+    Level, ModuleState, NoAnswer, Provenance, Resource, Target, UnitState,
 };
 use forge_sys::nspawn::{self, Bind, NspawnError, Payload, Sandbox};
 use forge_sys::overlay::Mounted;
@@ -154,6 +154,10 @@ impl Target for ContainerTarget<'_> {
 
     fn kernel_parameter(&self, name: &str) -> Answer<Option<KernelSetting>> {
         self.tree.kernel_parameter(name)
+    }
+
+    fn kernel_module(&self, name: &str) -> Answer<ModuleState> {
+        self.tree.kernel_module(name)
     }
 
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput> {

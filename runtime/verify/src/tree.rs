@@ -3,8 +3,8 @@ use std::io;
 use forge_judge::facts::Facts;
 use forge_model::{
     Account, Answer, CommandOutput, EntryKind, FileStat, Files, GroupRecord, ImagePath,
-    InstalledPackage, KernelSetting, Level, NoAnswer, Provenance, Resource, Target, Tree,
-    TreeEntry, UnitState,
+    InstalledPackage, KernelSetting, Level, ModuleState, NoAnswer, Provenance, Resource, Target,
+    Tree, TreeEntry, UnitState,
 };
 
 /// The largest file that a control may read, in bytes.
@@ -138,6 +138,10 @@ impl Target for TreeTarget<'_> {
 
     fn kernel_parameter(&self, name: &str) -> Answer<Option<KernelSetting>> {
         self.facts.kernel_parameter(self, name)
+    }
+
+    fn kernel_module(&self, name: &str) -> Answer<ModuleState> {
+        self.facts.kernel_module(self, name)
     }
 
     fn command(&self, _line: &str, _timeout: u32) -> Answer<CommandOutput> {

@@ -4,13 +4,15 @@
 
 mod accounts;
 mod dpkg;
+mod modules;
 mod sysctl;
 mod units;
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 use forge_model::{
-    Account, Answer, Files, GroupRecord, InstalledPackage, KernelSetting, UnitState,
+    Account, Answer, Files, GroupRecord, InstalledPackage, KernelSetting, ModuleState, UnitState,
 };
 
 pub use accounts::Accounts;
@@ -22,6 +24,7 @@ pub struct Facts {
     packages: OnceCell<Answer<Packages>>,
     accounts: OnceCell<Answer<Accounts>>,
     parameters: OnceCell<Answer<sysctl::Parameters>>,
+    modules: OnceCell<Answer<modules::Modules>>,
     links: OnceCell<Answer<units::Links>>,
 }
 
@@ -63,6 +66,28 @@ impl Facts {
         let parameters = self.parameters.get_or_init(|| sysctl::Parameters::read(files));
         Ok(parameters.as_ref().map_err(Clone::clone)?.get(name))
     }
+
+    /// A kernel module, as the tables of the image's kernels and its modprobe.d have it.
+    pub fn kernel_module(&self, files: &dyn Files, name: &str) -> Answer<ModuleState> {
+        let modules = self.modules.get_or_init(|| modules::Modules::read(files));
+        Ok(modules.as_ref().map_err(Clone::clone)?.get(name))
+    }
+}
+
+/// The `*.conf` files of several directories, the strongest first: in the order of their names
+/// whatever their directory, a name in a stronger directory in place of the same name in a weaker
+/// one. A link to `/dev/null` masks a name: it is no regular file, so it reads as absent.
+fn conf_files(files: &dyn Files, directories: &[&str]) -> Answer<Vec<String>> {
+    let mut chosen = BTreeMap::new();
+    for directory in directories {
+        for name in files.list(directory)?.unwrap_or_default() {
+            if name.rsplit_once('.').is_some_and(|(_, ending)| ending == "conf") {
+                let path = format!("{directory}/{name}");
+                chosen.entry(name).or_insert(path);
+            }
+        }
+    }
+    Ok(chosen.into_values().collect())
 }
 
 /// A file's text, bytes that are not UTF-8 replaced; none when it is absent.

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use forge_model::{Answer, Files, KernelSetting};
 
 /// Where systemd-sysctl looks, the strongest first (`sysctl.d(5)`); `/run` is empty in an image.
@@ -22,24 +20,12 @@ struct Assignment {
 }
 
 impl Parameters {
-    /// Those of an image: files in order of their names whatever their directory, a name in a
-    /// stronger directory in place of the same name in a weaker one, a link to `/dev/null`
-    /// masking it.
+    /// Those of an image.
     pub(super) fn read(files: &dyn Files) -> Answer<Self> {
-        let mut chosen = BTreeMap::new();
-        for directory in DIRECTORIES {
-            for name in files.list(directory)?.unwrap_or_default() {
-                if name.rsplit_once('.').is_some_and(|(_, ending)| ending == "conf") {
-                    let path = format!("{directory}/{name}");
-                    chosen.entry(name).or_insert(path);
-                }
-            }
-        }
         let mut parameters = Self::default();
-        for path in chosen.values() {
-            // `/dev/null` is no regular file, so a masked name reads as absent.
-            if let Some(text) = super::text(files, path)? {
-                parameters.add_file(path, &text);
+        for path in super::conf_files(files, &DIRECTORIES)? {
+            if let Some(text) = super::text(files, &path)? {
+                parameters.add_file(&path, &text);
             }
         }
         Ok(parameters)

@@ -190,6 +190,11 @@ fn checks() -> Vec<Check> {
             Operator::Below(Scalar::Integer(10)),
         ),
         (
+            Resource::KernelModule { name: "nvme".to_owned() },
+            Property::Blacklisted,
+            Operator::IsTrue,
+        ),
+        (
             Resource::Command { line: "true".to_owned(), timeout: 30 },
             Property::Stdout,
             Operator::Matches("^a".to_owned()),

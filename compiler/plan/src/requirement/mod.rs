@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use forge_diag::{Code, Diagnostic, SourceMap, Span, codes};
 use forge_model::{
-    Check, Content, Control, Expectation, Level, Operator, Origin, Property, REQUIREMENTS,
-    Resource, Scalar, Shared, Sources, Status, Target, User, Verdict,
+    Check, Content, Control, Edit, Expectation, ImagePath, Level, Operator, Origin, Property,
+    REQUIREMENTS, Resource, Scalar, Shared, Sources, Status, Target, User, Verdict,
 };
 use forge_spec::{
     Domain, FileTree, Item, ItemKind, Part, ResolvedImage, SystemFact, compiled_names, is_generated,
@@ -25,6 +25,7 @@ enum Need {
     Group,
     Unit,
     Program,
+    Module,
     File,
     Zone,
     Locale,
@@ -37,6 +38,7 @@ impl Need {
             Self::User | Self::Group => codes::SPEC_OWNER,
             Self::Unit => codes::REQUIRES_UNIT,
             Self::Program => codes::REQUIRES_PROGRAM,
+            Self::Module => codes::REQUIRES_MODULE,
             Self::File | Self::Zone | Self::Locale => codes::REQUIRES_FILE,
             Self::NoHostname => codes::SPEC_IDENTITY,
         }
@@ -54,6 +56,7 @@ impl Need {
                 None => "add a package that brings it, or a `file` with a mode such as \"0755\""
                     .to_owned(),
             },
+            Self::Module => "take one of the two lines away".to_owned(),
             Self::File => "add a `file`, or a package that brings it".to_owned(),
             Self::Zone => "add `packages \"tzdata\"`".to_owned(),
             Self::NoHostname => "take it out of the base".to_owned(),
@@ -141,8 +144,18 @@ impl Collector<'_> {
             Needer { words, origin: &item.origin, layer }
         };
         match &item.kind {
-            ItemKind::File { path, owner, group, .. }
-            | ItemKind::Tree(FileTree { path, owner, group, .. })
+            ItemKind::File { path, owner, group, content, .. } => {
+                if loads_modules(path)
+                    && let Some(text) = self.text(content)
+                {
+                    self.modules(&text, &by(format!("`{path}` loads"), "files"));
+                }
+                self.owner(&by(format!("`{path}` belongs to"), "files"), owner, group);
+            }
+            ItemKind::Edit { path, edit: Edit::Line { text, .. }, .. } if loads_modules(path) => {
+                self.modules(text, &by(format!("`{path}` loads"), "files"));
+            }
+            ItemKind::Tree(FileTree { path, owner, group, .. })
             | ItemKind::Directory { path, owner, group, .. } => {
                 if owner == ROOT && group == ROOT {
                     return;
@@ -327,6 +340,21 @@ impl Collector<'_> {
         self.path(Need::Program, path, &asked, needer);
     }
 
+    /// One name a line (modules-load.d(5)). Blacklisted ones are passed over without a word, and so are
+    /// those that the kernel does not have: a role serves nodes with different kernels.
+    fn modules(&mut self, text: &str, needer: &Needer<'_>) {
+        let lines = text.lines().map(str::trim);
+        for name in lines.filter(|line| !line.is_empty() && !line.starts_with(['#', ';'])) {
+            let resource = Resource::KernelModule { name: name.to_owned() };
+            let asked = [
+                (Property::Disabled, true, Operator::IsTrue),
+                (Property::Blacklisted, true, Operator::IsTrue),
+            ];
+            let checks = vec![check(resource, &asked, needer.origin)];
+            self.add(Need::Module, name.to_owned(), checks, needer);
+        }
+    }
+
     fn file(&mut self, path: &str, needer: &Needer<'_>) {
         self.path(Need::File, path, &[exists()], needer);
     }
@@ -399,6 +427,16 @@ fn check(resource: Resource, asked: &[Asked], origin: &Origin) -> Check {
     Check::Resource { resource, expectations: expectations.collect(), origin: origin.clone() }
 }
 
+/// Whether systemd-modules-load.service reads a file.
+fn loads_modules(path: &ImagePath) -> bool {
+    let path = path.as_bytes();
+    let below = ["etc", "usr/lib", "usr/local/lib", "lib"].iter().any(|above| {
+        let inside = path.strip_prefix(above.as_bytes());
+        inside.is_some_and(|rest| rest.starts_with(b"/modules-load.d/"))
+    });
+    below && path.ends_with(b".conf") || path == b"etc/modules"
+}
+
 /// What is mounted over when a machine starts is not in any image.
 fn made_at_boot(path: &str) -> bool {
     ["/run/", "/dev/", "/proc/", "/sys/", "/tmp/"].iter().any(|place| path.starts_with(place))
@@ -437,6 +475,8 @@ impl Requirement {
         let why = match failed {
             Some(result) if result.text.contains(": mode ") => "which is not executable",
             Some(result) if result.text.contains(": type ") => "which is a directory",
+            _ if unfit.ends_with("is disabled") => "which modprobe.d disables",
+            _ if unfit.ends_with("is blacklisted") => "which modprobe.d blacklists",
             _ if self.need == Need::NoHostname => "which the image has",
             _ if self.need == Need::Unit => "and nothing in the image installs it",
             _ => "which nothing in the image makes",

@@ -3,8 +3,8 @@
 
 use forge_model::{
     Account, Answer, CommandOutput, Control, FileStat, Files, GroupRecord, ImagePath,
-    InstalledPackage, KernelSetting, Level, Provenance, Resource, Status, Target, UnitState,
-    Verdict,
+    InstalledPackage, KernelSetting, Level, ModuleState, Provenance, Resource, Status, Target,
+    UnitState, Verdict,
 };
 
 use super::{Path, SpecTarget};
@@ -97,6 +97,10 @@ impl Target for Before<'_, '_> {
 
     fn kernel_parameter(&self, name: &str) -> Answer<Option<KernelSetting>> {
         self.target.kernel_parameter(name)
+    }
+
+    fn kernel_module(&self, name: &str) -> Answer<ModuleState> {
+        self.target.kernel_module(name)
     }
 
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput> {

@@ -33,7 +33,7 @@ variants! {
     Edit { Line, Setting }
     SecretSource { Age, Environment, File }
     Check { Resource, AnyOf }
-    Resource { File, Package, User, Group, Service, KernelParameter, Command }
+    Resource { File, Package, User, Group, Service, KernelParameter, KernelModule, Command }
     Operator { IsTrue, OneOf, Includes, Matches, Min, Max, Above, Below, Setting }
     Scalar { Text, Integer, Bool }
 }
