@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use forge_model::{
-    Action, Control, Image, KeyField, Node, NodeId, Origin, Plan, SecretFile, SecretReference,
-    SecretSource, Shared,
+    Action, ChangeKind, Content, Control, Image, KeyField, Node, NodeId, Origin, Plan, SecretFile,
+    SecretReference, SecretSource, Shared,
 };
 
 use crate::demands::{self, in_words};
@@ -77,6 +77,8 @@ pub struct FieldChange {
     pub new: Option<String>,
     /// Where the new value is written, or the old one was.
     pub origin: Option<Origin>,
+    /// What the digests stand for, where both plans have it: the content before, and now.
+    pub contents: Option<(Content, Content)>,
 }
 
 /// Compares `old` with `new`, image by image.
@@ -251,13 +253,47 @@ fn step_change(old: &Node, new: &Node) -> LayerChange {
     } else {
         LayerChangeKind::Changed
     };
-    let fields = in_words(
+    let mut fields = in_words(
         demands::controls(old),
         demands::controls(new),
         field_changes(&before.fields, &after.fields),
     );
+    let (was, is) = (contents(old), contents(new));
+    for field in &mut fields {
+        field.contents = was.get(&field.name).cloned().zip(is.get(&field.name).cloned());
+    }
     let origin = new.origins.first().cloned();
     LayerChange { label: new.label.clone(), action: new.action.kind(), kind, fields, origin }
+}
+
+/// The contents that fields of a step's key are digests of, each by its field's name. A path that
+/// is written twice has two, so neither is known.
+fn contents(node: &Node) -> BTreeMap<String, Content> {
+    let mut found = BTreeMap::new();
+    let mut twice = BTreeSet::new();
+    let mut add = |name: String, content: Content| {
+        if found.insert(name.clone(), content).is_some() {
+            twice.insert(name);
+        }
+    };
+    match &node.action {
+        Action::Changes(changes) => {
+            for change in &changes.changes {
+                if let ChangeKind::File { path, content, .. } = &change.what {
+                    add(format!("content of {path}"), content.clone());
+                }
+            }
+        }
+        Action::Run(run) => {
+            add("script".to_owned(), Content::Source(run.script.clone()));
+            for (path, file) in &run.inputs {
+                add(format!("input {path}"), Content::Source(file.clone()));
+            }
+        }
+        _ => {}
+    }
+    found.retain(|name, _| !twice.contains(name));
+    found
 }
 
 /// The fields that differ between two keys. Fields of one name (packages, excluded paths) are
@@ -284,6 +320,7 @@ pub(crate) fn field_changes(old: &[KeyField], new: &[KeyField]) -> Vec<FieldChan
                 old: old_field.map(|field| field.value.clone()),
                 new: new_field.map(|field| field.value.clone()),
                 origin,
+                contents: None,
             });
         }
     }
@@ -306,5 +343,6 @@ fn order_change(old: &[KeyField], new: &[KeyField]) -> Option<FieldChange> {
         old: shown(old.get(at)),
         new: shown(new.get(at)),
         origin: new.get(at).or(old.get(at)).and_then(|field| field.origin.clone()),
+        contents: None,
     })
 }

@@ -150,9 +150,10 @@ impl Ctx {
         &self,
         ui: &Ui,
         revision: &str,
-    ) -> Result<Option<Plan>, CmdError> {
-        let sources = self.sources(Some(revision))?;
-        Ok(compile(ui, sources.as_ref(), Warnings::Counted).plan)
+    ) -> Result<Option<Compiled>, CmdError> {
+        let (root, sources) = (self.root()?, self.sources(Some(revision))?);
+        let plan = compile(ui, sources.as_ref(), Warnings::Counted).plan;
+        Ok(plan.map(|plan| Compiled { root, sources, plan }))
     }
 
     /// The project's files with the shipped library: on disk, or as they are in a revision.

@@ -179,6 +179,6 @@ pub(crate) fn follow(plan: &Plan, steps: &mut BTreeMap<NodeId, LayerDiff>) {
 
 /// A changed field, as reports show it.
 pub(crate) fn field_diff(change: FieldChange) -> FieldDiff {
-    let FieldChange { name, old, new, origin } = change;
-    FieldDiff { name, old, new, origin }
+    let FieldChange { name, old, new, origin, contents: _ } = change;
+    FieldDiff { name, old, new, origin, lines: None }
 }

@@ -4,6 +4,7 @@ mod cache;
 mod cli;
 mod cmd;
 mod container;
+mod contents;
 mod ctx;
 mod exit;
 mod failure;

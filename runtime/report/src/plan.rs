@@ -179,4 +179,27 @@ pub struct FieldDiff {
     pub new: Option<String>,
     /// Where the new value is written, or the old one was.
     pub origin: Option<Origin>,
+    /// Of a text, the lines that differ, as a unified diff; old and new value are its digests.
+    pub lines: Option<String>,
+}
+
+impl FieldDiff {
+    /// Whether a reader sees the same: several images may have other texts that change alike.
+    pub(crate) fn reads_as(&self, other: &Self) -> bool {
+        let Self { name, old: _, new: _, origin, lines } = self;
+        match lines {
+            Some(_) => (name, origin, lines) == (&other.name, &other.origin, &other.lines),
+            None => self == other,
+        }
+    }
+}
+
+impl LayerDiff {
+    /// Whether a reader sees the same of both.
+    pub(crate) fn reads_as(&self, other: &Self) -> bool {
+        let fields = self.fields.iter().zip(&other.fields);
+        let same = self.fields.len() == other.fields.len()
+            && fields.into_iter().all(|(one, another)| one.reads_as(another));
+        same && Self { fields: other.fields.clone(), ..self.clone() } == *other
+    }
 }

@@ -6,7 +6,7 @@ use forge_model::Origin;
 
 use crate::plan::{FieldDiff, LayerDiff, NamedChange, PlanDiff};
 use crate::summary::{self, Shared, Summary};
-use crate::text::{count, values};
+use crate::text::{count, shown_lines, values};
 
 /// A plan's changes as GitLab-flavoured Markdown: the number of images first, only what changes,
 /// and what merely follows folded away.
@@ -52,13 +52,27 @@ fn write_cause(out: &mut String, diff: &PlanDiff, cause: &Shared<'_, LayerDiff>)
         place.unwrap_or_default(),
         summary::last(diff, layer)
     );
-    if layer.fields.is_empty() {
-        return;
+    let (texts, values): (Vec<_>, Vec<_>) =
+        layer.fields.iter().partition(|field| field.lines.is_some());
+    if !values.is_empty() {
+        out.push_str("\n| field | before | after | place |\n|---|---|---|---|\n");
     }
-    out.push_str("\n| field | before | after | place |\n|---|---|---|---|\n");
-    for field in &layer.fields {
+    for field in values {
         write_field(out, field);
     }
+    for field in texts {
+        write_lines(out, field);
+    }
+}
+
+/// A fenced block (`CommonMark` 0.31, 4.5), with a longer fence than anything in it.
+fn write_lines(out: &mut String, field: &FieldDiff) {
+    let place = field.origin.as_ref().map(|origin| format!(" at {}", place(origin)));
+    let lines = shown_lines(field.lines.as_deref().unwrap_or_default()).join("\n");
+    let longest = lines.split(|character| character != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat((longest + 1).max(3));
+    let (name, place) = (escaped(&field.name), place.unwrap_or_default());
+    let _ = writeln!(out, "\n{name}{place}:\n\n{fence}diff\n{lines}\n{fence}");
 }
 
 fn write_field(out: &mut String, field: &FieldDiff) {

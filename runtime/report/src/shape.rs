@@ -34,12 +34,16 @@ pub(crate) struct Field<'a> {
     new: Option<&'a str>,
     /// Where the new value is written, or the old one was.
     origin: Option<Place<'a>>,
+    /// Of a text, the lines that differ, as a unified diff: old and new value are its digests. Null
+    /// for everything else, for what is no text, and for what is very long.
+    lines: Option<&'a str>,
 }
 
 impl<'a> From<&'a FieldDiff> for Field<'a> {
-    fn from(FieldDiff { name, old, new, origin }: &'a FieldDiff) -> Self {
+    fn from(FieldDiff { name, old, new, origin, lines }: &'a FieldDiff) -> Self {
         let origin = origin.as_ref().map(Place::from);
-        Self { name, old: old.as_deref(), new: new.as_deref(), origin }
+        let lines = lines.as_deref();
+        Self { name, old: old.as_deref(), new: new.as_deref(), origin, lines }
     }
 }
 

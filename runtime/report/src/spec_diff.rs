@@ -10,9 +10,6 @@ use crate::plan::{ChangeKind, FieldDiff};
 use crate::shape::{Place, pretty};
 use crate::text;
 
-/// Lines of a text's difference that a terminal is shown; JSON has all.
-const LINES: usize = 40;
-
 /// What one resolved image says otherwise than another: `forgec diff --format json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SpecDiff {
@@ -211,12 +208,8 @@ fn item_lines(out: &mut String, item: &ItemDiff) {
         if texts.len() > 1 {
             let _ = writeln!(out, "      {path}");
         }
-        for line in diff.lines().take(LINES) {
+        for line in text::shown_lines(diff) {
             let _ = writeln!(out, "{}", format!("      | {line}").trim_end());
-        }
-        let more = diff.lines().count().saturating_sub(LINES);
-        if more > 0 {
-            let _ = writeln!(out, "      | … {}", text::count(more, "more line"));
         }
     }
 }
@@ -225,7 +218,7 @@ fn item_lines(out: &mut String, item: &ItemDiff) {
 fn said_in_words(said: &SaidDiff) -> (Option<String>, Option<String>) {
     let SaidDiff { name, old, new } = said;
     let (name, old, new) = (name.clone(), old.clone(), new.clone());
-    text::values(&FieldDiff { name, old, new, origin: None })
+    text::values(&FieldDiff { name, old, new, origin: None, lines: None })
 }
 
 fn value_line(out: &mut String, head: &str, value: &ValueDiff) {

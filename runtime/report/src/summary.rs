@@ -36,7 +36,7 @@ impl<'a> Summary<'a> {
             };
             // What follows is shown by its label alone.
             let same = move |a: &LayerDiff, b: &LayerDiff| {
-                a == b || (cascade && a.label == b.label && a.outlook == b.outlook)
+                a.reads_as(b) || (cascade && a.label == b.label && a.outlook == b.outlook)
             };
             let all = changed().flat_map(move |image| of(image).map(move |layer| (image, layer)));
             gather(all, same)

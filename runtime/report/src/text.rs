@@ -31,6 +31,34 @@ pub(crate) fn values(field: &FieldDiff) -> (Option<String>, Option<String>) {
     (old.map(|value| cut(&value, skip)), new.map(|value| cut(&value, skip)))
 }
 
+/// Lines of one difference that a report shows; JSON has all.
+const LINES: usize = 40;
+
+/// The first lines of a unified diff, and how many more there are. What a terminal would obey, and
+/// what would show the text in another order than it has, is escaped.
+pub(crate) fn shown_lines(diff: &str) -> Vec<String> {
+    let shown = |line: &str| {
+        let mut out = String::new();
+        for character in line.chars() {
+            match character {
+                '\t' => out.push('\t'),
+                '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                    out.extend(character.escape_unicode());
+                }
+                _ if character.is_control() => out.extend(character.escape_default()),
+                _ => out.push(character),
+            }
+        }
+        out
+    };
+    let mut lines: Vec<String> = diff.lines().take(LINES).map(shown).collect();
+    let more = diff.lines().count().saturating_sub(LINES);
+    if more > 0 {
+        lines.push(format!("… {}", count(more, "more line")));
+    }
+    lines
+}
+
 /// One line, with digests by their first eight digits.
 fn plain(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
@@ -73,9 +101,21 @@ pub(crate) fn at(origin: Option<&Origin>) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn lines_show_what_they_hold() {
+        let diff = "@@ -1 +1 @@\n-a\tb\n+a\u{202e}\u{1b}[1mb\n";
+        let want = ["@@ -1 +1 @@", "-a\tb", "+a\\u{202e}\\u{1b}[1mb"];
+        assert_eq!(shown_lines(diff), want);
+        let long = shown_lines(&"+x\n".repeat(LINES + 2));
+        assert_eq!(
+            (long.len(), long.last().map(String::as_str)),
+            (LINES + 1, Some("… 2 more lines"))
+        );
+    }
+
     fn field(old: &str, new: &str) -> FieldDiff {
         let (old, new) = (Some(old.to_owned()), Some(new.to_owned()));
-        FieldDiff { name: "x".to_owned(), old, new, origin: None }
+        FieldDiff { name: "x".to_owned(), old, new, origin: None, lines: None }
     }
 
     #[test]

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use forge_exec::freshness::{State, closure};
 use forge_model::{Action, Image, Node, NodeId, Plan, on_all_processors};
-use forge_plan::{ImageChange, LayerChange, LayerChangeKind, PlanChanges};
+use forge_plan::{FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges};
 use forge_report::{
     Basis, ChangeKind, FieldDiff, ImageDiff, Last, LayerDiff, NamedChange, Outlook, PlanDiff, Work,
 };
 use forge_store::Store;
 
+use crate::contents::{lines, text};
 use crate::ctx::{Compiled, Ctx, select, targets};
 use crate::exit::{CmdError, Exit};
 use crate::history::{History, Preview, field_diff, follow};
@@ -47,7 +48,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
             };
             // Keys need no store; one that is there tells how long things took.
             let store = ctx.store_to_read().ok();
-            against(&old, &compiled.plan, revision, &args.images, store.as_ref())?
+            against(&old, &compiled, revision, &args.images, store.as_ref())?
         }
         None => next_build(ctx, &compiled, &args.images)?,
     };
@@ -114,12 +115,13 @@ fn kind(kind: LayerChangeKind) -> ChangeKind {
 
 /// Two revisions, by their plan keys alone: no store needed, no privilege.
 fn against(
-    old: &Plan,
-    new: &Plan,
+    before: &Compiled,
+    after: &Compiled,
     revision: &str,
     names: &[String],
     store: Option<&Store>,
 ) -> Result<PlanDiff, CmdError> {
+    let (old, new) = (&before.plan, &after.plan);
     for name in names {
         // An image that is gone can be asked for, too.
         if old.image(name).is_none() {
@@ -131,7 +133,14 @@ fn against(
     images.retain(|change| wanted(&change.image));
     unchanged.retain(wanted);
     let mut work = Counted::default();
-    let images = images.into_iter().map(|change| image_diff(new, change, store, &mut work));
+    let field = |change: FieldChange| {
+        let lines = change.contents.as_ref().and_then(|(was, is)| {
+            let texts = (text(was, &*before.sources)?, text(is, &*after.sources)?);
+            lines(&texts.0, &texts.1)
+        });
+        FieldDiff { lines, ..field_diff(change) }
+    };
+    let images = images.into_iter().map(|change| image_diff(new, change, store, &mut work, &field));
     let images = images.collect();
     let basis = Basis::Revision(revision.to_owned());
     Ok(PlanDiff { basis, images, unchanged, work: work.total })
@@ -142,6 +151,7 @@ fn image_diff(
     change: ImageChange,
     store: Option<&Store>,
     work: &mut Counted,
+    field: &dyn Fn(FieldChange) -> FieldDiff,
 ) -> ImageDiff {
     let named = |list: Vec<(String, LayerChangeKind)>| {
         list.into_iter().map(|(name, change)| NamedChange { name, change: kind(change) }).collect()
@@ -157,7 +167,7 @@ fn image_diff(
     let (mut layers, mut gone) = (BTreeMap::new(), Vec::new());
     for layer in change.layers {
         let node = nodes.get(layer.label.as_str()).copied();
-        let mut layer = layer_diff(layer);
+        let mut layer = layer_diff(layer, field);
         match node {
             Some(node) if layer.change != ChangeKind::Removed => {
                 layer.last = history.as_ref().and_then(|history| history.last(node));
@@ -178,13 +188,13 @@ fn image_diff(
     }
 }
 
-fn layer_diff(change: LayerChange) -> LayerDiff {
+fn layer_diff(change: LayerChange, field: &dyn Fn(FieldChange) -> FieldDiff) -> LayerDiff {
     let LayerChange { label, action, kind: changed, fields, origin } = change;
     LayerDiff {
         label,
         action: action.to_owned(),
         change: kind(changed),
-        fields: fields.into_iter().map(field_diff).collect(),
+        fields: fields.into_iter().map(field).collect(),
         origin,
         outlook: Outlook::Keys,
         follows: Vec::new(),

@@ -12,7 +12,7 @@ fn origin(line: u32) -> Origin {
 
 fn field(name: &str, old: Option<&str>, new: Option<&str>, line: u32) -> FieldDiff {
     let (old, new) = (old.map(str::to_owned), new.map(str::to_owned));
-    FieldDiff { name: name.to_owned(), old, new, origin: Some(origin(line)) }
+    FieldDiff { name: name.to_owned(), old, new, origin: Some(origin(line)), lines: None }
 }
 
 fn layer(label: &str, change: ChangeKind, fields: Vec<FieldDiff>, outlook: Outlook) -> LayerDiff {
@@ -341,7 +341,8 @@ fn json_holds_values_in_full() {
                     "file": "specs/roles/slurm.kdl",
                     "line": 14,
                     "column": 3
-                  }
+                  },
+                  "lines": null
                 }
               ],
               "follows": [],

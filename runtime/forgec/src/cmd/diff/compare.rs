@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forge_model::{Content, Sources};
+use forge_model::Sources;
 use forge_report::{
     ChangeKind, GivenValue, ItemDiff, PartDiff, PartKind, SaidDiff, Side, SpecDiff, TextDiff,
     ValueDiff,
@@ -11,6 +11,7 @@ use forge_spec::{Parameter, Part, ResolvedImage};
 
 use super::said::{Said, facts, nodes};
 use crate::cmd::show::resolved::{in_words, is_own};
+use crate::contents::{lines, text};
 
 /// The version of the JSON: it rises when a field goes or changes its meaning.
 const VERSION: u32 = 1;
@@ -222,30 +223,4 @@ fn says(old: Vec<(String, String)>, new: Vec<(String, String)>) -> Vec<SaidDiff>
     }
     found.extend(gone.into_iter().map(|(name, old)| SaidDiff { name, old: Some(old), new: None }));
     found
-}
-
-/// Bytes of a text that is compared line by line.
-const MAX_TEXT: u64 = 128 << 10;
-/// Lines of two texts that are compared: a worse case costs their product.
-const MAX_LINES: usize = 8192;
-
-fn text(content: &Content, sources: &dyn Sources) -> Option<String> {
-    match content {
-        Content::Text(text) => Some(text.clone()),
-        Content::Source(file) => {
-            let bytes = sources.read_at_most(&file.path, MAX_TEXT).ok()?;
-            let text = std::str::from_utf8(&bytes).ok()?;
-            (!text.contains('\0')).then(|| text.to_owned())
-        }
-    }
-}
-
-fn lines(old: &str, new: &str) -> Option<String> {
-    let small = |text: &str| text.len() as u64 <= MAX_TEXT;
-    let counted = old.lines().count() + new.lines().count();
-    if !small(old) || !small(new) || counted > MAX_LINES {
-        return None;
-    }
-    let diff = similar::TextDiff::from_lines(old, new);
-    Some(diff.unified_diff().context_radius(1).to_string())
 }
