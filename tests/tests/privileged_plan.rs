@@ -193,6 +193,7 @@ fn plan_and_why_name_the_cause() {
         "old": forge_model::Digest::of(b"one\n").to_hex(),
         "new": forge_model::Digest::of(b"two\n").to_hex(),
         "origin": place,
+        "lines": "@@ -1 +1 @@\n-one\n+two\n",
     }]);
     assert_eq!(file["fields"], content);
     assert_eq!((&file["last"]["same"], &file["last"]["bytes"]), (&false.into(), &4.into()));

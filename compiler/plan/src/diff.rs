@@ -268,7 +268,7 @@ fn step_change(old: &Node, new: &Node) -> LayerChange {
 
 /// The contents that fields of a step's key are digests of, each by its field's name. A path that
 /// is written twice has two, so neither is known.
-fn contents(node: &Node) -> BTreeMap<String, Content> {
+pub fn contents(node: &Node) -> BTreeMap<String, Content> {
     let mut found = BTreeMap::new();
     let mut twice = BTreeSet::new();
     let mut add = |name: String, content: Content| {

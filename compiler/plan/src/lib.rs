@@ -23,7 +23,9 @@ mod why_not;
 pub use builder::lower;
 pub use check::{Checked, check};
 pub use demands::{demands, own_changes};
-pub use diff::{FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges, diff};
+pub use diff::{
+    FieldChange, ImageChange, LayerChange, LayerChangeKind, PlanChanges, contents, diff,
+};
 pub use graph::Graph;
 pub use items::ImageChanges;
 pub use lower::{Known, LowerError};

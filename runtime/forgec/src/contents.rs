@@ -3,7 +3,7 @@
 use forge_model::{Content, Sources};
 
 /// Bytes of a text that is compared line by line.
-const MAX_TEXT: u64 = 128 << 10;
+pub(crate) const MAX_TEXT: u64 = 128 << 10;
 /// Lines of two texts that are compared: a worse case costs their product.
 const MAX_LINES: usize = 8192;
 

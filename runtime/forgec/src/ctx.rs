@@ -38,6 +38,12 @@ pub(crate) struct Project {
     pub(crate) findings: serde_json::Value,
 }
 
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiled").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for Project {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Project").field("root", &self.root).finish_non_exhaustive()

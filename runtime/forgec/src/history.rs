@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use forge_exec::freshness::{State, closure, freshness};
 use forge_exec::{StoreFacts, StoreLookup, keys};
-use forge_model::{Action, Digest, Node, NodeId, Plan};
-use forge_plan::{FieldChange, own_changes};
+use forge_model::{Action, Digest, EntryKind, ImagePath, Node, NodeId, Plan};
+use forge_plan::{FieldChange, contents, own_changes};
 use forge_report::{ChangeKind, FieldDiff, Last, LayerDiff, Outlook};
 use forge_store::{Record, Store};
 
+use crate::contents::{MAX_TEXT, lines, text};
 use crate::ctx::Compiled;
 use crate::exit::CmdError;
 use crate::runner::PackBlob;
@@ -99,6 +100,8 @@ impl<'a> History<'a> {
 /// What a build would do with the steps of a plan, and why.
 #[derive(Debug)]
 pub(crate) struct Preview<'a> {
+    store: Arc<Store>,
+    compiled: &'a Compiled,
     plan: &'a Plan,
     facts: StoreFacts,
     /// The state of each step that was asked for.
@@ -117,7 +120,7 @@ impl<'a> Preview<'a> {
         let facts = StoreFacts::new(store.clone());
         let lookup = StoreLookup::new(&context, &facts);
         let states = freshness(plan, &closure(plan, targets), &lookup, &facts);
-        Ok(Self { plan, facts, states })
+        Ok(Self { store: store.clone(), compiled, plan, facts, states })
     }
 
     /// What a build would do with a step, and why; none when it does nothing.
@@ -147,19 +150,41 @@ impl<'a> Preview<'a> {
                 let unknown = matches!(outlook, Outlook::Unknown(_));
                 let cascade = fields.is_empty() && !unknown;
                 let change = if cascade { ChangeKind::Cascade } else { ChangeKind::Changed };
-                (change, fields, outlook)
+                (change, self.in_lines(&record, node, fields), outlook)
             }
         };
         Some(LayerDiff {
             label: node.label.clone(),
             action: node.action.kind().to_owned(),
             change,
-            fields: fields.into_iter().map(field_diff).collect(),
+            fields,
             origin: node.origins.first().cloned(),
             outlook,
             follows: Vec::new(),
             last: history.last(node),
         })
+    }
+}
+
+impl Preview<'_> {
+    /// Changed fields as reports show them: of texts that the step's layer has, the lines.
+    fn in_lines(&self, record: &Record, node: &Node, fields: Vec<FieldChange>) -> Vec<FieldDiff> {
+        let new = contents(node);
+        let lines = |field: &FieldChange| {
+            let path = ImagePath::new(field.name.strip_prefix("content of ")?)?;
+            let is = text(new.get(&field.name)?, &*self.compiled.sources)?;
+            let layer = self.store.layer(&record.output).ok()?;
+            let EntryKind::File { size, digest, .. } = layer.manifest().entries.get(&path)?.kind
+            else {
+                return None;
+            };
+            // A later edit of the same layer may have changed it.
+            let same = field.old.as_ref().is_some_and(|old| *old == digest.to_string());
+            let was = (same && size <= MAX_TEXT).then(|| layer.read(&path).ok())??;
+            lines(std::str::from_utf8(&was).ok()?, &is)
+        };
+        let shown = |field: FieldChange| FieldDiff { lines: lines(&field), ..field_diff(field) };
+        fields.into_iter().map(shown).collect()
     }
 }
 
