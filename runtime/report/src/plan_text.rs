@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::plan::{LayerDiff, NamedChange, PlanDiff};
 use crate::summary::{self, Shared, Summary};
-use crate::text::{at, shown_lines, values};
+use crate::text::{at, lines_below, values};
 
 /// A plan's changes as plain text: images first, then causes, then what follows from them.
 pub fn plan_text(diff: &PlanDiff) -> String {
@@ -53,10 +53,7 @@ fn write_cause(out: &mut String, diff: &PlanDiff, cause: &Shared<'_, LayerDiff>)
     for field in &layer.fields {
         let (name, place) = (&field.name, at(field.origin.as_ref()));
         if let Some(lines) = &field.lines {
-            let _ = writeln!(out, "    ~ {name}{place}");
-            for line in shown_lines(lines) {
-                let _ = writeln!(out, "{}", format!("      | {line}").trim_end());
-            }
+            let _ = write!(out, "    ~ {name}{place}\n{}", lines_below(lines));
             continue;
         }
         let _ = match values(field) {

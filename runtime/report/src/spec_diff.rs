@@ -208,9 +208,7 @@ fn item_lines(out: &mut String, item: &ItemDiff) {
         if texts.len() > 1 {
             let _ = writeln!(out, "      {path}");
         }
-        for line in text::shown_lines(diff) {
-            let _ = writeln!(out, "{}", format!("      | {line}").trim_end());
-        }
+        out.push_str(&text::lines_below(diff));
     }
 }
 

@@ -59,6 +59,12 @@ pub(crate) fn shown_lines(diff: &str) -> Vec<String> {
     lines
 }
 
+/// A unified diff below a field, indented.
+pub(crate) fn lines_below(diff: &str) -> String {
+    let line = |line: String| format!("{}\n", format!("      | {line}").trim_end());
+    shown_lines(diff).into_iter().map(line).collect()
+}
+
 /// One line, with digests by their first eight digits.
 fn plain(value: &str) -> String {
     let mut out = String::with_capacity(value.len());

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::plan::{ChangeKind, FieldDiff, LayerDiff, Outlook};
 use crate::shape::{Step, pretty};
-use crate::text::values;
+use crate::text::{lines_below, values};
 
 /// What was asked about one image.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +83,9 @@ fn quoted(labels: &[String]) -> String {
 fn field_line(field: &FieldDiff) -> String {
     let name = &field.name;
     let place = field.origin.as_ref().map(|origin| format!("  ({origin})")).unwrap_or_default();
+    if let Some(lines) = &field.lines {
+        return format!("    {name}{place}\n{}", lines_below(lines));
+    }
     match values(field) {
         (Some(old), Some(new)) => format!("    {name}: {old} -> {new}{place}\n"),
         (None, Some(new)) => format!("    {name}: new, {new}{place}\n"),
