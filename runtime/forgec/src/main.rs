@@ -56,6 +56,7 @@ fn run(ui: &Arc<Ui>, cli: Cli) -> Result<Exit, CmdError> {
         Command::Show(args) => cmd::show::run(ui, &ctx, &args),
         Command::List(args) => cmd::list::run(ui, &ctx, &args),
         Command::Std(args) => cmd::std::run(ui, &args),
+        Command::Controls(args) => cmd::controls::run(ui, &args),
         Command::Why(args) => cmd::why::run(ui, &ctx, &args),
         Command::WhyNot(args) => cmd::why_not::run(ui, &ctx, &args),
         Command::Diff(args) => cmd::diff::run(ui, &ctx, &args),

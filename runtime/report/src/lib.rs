@@ -7,6 +7,7 @@ mod blame;
 mod code_quality;
 mod doctor;
 mod graph;
+mod json_min;
 mod junit;
 mod plan;
 mod plan_json;
@@ -24,6 +25,7 @@ pub use blame::{BlameReport, Blamed, Made, blame_json, blame_text};
 pub use code_quality::code_quality;
 pub use doctor::{HostCheck, HostReport, doctor_json, doctor_text};
 pub use graph::{StepState, StepStates, graph_dot, graph_mermaid, graph_svg};
+pub use json_min::json_min;
 pub use junit::{JunitError, junit};
 pub use plan::{
     Basis, ChangeKind, FieldDiff, ImageDiff, Last, LayerDiff, NamedChange, Outlook, PlanDiff, Work,

@@ -3,6 +3,7 @@
 //! | target | files, packages, accounts, units | commands | running units |
 //! |---|---|---|---|
 //! | [`TreeTarget`] | the merged view of the layers | - | - |
+//! | [`DirectoryTarget`] | a directory that holds a system | - | - |
 //! | [`ContainerTarget`] | as the tree | a container each, no init | - |
 //! | [`BootedTarget`] | as the tree | in the booted container | `systemctl show` |
 //!
@@ -12,12 +13,14 @@
 
 mod booted;
 mod container;
+mod directory;
 mod outcome;
 mod tree;
 mod verify;
 
 pub use booted::{BootReport, BootedTarget, UnitFailure};
 pub use container::{ContainerTarget, Containers};
+pub use directory::DirectoryTarget;
 pub use outcome::{OUTCOME_VERSION, VerifyOutcome};
 pub use tree::{Image, TreeTarget};
 pub use verify::{VerifyError, verify};

@@ -8,7 +8,7 @@ use forge_model::{
 };
 
 /// The largest file that a control may read, in bytes.
-const MAX_READ: u64 = 64 << 20;
+pub(crate) const MAX_READ: u64 = 64 << 20;
 
 /// A built image, as its owner hands it over: nothing is mounted for it, nothing started.
 #[derive(Clone, Copy)]

@@ -5,6 +5,7 @@ pub(crate) mod boot;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod controls;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod explain;
