@@ -139,8 +139,13 @@ impl<'a> Cursor<'a> {
             }
             Err(mistake) => {
                 let code = mistake.code.unwrap_or(codes::SYNTAX_TYPE);
+                // What has a code of its own is text of a certain form.
+                let seen = match &entry.value {
+                    Value::Text(_) if mistake.code.is_some() => "none",
+                    value => value.what(),
+                };
                 let found = Diagnostic::error(code, format!("{name} must be {}", T::EXPECTED))
-                    .at(entry.span, format!("this is {}", entry.value.what()));
+                    .at(entry.span, format!("this is {seen}"));
                 let found = mistake.explain(found, entry.span);
                 let null = entry.value == Value::Null && found.help.is_none();
                 self.report(if null { found.help("leave it out") } else { found });
