@@ -76,10 +76,28 @@ pub struct Node {
     pub key: Digest,
     /// The digest of its own fields, without any input.
     pub own: Digest,
-    /// The nodes of the spec that it comes from, the foremost first.
+    /// The nodes of the spec that it comes from, the foremost first. Changes have their own: see
+    /// [`Node::places`].
     pub origins: Vec<Origin>,
     /// Names of the images that use it.
     pub images: Vec<String>,
+}
+
+impl Node {
+    /// Every place of the spec that it comes from, each once, the foremost first.
+    pub fn places(&self) -> Vec<&Origin> {
+        let changes = match &self.action {
+            Action::Changes(changes) => changes.changes.as_slice(),
+            _ => &[],
+        };
+        let mut places = Vec::new();
+        for origin in self.origins.iter().chain(changes.iter().map(|change| &change.origin)) {
+            if !places.contains(&origin) {
+                places.push(origin);
+            }
+        }
+        places
+    }
 }
 
 /// An input of a node.

@@ -380,8 +380,7 @@ impl ImageLowering<'_> {
         if changes.is_empty() {
             return;
         }
-        let mut origins: Vec<_> = changes.iter().map(|change| change.origin.clone()).collect();
-        origins.dedup();
+        let origins = changes.first().map(|change| change.origin.clone()).into_iter().collect();
         let (changes, protected) = (changes.to_vec(), protected.clone());
         let action = Action::Changes(Changes { changes, protected });
         self.push(format!("{}/{}", part.name, phase.name()), action, None, origins);

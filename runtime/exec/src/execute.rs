@@ -97,7 +97,7 @@ impl Executor {
         let node = self.plan.node(id);
         self.try_execute(node, inputs).map_err(|mut error| {
             if error.origins.is_empty() {
-                error.origins.clone_from(&node.origins);
+                error.origins = node.places().into_iter().cloned().collect();
             }
             error
         })

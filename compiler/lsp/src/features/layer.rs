@@ -33,7 +33,7 @@ pub(super) fn states(server: &Server, asked: &Asked, node: &forge_syntax::Node) 
 /// The steps that come from a line; for one that uses or declares a role, those of the role.
 fn nodes<'a>(plan: &'a Plan, path: &str, line: u32) -> Vec<&'a Node> {
     let here = |node: &&Node| {
-        node.origins.iter().any(|origin| &*origin.file == path && origin.line == line)
+        node.places().iter().any(|origin| &*origin.file == path && origin.line == line)
     };
     plan.nodes.iter().map(AsRef::as_ref).filter(here).collect()
 }
