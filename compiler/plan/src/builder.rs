@@ -18,8 +18,7 @@ pub fn lower(
     let mut builder = PlanBuilder::default();
     for image in &spec.images {
         let known = known.remove(&image.name).unwrap_or_default();
-        let changes = ImageChanges::of(image);
-        builder.add(image_steps(image, &changes, known));
+        builder.add(image_steps(image, ImageChanges::of(image), known));
     }
     builder.finish()
 }

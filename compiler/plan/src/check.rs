@@ -84,7 +84,8 @@ fn lower_image(image: &ResolvedImage, sources: &dyn Sources, map: &SourceMap) ->
     let needs = needs(image, sources, &target, map);
     found.extend(needs.found);
     let known = Known { verdicts, open: needs.open };
-    Lowered { found, steps: image_steps(image, &changes, known) }
+    drop(target);
+    Lowered { found, steps: image_steps(image, changes, known) }
 }
 
 /// Each finding once, in the order of places: images that share a role share its mistakes.

@@ -7,6 +7,7 @@
 //! the same first roles share those layers. Scripts may ask for another place ([`StepPlace`]).
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
 use forge_diag::{Diagnostic, SourceMap, codes};
 use forge_model::{
@@ -59,10 +60,10 @@ pub(crate) struct ImageSteps {
     pub(crate) steps: Steps,
 }
 
-/// The steps of one image. `changes` are those of its parts.
+/// The steps of one image. `changes` are those of its parts, and go into the steps as they are.
 pub(crate) fn image_steps(
     image: &ResolvedImage,
-    changes: &ImageChanges,
+    mut changes: ImageChanges,
     known: Known,
 ) -> Result<ImageSteps, LowerError> {
     let mut lowering = ImageLowering {
@@ -72,11 +73,11 @@ pub(crate) fn image_steps(
         installed: None,
         packaging: Packaging::default(),
         fetched: BTreeMap::new(),
-        protects: protects(image, changes),
+        protects: protects(image, &changes),
         declared: BTreeMap::new(),
         nothing: Protected::default(),
     };
-    lowering.all(&changes.0)?;
+    lowering.all(&mut changes.0)?;
     let image = lowering.finish(known);
     Ok(ImageSteps { image, steps: lowering.steps })
 }
@@ -118,42 +119,42 @@ struct Wanted<'a> {
 
 impl ImageLowering<'_> {
     /// All steps but those that need the finished tree.
-    fn all(&mut self, changes: &[PartChanges]) -> Result<(), LowerError> {
+    fn all(&mut self, changes: &mut [PartChanges]) -> Result<(), LowerError> {
         // Before everything else: what cannot be had ends a build at its beginning.
         self.fetches();
         self.base();
         self.kernel()?;
         let parts = &self.image.parts;
-        for (part, changes) in parts.iter().zip(changes) {
-            self.changes(part, Phase::Repositories, &changes.repositories);
-            self.changes(part, Phase::EarlyAccounts, &changes.early_accounts);
-            self.changes(part, Phase::EarlyFiles, &changes.early_files);
+        for (part, changes) in parts.iter().zip(&mut *changes) {
+            self.changes(part, Phase::Repositories, take(&mut changes.repositories));
+            self.changes(part, Phase::EarlyAccounts, take(&mut changes.early_accounts));
+            self.changes(part, Phase::EarlyFiles, take(&mut changes.early_files));
             self.runs(part, StepPlace::Before(Phase::Packages));
             self.packages(part)?;
             self.runs(part, StepPlace::AfterPackages);
         }
         self.all_runs(StepPlace::Before(Phase::Accounts));
-        for (part, changes) in parts.iter().zip(changes) {
-            self.changes(part, Phase::Accounts, &changes.accounts);
+        for (part, changes) in parts.iter().zip(&mut *changes) {
+            self.changes(part, Phase::Accounts, take(&mut changes.accounts));
         }
         self.all_runs(StepPlace::Before(Phase::Unpack));
         self.unpacks();
         self.all_runs(StepPlace::Before(Phase::Files));
-        for (part, changes) in parts.iter().zip(changes) {
-            self.changes(part, Phase::Files, &changes.files);
+        for (part, changes) in parts.iter().zip(&mut *changes) {
+            self.changes(part, Phase::Files, take(&mut changes.files));
         }
         self.all_runs(StepPlace::Before(Phase::Units));
-        for (part, changes) in parts.iter().zip(changes) {
-            self.changes(part, Phase::Units, &changes.units);
+        for (part, changes) in parts.iter().zip(&mut *changes) {
+            self.changes(part, Phase::Units, take(&mut changes.units));
         }
         for place in [StepPlace::Before(Phase::Run), StepPlace::Usual] {
             self.all_runs(place);
         }
         self.all_runs(StepPlace::Before(Phase::Remove));
         let (declared, nothing) = (self.protected(), self.nothing.clone());
-        for (part, changes) in parts.iter().zip(changes) {
+        for (part, changes) in parts.iter().zip(&mut *changes) {
             let protected = if changes.remove_overrides { &nothing } else { &declared };
-            self.file_layer(part, Phase::Remove, &changes.remove, protected);
+            self.file_layer(part, Phase::Remove, take(&mut changes.remove), protected);
         }
         self.all_runs(StepPlace::Before(Phase::Secrets));
         Ok(())
@@ -304,8 +305,8 @@ impl ImageLowering<'_> {
         for (index, (names, files, recommends)) in steps.into_iter().enumerate() {
             // Questions are answered before the first packages, holds set after the last.
             let step = Settings {
-                answers: std::mem::take(&mut settings.answers),
-                holds: if index == last { std::mem::take(&mut settings.holds) } else { Vec::new() },
+                answers: take(&mut settings.answers),
+                holds: if index == last { take(&mut settings.holds) } else { Vec::new() },
             };
             let places = names.iter().map(|name| &name.origin);
             let places = places.chain(files.iter().map(|file| &file.origin)).chain(step.origin());
@@ -349,17 +350,15 @@ impl ImageLowering<'_> {
         Ok(())
     }
 
-    fn changes(&mut self, part: &Part, phase: Phase, changes: &[Shared<Change>]) {
-        self.file_layer(part, phase, changes, &self.nothing.clone());
-        if !self.protects {
-            return;
-        }
-        for DeclaredPath { path, origin } in changes.iter().filter_map(|change| declared(change)) {
+    fn changes(&mut self, part: &Part, phase: Phase, changes: Vec<Shared<Change>>) {
+        let paths = changes.iter().filter(|_| self.protects).filter_map(|change| declared(change));
+        for DeclaredPath { path, origin } in paths {
             let first = self.declared.entry(path).or_insert_with(|| origin.clone());
             if origin < *first {
                 *first = origin;
             }
         }
+        self.file_layer(part, phase, changes, &self.nothing.clone());
     }
 
     /// What the next step may not change.
@@ -374,15 +373,14 @@ impl ImageLowering<'_> {
         &mut self,
         part: &Part,
         phase: Phase,
-        changes: &[Shared<Change>],
+        changes: Vec<Shared<Change>>,
         protected: &Protected,
     ) {
         if changes.is_empty() {
             return;
         }
         let origins = changes.first().map(|change| change.origin.clone()).into_iter().collect();
-        let (changes, protected) = (changes.to_vec(), protected.clone());
-        let action = Action::Changes(Changes { changes, protected });
+        let action = Action::Changes(Changes { changes, protected: protected.clone() });
         self.push(format!("{}/{}", part.name, phase.name()), action, None, origins);
     }
 
