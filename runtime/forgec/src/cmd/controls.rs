@@ -125,19 +125,12 @@ fn reports(wanted: &[String]) -> Result<Vec<PathBuf>, CmdError> {
 }
 
 fn inputs(given: &[String]) -> Result<BTreeMap<&str, &str>, CmdError> {
-    let pair = |text: &'_ String| -> Result<(usize, usize), CmdError> {
-        let at = text.find('=').filter(|at| *at > 0);
-        let at = at.ok_or_else(|| {
+    let pairs = given.iter().map(|text| {
+        text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
             CmdError::usage(format!("`{text}` gives no value")).help("write NAME=VALUE")
-        })?;
-        Ok((at, at + 1))
-    };
-    let mut found = BTreeMap::new();
-    for text in given {
-        let (end, start) = pair(text)?;
-        found.insert(&text[..end], &text[start..]);
-    }
-    Ok(found)
+        })
+    });
+    pairs.collect()
 }
 
 /// The profiles of some files, with values put in; none after reported mistakes.
