@@ -2,7 +2,8 @@
 //!
 //! kdl 6.7.1 overflows the stack (an abort, not an error) at some 64 nested braces in a debug
 //! build on a 2 MiB thread, and takes time exponential in nested `/-{`. Both are refused here with
-//! an ordinary error, as are texts that nobody writes by hand. The same pass knows the traps of
+//! an ordinary error, as are texts that nobody writes by hand. It also calls itself once more for
+//! each mistake outside of blocks, so it is given the text in parts. The same pass knows the traps of
 //! KDL for a reader of configuration files (`release 479e3a25`, `10.0.0.1`, `true`, `${x}` outside
 //! of quotes): it reports each with the corrected text and hands the parser harmless words of the
 //! same length in their place, so that the rest of the file is still read.
@@ -21,6 +22,12 @@ use forge_diag::{Diagnostic, FileId, Sink, SourceMap, Span, codes};
 /// Bytes of a spec file: far more than any site writes.
 pub const MAX_SIZE: usize = 4 << 20;
 
+/// Bytes of a node of the document, blocks included: kdl 6.7.1 calls itself once more for each
+/// mistake outside of blocks, and after a mistake may take texts for nodes.
+const MAX_NODE: usize = 256 << 10;
+/// Bytes of text that are parsed at a time, if nodes end there.
+const PART: usize = 16 << 10;
+
 /// A text that is safe to parse.
 #[derive(Debug)]
 pub(crate) struct Guarded {
@@ -30,6 +37,42 @@ pub(crate) struct Guarded {
     pub(crate) reported: BTreeMap<usize, String>,
     /// Commas between values, which the parser is not shown.
     pub(crate) commas: BTreeSet<usize>,
+    /// Where nodes of the document end.
+    ends: Vec<usize>,
+}
+
+impl Guarded {
+    /// The text in parts of whole nodes, each of some [`PART`] bytes: first byte and text.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (usize, &str)> {
+        let mut start = 0;
+        let cuts = self.ends.iter().copied().chain([self.text.len()]);
+        let whole = cuts.filter_map(move |end| {
+            let last = end == self.text.len();
+            let enough = end - start >= PART || last && end > start;
+            enough.then(|| {
+                let part = (start, self.text.get(start..end).unwrap_or_default());
+                start = end;
+                part
+            })
+        });
+        whole.filter(|(_, text)| !text.is_empty())
+    }
+
+    /// The first node of the document that is larger than [`MAX_NODE`].
+    fn too_large(&self, file: FileId) -> Option<Diagnostic> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let ends = self.ends.iter().copied().chain([self.text.len()]);
+        let (start, _) = starts.zip(ends).find(|(start, end)| end - start > MAX_NODE)?;
+        let rest = self.text.get(start..).unwrap_or_default();
+        let line = rest.split(is_newline).next().unwrap_or_default();
+        let end = start + line.floor_char_boundary(80);
+        let headline = format!("a node is larger than {} kB", MAX_NODE >> 10);
+        Some(
+            Diagnostic::error(codes::SYNTAX_SIZE, headline)
+                .at(Span::new(file, start, end), "it begins here")
+                .help("move texts to files of their own, and name them by `source=`"),
+        )
+    }
 }
 
 /// Adds a file to the map, if it is text of a bearable size.
@@ -102,7 +145,7 @@ fn is_invisible(c: char) -> bool {
 pub(crate) fn guard(file: FileId, text: &str, sink: &mut Sink) -> Option<Guarded> {
     let guarded = scan::Scanner::new(file, text).run(sink)?;
     // What comments hold is gone from it.
-    if let Some(found) = raw::too_deep(file, &guarded.text) {
+    if let Some(found) = raw::too_deep(file, &guarded.text).or_else(|| guarded.too_large(file)) {
         sink.push(found);
         return None;
     }

@@ -48,9 +48,16 @@ pub(super) struct Scanner<'a> {
     before: Option<usize>,
     /// Where the line begins that holds `at`.
     line: usize,
+    /// Anything but blanks has stood on the line.
+    begun: bool,
+    /// A line, and how many blanks it begins with.
+    indented: (usize, usize),
     /// A block whose closing brace stands under another column than its opening line.
     askew: Option<usize>,
-    traps: Vec<(usize, usize, Trap)>,
+    /// Words that are not what they seem, with the beginning of their line.
+    traps: Vec<(Range<usize>, usize, Trap)>,
+    /// Where nodes of the document end: nothing goes on behind such a place.
+    ends: Vec<usize>,
     /// Where comments stand.
     comments: Vec<Range<usize>>,
     /// Commas between values.
@@ -75,6 +82,9 @@ impl<'a> Scanner<'a> {
             joined: false,
             before: None,
             line: 0,
+            begun: false,
+            indented: (usize::MAX, 0),
+            ends: Vec::new(),
             askew: None,
             traps: Vec::new(),
             comments: Vec::new(),
@@ -107,16 +117,15 @@ impl<'a> Scanner<'a> {
                 *byte = new;
             }
         }
-        for (start, end, trap) in &self.traps {
-            let written = self.text.get(*start..*end).unwrap_or_default();
-            let span = Span::new(self.file, *start, *end);
-            let before = self.text.get(..*start).unwrap_or_default();
-            let line = before.rfind(is_newline).map_or(before, |at| &before[at..]);
-            sink.push(trap.diagnostic(written, span, line));
-            if let Some(bytes) = patched.get_mut(*start..*end) {
+        for (place, line, trap) in &self.traps {
+            let written = self.text.get(place.clone()).unwrap_or_default();
+            let span = Span::new(self.file, place.start, place.end);
+            let before = self.text.get(*line..place.start).unwrap_or_default();
+            sink.push(trap.diagnostic(written, span, before));
+            if let Some(bytes) = patched.get_mut(place.clone()) {
                 bytes.fill(b'_');
             }
-            reported.insert(*start, written.to_owned());
+            reported.insert(place.start, written.to_owned());
         }
         for comment in self.comments {
             blank(patched.get_mut(comment).unwrap_or_default());
@@ -126,7 +135,8 @@ impl<'a> Scanner<'a> {
             return None;
         }
         // Whole words and single ASCII characters are replaced by ASCII, so the text stays UTF-8.
-        String::from_utf8(patched).ok().map(|text| Guarded { text, reported, commas: self.commas })
+        let (commas, ends) = (self.commas, self.ends);
+        String::from_utf8(patched).ok().map(|text| Guarded { text, reported, commas, ends })
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -147,6 +157,7 @@ impl<'a> Scanner<'a> {
         let Some(c) = rest.chars().next() else { return };
         let start = self.at;
         self.token(c, rest);
+        self.begun = !is_newline(c) && (self.begun || !c.is_whitespace());
         let blank = c.is_whitespace() || is_newline(c) || rest.starts_with('/');
         match c {
             '{' | '}' | ';' => self.before = None,
@@ -199,19 +210,27 @@ impl<'a> Scanner<'a> {
         if self.slashdash == Slashdash::Begun && !self.continued {
             self.slashdash = Slashdash::None;
         }
+        if self.blocks.is_empty() && self.slashdash == Slashdash::None && !self.continued {
+            self.ends.push(self.at);
+        }
         self.joined = std::mem::take(&mut self.continued);
     }
 
-    fn indentation(&self) -> usize {
-        let line = self.text.get(self.line..).unwrap_or_default();
-        line.len() - line.trim_start_matches([' ', '\t']).len()
+    fn indentation(&mut self) -> usize {
+        if self.indented.0 != self.line {
+            let line = self.text.get(self.line..).unwrap_or_default();
+            let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
+            self.indented = (self.line, blanks);
+        }
+        self.indented.1
     }
 
     fn open(&mut self) {
         self.block_on_its_own_line();
         let slashdashed =
             std::mem::replace(&mut self.slashdash, Slashdash::None) != Slashdash::None;
-        self.blocks.push(Block { at: self.at, indentation: self.indentation(), slashdashed });
+        let indentation = self.indentation();
+        self.blocks.push(Block { at: self.at, indentation, slashdashed });
         let (here, limit) = (self.span(self.at, self.at + 1), codes::SYNTAX_DEPTH);
         self.at += 1;
         if self.blocks.len() > MAX_DEPTH {
@@ -236,8 +255,7 @@ impl<'a> Scanner<'a> {
             );
             return;
         };
-        let first = self.text.get(self.line..self.at).is_some_and(|text| text.trim().is_empty());
-        if first && self.at - self.line != block.indentation && self.askew.is_none() {
+        if !self.begun && self.at - self.line != block.indentation && self.askew.is_none() {
             self.askew = Some(block.at);
         }
         self.at += 1;
@@ -384,6 +402,9 @@ impl<'a> Scanner<'a> {
 
     fn word(&mut self) {
         self.begin_value();
+        if self.other_quotes() {
+            return;
+        }
         let start = self.at;
         let length = word::length(self.rest()).max(1);
         let written = self.rest().get(..length).unwrap_or_default();
@@ -395,7 +416,7 @@ impl<'a> Scanner<'a> {
         }
         self.at += length;
         if let Some(trap) = word::trap(written) {
-            self.traps.push((start, start + length, trap));
+            self.traps.push((start..start + length, self.line, trap));
         }
     }
 }

@@ -115,9 +115,11 @@ pub(crate) fn length(text: &str) -> usize {
 
 /// `${name}` on one line and without blanks; else the two characters `${`.
 fn interpolation(rest: &str) -> usize {
-    let end = rest.find(|c: char| c == '}' || c.is_whitespace());
+    let name = rest.get(2..).unwrap_or_default();
+    // A text of nothing but `${` is not searched to its end each time.
+    let end = name.find(|c: char| matches!(c, '{' | '}') || c.is_whitespace());
     match end {
-        Some(end) if rest[end..].starts_with('}') => end + 1,
+        Some(end) if name[end..].starts_with('}') => end + 3,
         _ => 2,
     }
 }

@@ -24,7 +24,6 @@ impl Scanner<'_> {
             return true;
         }
         self.hash_comment(written, false)
-            || self.other_quotes()
             || self.old_raw_text(written)
             || self.brackets(written)
             || self.else_block(written)
@@ -32,7 +31,7 @@ impl Scanner<'_> {
     }
 
     fn is_first(&self) -> bool {
-        self.text.get(self.line..self.at).is_some_and(|text| text.trim().is_empty())
+        !self.begun
     }
 
     fn error(&self, start: usize, end: usize, headline: &str, label: &str) -> Diagnostic {
@@ -67,7 +66,7 @@ impl Scanner<'_> {
     }
 
     /// `'text'` and `“text”`.
-    fn other_quotes(&mut self) -> bool {
+    pub(super) fn other_quotes(&mut self) -> bool {
         let (start, rest) = (self.at, self.rest());
         let Some(open) = rest.chars().next() else { return false };
         let closing: &[char] = match open {
@@ -166,8 +165,11 @@ impl Scanner<'_> {
 
     /// `when … { … } else { … }`: what belongs to it is commented out.
     fn else_block(&mut self, written: &str) -> bool {
+        if !matches!(written, "else" | "elif") {
+            return false;
+        }
         let closed = self.text.get(..self.at).is_some_and(|text| text.trim_end().ends_with('}'));
-        if !closed || !matches!(written, "else" | "elif") {
+        if !closed {
             return false;
         }
         let (start, end) = (self.at, self.at + written.len());
