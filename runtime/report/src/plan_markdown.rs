@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use forge_model::Origin;
 
 use crate::plan::{FieldDiff, LayerDiff, NamedChange, PlanDiff};
-use crate::summary::{self, Shared, Summary};
+use crate::summary::{self, Made, Shared, Summary};
 use crate::text::{count, shown_lines, values};
 
 /// A plan's changes as GitLab-flavoured Markdown: the number of images first, only what changes,
@@ -30,6 +30,7 @@ pub fn plan_markdown(diff: &PlanDiff) -> String {
     if let Some(work) = summary::work(&diff.work) {
         let _ = writeln!(out, "\nWork: {work}");
     }
+    write_made(&mut out, diff);
     let summary = Summary::of(diff);
     for cause in &summary.causes {
         write_cause(&mut out, diff, cause);
@@ -38,6 +39,23 @@ pub fn plan_markdown(diff: &PlanDiff) -> String {
     write_named(&mut out, "Controls", &summary.controls);
     write_named(&mut out, "Secrets", &summary.secrets);
     out
+}
+
+fn write_made(out: &mut String, diff: &PlanDiff) {
+    let (all, more) = summary::made(diff);
+    for Made { images, lines } in all {
+        // Within HTML, only these two have a meaning.
+        let images = images.join(", ").replace('&', "&amp;").replace('<', "&lt;");
+        let _ = writeln!(out, "\n<details><summary>Steps of {images}</summary>\n");
+        for line in lines {
+            let _ = writeln!(out, "- {}", escaped(&line));
+        }
+        out.push_str("\n</details>\n");
+    }
+    if more > 0 {
+        let more = count(more, "more new image");
+        let _ = writeln!(out, "\n{more}: `forgec plan IMAGE` lists the steps of one.");
+    }
 }
 
 fn write_cause(out: &mut String, diff: &PlanDiff, cause: &Shared<'_, LayerDiff>) {

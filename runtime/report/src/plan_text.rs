@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::plan::{LayerDiff, NamedChange, PlanDiff};
-use crate::summary::{self, Shared, Summary};
-use crate::text::{at, lines_below, values};
+use crate::summary::{self, Made, Shared, Summary};
+use crate::text::{at, count, lines_below, values};
 
 /// A plan's changes as plain text: images first, then causes, then what follows from them.
 pub fn plan_text(diff: &PlanDiff) -> String {
@@ -22,6 +22,7 @@ pub fn plan_text(diff: &PlanDiff) -> String {
     if let Some(work) = summary::work(&diff.work) {
         let _ = writeln!(out, "    {work}");
     }
+    write_made(&mut out, diff);
     let summary = Summary::of(diff);
     for cause in &summary.causes {
         write_cause(&mut out, diff, cause);
@@ -37,6 +38,20 @@ pub fn plan_text(diff: &PlanDiff) -> String {
     write_named(&mut out, "controls", &summary.controls);
     write_named(&mut out, "secrets", &summary.secrets);
     out
+}
+
+fn write_made(out: &mut String, diff: &PlanDiff) {
+    let (all, more) = summary::made(diff);
+    for Made { images, lines } in all {
+        let _ = writeln!(out, "\nsteps of {}:", images.join(", "));
+        for line in lines {
+            let _ = writeln!(out, "  + {line}");
+        }
+    }
+    if more > 0 {
+        let more = count(more, "more new image");
+        let _ = writeln!(out, "\n{more}: `forgec plan IMAGE` lists the steps of one");
+    }
 }
 
 fn quoted(text: &str) -> String {

@@ -67,6 +67,72 @@ fn gather<'a, T>(
     gathered
 }
 
+/// What new images are made of: those that are made of the same share one list.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Made<'a> {
+    /// The images' names.
+    pub(crate) images: Vec<&'a str>,
+    /// Their steps from the bottom up, gathered by phase: `packages: clock, scheduler`.
+    pub(crate) lines: Vec<String>,
+}
+
+/// Lists of steps of new images that are shown; the rest are counted.
+const MADE: usize = 8;
+
+/// What new images are made of, and how many more images there are than are shown.
+pub(crate) fn made(diff: &PlanDiff) -> (Vec<Made<'_>>, usize) {
+    let (mut all, mut more): (Vec<Made<'_>>, usize) = (Vec::new(), 0);
+    for image in diff.images.iter().filter(|image| image.change == ChangeKind::Added) {
+        let lines = phases(image);
+        if let Some(made) = all.iter_mut().find(|made| made.lines == lines) {
+            made.images.push(&image.image);
+        } else if all.len() < MADE {
+            all.push(Made { images: vec![&image.image], lines });
+        } else {
+            more += 1;
+        }
+    }
+    (all, more)
+}
+
+/// The steps of an image by phase, each phase where its first step stands. A step of the image's own
+/// part is `its own`; what belongs to no part stands under its own name, and a list of packages with
+/// the step that it is for.
+fn phases(image: &ImageDiff) -> Vec<String> {
+    let mut phases: Vec<(&str, Vec<&str>)> = Vec::new();
+    for layer in &image.layers {
+        let (part, phase) = layer.label.rsplit_once('/').unwrap_or(("", &layer.label));
+        let part = if part == image.image { "its own" } else { part };
+        match phases.iter_mut().find(|(known, _)| *known == phase) {
+            Some((_, parts)) => parts.push(part),
+            None => phases.push((phase, vec![part])),
+        }
+    }
+    let of = |name: &str| {
+        let found = phases.iter().find(|(phase, _)| *phase == name);
+        found.map(|(_, parts)| parts)
+    };
+    let mut lines: Vec<String> = Vec::new();
+    let mut alone = false;
+    for (phase, parts) in &phases {
+        if phase.strip_suffix(LIST).and_then(of) == Some(parts) {
+            continue;
+        }
+        let listed = of(&format!("{phase}{LIST}")) == Some(parts);
+        let with = if listed { " (with package list)" } else { "" };
+        match (parts.as_slice(), lines.last_mut().filter(|_| alone)) {
+            ([""], Some(last)) => last.push_str(&format!("; {phase}{with}")),
+            ([""], None) => lines.push(format!("{phase}{with}")),
+            (parts, _) => lines.push(format!("{phase}{with}: {}", parts.join(", "))),
+        }
+        alone = parts.as_slice() == [""];
+    }
+    lines
+}
+
+/// The end of the label of a step that lists the packages of another one.
+const LIST: &str = ", package list";
+
 /// `2 of 4 images change`.
 pub(crate) fn headline(diff: &PlanDiff) -> String {
     let (changed, all) = (diff.images.len(), diff.images.len() + diff.unchanged.len());

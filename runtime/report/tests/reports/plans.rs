@@ -229,6 +229,9 @@ fn text_says_once_what_images_share() {
         unchanged: blanca-compute
         at most 4 steps to be done: times and sizes are not known yet
 
+    steps of blanca-bhpc:
+      + base
+
     ~ slurm/packages (packages) at specs/roles/slurm.kdl:10 in summit-compute, summit-gpu: to be done
         - package: nano at specs/roles/slurm.kdl:12
 
@@ -251,6 +254,54 @@ fn text_says_once_what_images_share() {
 }
 
 #[test]
+fn new_images_show_what_they_are_made_of() {
+    let labels = |image: &str| {
+        let own = format!("{image}/files");
+        [
+            "base",
+            "kernel, package list",
+            "kernel",
+            "std/chrony/packages",
+            "slurm/packages",
+            "slurm/files",
+            &own,
+            "controls, tree",
+            "stamp",
+        ]
+        .map(|label| layer(label, ChangeKind::Added, Vec::new(), Outlook::Builds))
+    };
+    let mut diff = diff();
+    let gone = diff.images.pop().unwrap();
+    diff.images.clear();
+    for name in ["summit-gpu", "summit-compute"] {
+        let layers = labels(name).to_vec();
+        let (image, change) = (name.to_owned(), ChangeKind::Added);
+        diff.images.push(ImageDiff { image, change, layers, ..gone.clone() });
+    }
+    let text = plan_text(&diff);
+    let (_, steps) = text.split_once("\n\n").unwrap();
+    insta::assert_snapshot!(steps, @r#"
+    steps of summit-gpu, summit-compute:
+      + base; kernel (with package list)
+      + packages: std/chrony, slurm
+      + files: slurm, its own
+      + controls, tree; stamp
+    "#);
+    // Of very many, the first ones.
+    for number in 1..=10 {
+        let mut image = diff.images[0].clone();
+        image.image = format!("other-{number}");
+        image.layers.truncate(1);
+        image.layers[0].label = format!("role-{number}/files");
+        diff.images.push(image);
+    }
+    for text in [plan_text(&diff), plan_markdown(&diff)] {
+        assert!(text.contains("role-7") && !text.contains("role-8"), "{text}");
+        assert!(text.contains("3 more new images: `forgec plan IMAGE`"), "{text}");
+    }
+}
+
+#[test]
 fn markdown_folds_what_follows() {
     insta::assert_snapshot!(plan_markdown(&diff()), @r#"
     ### forge: 4 of 5 images change
@@ -265,6 +316,12 @@ fn markdown_folds_what_follows() {
     Unchanged: `blanca-compute`
 
     Work: at most 4 steps to be done: times and sizes are not known yet
+
+    <details><summary>Steps of blanca-bhpc</summary>
+
+    - base
+
+    </details>
 
     **`slurm/packages`** changed at `specs/roles/slurm.kdl:10` in `summit-compute`, `summit-gpu`: to be done
 
