@@ -11,6 +11,7 @@ mod levels;
 mod place;
 pub mod render;
 mod sink;
+mod standpoint;
 
 pub use codes::Code;
 pub use diagnostic::{Diagnostic, Fix, Label, Severity};
@@ -18,3 +19,4 @@ pub use fix::{apply_fixes, sure_fixes};
 pub use levels::{Level, Levels};
 pub use place::{FileId, Moved, Place, SourceMap, Span, Spanned};
 pub use sink::Sink;
+pub use standpoint::Standpoint;

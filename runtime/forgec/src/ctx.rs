@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use forge_diag::render::{HumanOptions, human, json};
-use forge_diag::{Diagnostic, FileId, Severity, SourceMap, apply_fixes, sure_fixes};
+use forge_diag::{Diagnostic, FileId, Severity, SourceMap, Standpoint, apply_fixes, sure_fixes};
 use forge_model::{Image, NodeId, Plan, Sources};
 use forge_plan::Checked;
 use forge_stdlib::{WithLibrary, is_library};
@@ -210,7 +210,7 @@ pub(crate) fn compile(ui: &Ui, sources: &dyn Sources, warnings: Warnings) -> Che
     let found = &checked.diagnostics;
     let failed = found.iter().any(|finding| finding.severity == Severity::Error);
     if failed || warnings == Warnings::Shown {
-        print(ui, found, &checked.source_map);
+        print(ui, found, &checked.source_map, ui.from());
     } else if !found.is_empty() {
         let plural = if found.len() == 1 { "warning" } else { "warnings" };
         ui.note(&format!("{} {plural}: `forgec check` shows them", found.len()));
@@ -238,8 +238,8 @@ fn write_source(path: &Path, text: &str) -> Result<(), CmdError> {
     })
 }
 
-/// Prints what was found, for people or as JSON.
-pub(crate) fn print(ui: &Ui, findings: &[Diagnostic], map: &SourceMap) {
+/// Prints what was found, for people, who stand at `from`, or as JSON.
+pub(crate) fn print(ui: &Ui, findings: &[Diagnostic], map: &SourceMap, from: &Standpoint) {
     if findings.is_empty() {
         return;
     }
@@ -249,7 +249,8 @@ pub(crate) fn print(ui: &Ui, findings: &[Diagnostic], map: &SourceMap) {
         ui.out(&format!("{:#}", json(findings, map)));
         return;
     }
-    ui.err(&human(findings, map, HumanOptions { color: ui.color(), ..HumanOptions::default() }));
+    let (color, from) = (ui.color(), Some(from));
+    ui.err(&human(findings, map, HumanOptions { color, from, ..HumanOptions::default() }));
     let plural = if errors == 1 { "mistake" } else { "mistakes" };
     let counted = if errors > 0 { format!("{errors} {plural}; ") } else { String::new() };
     let worst = findings.iter().min_by_key(|finding| finding.severity);

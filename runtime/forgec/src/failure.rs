@@ -4,15 +4,16 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use forge_diag::Standpoint;
 use forge_exec::StepError;
 use forge_model::Origin;
 
 /// The whole story of a failed step.
-pub(crate) fn story(name: &str, error: &StepError, root: &Path) -> String {
+pub(crate) fn story(name: &str, error: &StepError, root: &Path, from: &Standpoint) -> String {
     let mut text = format!("error: {name} failed\n  {}\n", error.message.replace('\n', "\n  "));
     // Writing to a String cannot fail.
     for origin in error.origins.iter().take(4) {
-        let _ = writeln!(text, "{}", excerpt(root, origin));
+        let _ = writeln!(text, "{}", excerpt(root, origin, from));
     }
     if let Some(command) = &error.command {
         let _ = writeln!(text, "  command: {command}");
@@ -33,8 +34,8 @@ pub(crate) fn story(name: &str, error: &StepError, root: &Path) -> String {
 }
 
 /// `--> file:line` and the line itself, when it can be read.
-fn excerpt(root: &Path, origin: &Origin) -> String {
-    let mut text = format!("  --> {origin}");
+fn excerpt(root: &Path, origin: &Origin, from: &Standpoint) -> String {
+    let mut text = format!("  --> {}:{}", from.path(&origin.file), origin.line);
     let content = std::fs::read_to_string(root.join(origin.file.as_ref())).unwrap_or_default();
     let index = (origin.line as usize).saturating_sub(1);
     if let Some(line) = content.lines().nth(index) {

@@ -1,8 +1,13 @@
 //! The only place that prints.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use forge_diag::Standpoint;
+use forge_model::LIBRARY;
 
 use crate::cli::{Color, Format, Global};
+use crate::ctx::root_above;
 use crate::exit::CmdError;
 
 /// Standard output and error, with the user's wishes about them.
@@ -14,6 +19,14 @@ pub(crate) struct Ui {
     quiet: bool,
     verbose: bool,
     format: Format,
+    from: Standpoint,
+}
+
+/// Where the user stands, to the project that the command line names. Without one, nothing is named.
+fn standpoint(global: &Global) -> Option<Standpoint> {
+    let here = std::env::current_dir().ok()?;
+    let start = std::path::absolute(global.project.as_deref().unwrap_or(Path::new("."))).ok()?;
+    Some(Standpoint::new(&here, root_above(&start)?).apart(LIBRARY))
 }
 
 #[expect(clippy::unused_self, reason = "who prints holds the right to, wish or not")]
@@ -26,7 +39,13 @@ impl Ui {
             Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         };
         let Global { quiet, verbose, format, .. } = *global;
-        Self { color, quiet, verbose, format }
+        Self { color, quiet, verbose, format, from: standpoint(global).unwrap_or_default() }
+    }
+
+    /// Where the user stands: messages name files of the project from there, so that terminals and
+    /// editors find them. Reports, which others read too, name them from the project's root.
+    pub(crate) fn from(&self) -> &Standpoint {
+        &self.from
     }
 
     /// Whether to use colors.

@@ -5,27 +5,29 @@ use miette::{
     SourceCode, SourceSpan, SpanContents,
 };
 
-use crate::{Diagnostic, FileId, Label, Severity, SourceMap, Span};
+use crate::{Diagnostic, FileId, Label, Severity, SourceMap, Span, Standpoint};
 
 /// How findings look on a terminal.
 #[derive(Clone, Copy, Debug)]
-pub struct HumanOptions {
+pub struct HumanOptions<'a> {
     /// Escape sequences for color.
     pub color: bool,
     /// Box drawing characters; plain ASCII without.
     pub unicode: bool,
     /// Columns.
     pub width: usize,
+    /// Where the reader stands; paths are relative to the project's root without.
+    pub from: Option<&'a Standpoint>,
 }
 
-impl Default for HumanOptions {
+impl Default for HumanOptions<'_> {
     fn default() -> Self {
-        Self { color: false, unicode: true, width: 100 }
+        Self { color: false, unicode: true, width: 100, from: None }
     }
 }
 
 /// The findings with the lines that they are about, one blank line between two.
-pub fn human(found: &[Diagnostic], map: &SourceMap, options: HumanOptions) -> String {
+pub fn human(found: &[Diagnostic], map: &SourceMap, options: HumanOptions<'_>) -> String {
     let theme = match (options.unicode, options.color) {
         (true, true) => GraphicalTheme::unicode(),
         (true, false) => GraphicalTheme::unicode_nocolor(),
@@ -42,7 +44,7 @@ pub fn human(found: &[Diagnostic], map: &SourceMap, options: HumanOptions) -> St
         .without_syntax_highlighting();
     let mut out = String::new();
     for diagnostic in found.iter().take(SHOWN) {
-        for report in reports(diagnostic, map) {
+        for report in reports(diagnostic, map, options.from) {
             // Writing to a String cannot fail.
             let _ = handler.render_report(&mut out, &report);
         }
@@ -73,6 +75,7 @@ const MARKED: usize = 2000;
 struct Source<'a> {
     map: &'a SourceMap,
     file: FileId,
+    from: Option<&'a Standpoint>,
 }
 
 impl SourceCode for Source<'_> {
@@ -92,8 +95,9 @@ impl SourceCode for Source<'_> {
         let data = text.get(start..end).ok_or(MietteError::OutOfBounds)?;
         let place = self.map.place(Span::new(self.file, start, start));
         let here = SourceSpan::new(start.into(), end - start);
+        let path = self.from.map_or_else(|| place.file.to_string(), |from| from.path(&place.file));
         Ok(Box::new(MietteSpanContents::new_named(
-            place.file.to_string(),
+            path,
             data.as_bytes(),
             here,
             place.line as usize - 1,
@@ -119,7 +123,11 @@ struct Report<'a> {
     labels: Vec<LabeledSpan>,
 }
 
-fn reports<'a>(diagnostic: &Diagnostic, map: &'a SourceMap) -> Vec<Report<'a>> {
+fn reports<'a>(
+    diagnostic: &Diagnostic,
+    map: &'a SourceMap,
+    from: Option<&'a Standpoint>,
+) -> Vec<Report<'a>> {
     let home = diagnostic.span().map(|span| span.file);
     let (here, elsewhere): (Vec<&Label>, Vec<&Label>) =
         diagnostic.labels.iter().partition(|label| Some(label.span.file) == home);
@@ -131,7 +139,7 @@ fn reports<'a>(diagnostic: &Diagnostic, map: &'a SourceMap) -> Vec<Report<'a>> {
             Severity::Warning => miette::Severity::Warning,
         },
         help: None,
-        source: home.map(|file| Source { map, file }),
+        source: home.map(|file| Source { map, file, from }),
         labels: here.into_iter().map(|label| labeled(label, map)).collect(),
     }];
     reports.extend(elsewhere.into_iter().map(|label| Report {
@@ -139,7 +147,7 @@ fn reports<'a>(diagnostic: &Diagnostic, map: &'a SourceMap) -> Vec<Report<'a>> {
         code: None,
         severity: miette::Severity::Advice,
         help: None,
-        source: Some(Source { map, file: label.span.file }),
+        source: Some(Source { map, file: label.span.file, from }),
         labels: vec![LabeledSpan::new_with_span(None, range(label.span, map))],
     }));
     let mut help: Vec<String> = diagnostic.help.iter().cloned().collect();
@@ -222,7 +230,7 @@ mod tests {
             .and(Span::new(b, 11, 24), "and differently here")
             .help("say which one wins with `override=#true`")
             .note("the image is `c`");
-        let text = human(&[found], &map, HumanOptions::default());
+        let text = human(std::slice::from_ref(&found), &map, HumanOptions::default());
         for want in [
             "forge::spec::conflict",
             "× `/etc/x` is written twice",
@@ -235,6 +243,10 @@ mod tests {
             assert!(text.contains(want), "{want} is not in\n{text}");
         }
         assert!(!text.contains('\u{1b}'));
+        let from = Standpoint::new("/site/roles".as_ref(), "/site".as_ref());
+        let options = HumanOptions { from: Some(&from), ..HumanOptions::default() };
+        let text = human(&[found], &map, options);
+        assert!(text.contains("[a.kdl:2:5]") && text.contains("[b.kdl:1:12]"), "{text}");
     }
 
     #[test]

@@ -257,7 +257,7 @@ impl Request<'_> {
             } else {
                 "a step".to_owned()
             };
-            let message = story(&name, error, &self.compiled.root);
+            let message = story(&name, error, &self.compiled.root, self.ui.from());
             progress.emit(Event::Failed { node: *id, message });
         }
         let images = select(&self.compiled.plan, &self.args.images)?;

@@ -23,7 +23,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         nothing_mended = mended.is_empty();
         for (path, count) in mended {
             let plural = if count == 1 { "mistake" } else { "mistakes" };
-            ui.note(&format!("{path}: {count} {plural} mended"));
+            ui.note(&format!("{}: {count} {plural} mended", ui.from().path(&path)));
         }
     }
     let project = ctx.compile(ui)?;

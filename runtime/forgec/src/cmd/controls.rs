@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use forge_control::ProfileTemplate;
-use forge_diag::{Severity, Sink, SourceMap, codes};
+use forge_diag::{Severity, Sink, SourceMap, Standpoint, codes};
 use forge_judge::judge;
 use forge_model::{Profile, Status, Verdict};
 use forge_param::{ParamDecl, ParamValue};
@@ -177,7 +177,7 @@ fn profiles(
         profiles.push(template.instantiate(&values, &map, &mut sink));
     }
     let found = sink.into_sorted();
-    print(ui, &found, &map);
+    print(ui, &found, &map, &Standpoint::default());
     let failed = found.iter().any(|one| one.severity == Severity::Error);
     Ok((!failed).then_some(profiles))
 }

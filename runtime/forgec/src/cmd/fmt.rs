@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use forge_diag::render::json;
-use forge_diag::{Sink, SourceMap};
+use forge_diag::{Sink, SourceMap, Standpoint};
 use forge_model::Sources as _;
 use forge_sys::sources::DiskSources;
 
@@ -52,7 +52,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
             })?;
         }
         if ui.verbose() && !ui.json() {
-            ui.out(&difference(path, &old, &new));
+            ui.out(&difference(&ui.from().path(path), &old, &new));
         }
         changed.push(path.clone());
     }
@@ -63,9 +63,10 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         report["changed"] = changed.clone().into();
         ui.out(&format!("{report:#}"));
     } else {
-        print(ui, &findings, &map);
+        print(ui, &findings, &map, ui.from());
         if args.check && !ui.verbose() {
-            ui.out(&changed.join("\n"));
+            let seen: Vec<String> = changed.iter().map(|path| ui.from().path(path)).collect();
+            ui.out(&seen.join("\n"));
         }
         let verb = if args.check { "would change" } else { "changed" };
         ui.note(&format!("{} of {} files {verb}", changed.len(), files.len()));
@@ -84,7 +85,7 @@ fn stream(ui: &Ui, check: bool) -> Result<Exit, CmdError> {
         .map_err(|error| CmdError::environment(format!("the standard input: {error}")))?;
     let (mut map, mut sink) = (SourceMap::new(), Sink::new());
     let done = formatted("-", &bytes, &mut map, &mut sink);
-    print(ui, &sink.into_sorted(), &map);
+    print(ui, &sink.into_sorted(), &map, &Standpoint::default());
     let Some((old, new)) = done else { return Ok(Exit::Findings) };
     if !check {
         ui.out(&new);

@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use forge_diag::Standpoint;
 use forge_stdlib::WithLibrary;
 use forge_sys::sources::DiskSources;
 
@@ -91,7 +92,8 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         DiskSources::open(&directory).map_err(|error| CmdError::environment(error.to_string()))?;
     let checked = forge_plan::check(&WithLibrary::new(sources));
     if !checked.diagnostics.is_empty() {
-        crate::ctx::print(ui, &checked.diagnostics, &checked.source_map);
+        let from = Standpoint::default();
+        crate::ctx::print(ui, &checked.diagnostics, &checked.source_map, &from);
         return Err(CmdError::bug("what `forgec init` wrote has findings")
             .help("the directory may hold other spec files; else this is a bug of forge"));
     }
