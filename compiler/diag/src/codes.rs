@@ -131,6 +131,7 @@ catalogue! {
     Warning SPEC_SOURCE_UNUSED = "spec" "source-unused": "A source that nothing unpacks and no script reads";
     Warning SPEC_SET_UNUSED = "spec" "set-unused": "A value set by an image that nothing reads";
     Error SPEC_TEXT = "spec" "text": "A `${…}` that cannot be put in";
+    Warning SPEC_PLACEHOLDER = "spec" "placeholder": "A `{{ name }}` in a text of a spec, or a `${name}` in a template";
     Error SPEC_TEMPLATE = "spec" "template": "A template that cannot be rendered";
     Error SPEC_TEMPLATE_UNDEFINED = "spec" "template-undefined": "A template's variable that has no value";
     Error SPEC_SECRET = "spec" "secret": "A secret in a file that every account could use";

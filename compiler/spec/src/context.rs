@@ -11,6 +11,7 @@ use forge_syntax::{Piece, Text, closest, did_you_mean, pieces, quote};
 
 use crate::budget::{Budget, Tally};
 use crate::paths;
+use crate::placeholder;
 use crate::project::Project;
 use crate::resolve::FileMemo;
 use crate::value::Scope;
@@ -93,6 +94,17 @@ impl Context<'_> {
 
     /// A text with its `${name}` put in.
     pub(crate) fn text(&mut self, text: &Spanned<Text>) -> Option<String> {
+        self.text_with(text, |_, _, _| None)
+    }
+
+    /// The same, with lists put in as `join` says: it is given what stands before the list, what is
+    /// written behind it, and its elements. Without its answer a list cannot stand there.
+    pub(crate) fn text_with(
+        &mut self,
+        text: &Spanned<Text>,
+        join: impl Fn(&str, &str, &[String]) -> Option<String>,
+    ) -> Option<String> {
+        placeholder::check_text(self, text);
         let pieces = match pieces(&text.value) {
             Ok(pieces) => pieces,
             Err(bad) => {
@@ -115,10 +127,20 @@ impl Context<'_> {
             return None;
         }
         let mut out = Some(String::with_capacity(text.value.value.len()));
-        for piece in pieces {
+        for (at, piece) in pieces.iter().enumerate() {
             let value = match piece {
-                Piece::Literal(literal) => Some(literal),
-                Piece::Name { name, index } => self.name_value(text.span, &name, index),
+                Piece::Literal(literal) => Some(literal.clone()),
+                Piece::Name { name, index } => {
+                    let behind = match pieces.get(at + 1) {
+                        Some(Piece::Literal(literal)) => literal,
+                        Some(Piece::Name { .. }) => "${",
+                        None => "",
+                    };
+                    let list = self.scope.read(name).and_then(|value| value.elements());
+                    let joined = list
+                        .and_then(|list| join(out.as_deref().unwrap_or_default(), behind, &list));
+                    joined.or_else(|| self.name_value(text.span, name, *index))
+                }
             };
             match (&mut out, value) {
                 (Some(text), Some(value)) if text.len() + value.len() > MAX_TEXT => {
@@ -152,12 +174,8 @@ impl Context<'_> {
             return None;
         }
         let Some(value) = self.scope.read(name) else {
-            let near = closest(name, self.scope.names()).map(|near| format!("${{{near}}}"));
-            let found = self.undefined_name(name).at(span, "not known here");
-            self.report(match near {
-                Some(near) if self.map.slice(span) == written => found.offer(span, near),
-                _ => found,
-            });
+            let found = self.undefined_text(name, span);
+            self.report(found);
             return None;
         };
         let text = value.text();
@@ -172,6 +190,29 @@ impl Context<'_> {
             );
         }
         text
+    }
+
+    /// That nothing gives `${name}` a value, with what it may be meant as: a parameter, or a text that
+    /// another program puts something into.
+    fn undefined_text(&self, name: &str, span: Span) -> Diagnostic {
+        let literal = format!("$${{{name}}}");
+        let near = closest(name, self.scope.names()).map(|near| format!("${{{near}}}"));
+        let variable =
+            name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        let found = self.undefined_name(name).at(span, "not known here");
+        let kept = format!("`{literal}` leaves `${{{name}}}` to the program that reads the text");
+        let declared = match found.help.as_deref().filter(|_| near.is_some() || !variable) {
+            Some(help) => help.trim_end_matches('?').to_owned(),
+            None => format!("no `param \"{name}\"` is declared here"),
+        };
+        let mark = if near.is_some() { "?" } else { ";" };
+        let found = found.help(format!("{declared}{mark} {kept}"));
+        // Escapes may hide it.
+        if self.map.slice(span) != format!("${{{name}}}") {
+            return found;
+        }
+        let found = near.into_iter().fold(found, |found, near| found.offer(span, near));
+        found.offer(span, literal)
     }
 
     /// The secret of this name.
@@ -269,11 +310,22 @@ impl Context<'_> {
         }
     }
 
+    /// The elements of the list that a text passes on: `"${list}"` alone.
+    pub(crate) fn list(&self, text: &Text) -> Option<Vec<String>> {
+        self.passed_on(text)?.elements()
+    }
+
+    /// The words of a text with commas between; those of a list that it passes on.
+    pub(crate) fn comma_words(&mut self, text: &Spanned<Text>) -> Option<Vec<String>> {
+        let words = |text: String| text.split(',').map(|word| word.trim().to_owned()).collect();
+        self.list(&text.value).or_else(|| self.text(text).map(words))
+    }
+
     /// Texts as a list; `"${list}"` alone gives all elements of a list, or all of its hosts.
     pub(crate) fn texts(&mut self, texts: &[Spanned<Text>]) -> Vec<Spanned<String>> {
         let mut out = Vec::new();
         for text in texts {
-            match self.passed_on(&text.value).and_then(|value| value.elements()) {
+            match self.list(&text.value) {
                 Some(words) => {
                     out.extend(words.into_iter().map(|word| Spanned::new(word, text.span)));
                 }

@@ -21,6 +21,7 @@ mod locale;
 mod node;
 mod paths;
 mod phase;
+mod placeholder;
 mod project;
 pub mod reference;
 mod resolve;
@@ -47,4 +48,5 @@ pub use shown::ShownItem;
 pub use system::{
     Console, Domain, HostKeys, Identity, Ids, Limit, Made, MadeAs, SSH_HOST_KEYS_UNIT, SystemFact,
 };
+pub use template::FILTERS as TEMPLATE_FILTERS;
 pub use tree::{FileTree, TreeNode};

@@ -1,4 +1,5 @@
 mod depth;
+mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -49,41 +50,47 @@ fn render_here(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<Strin
     if cx.exploring {
         return explore(cx, named_at, file, path, &values);
     }
-    let environment = environment();
-    let template = match environment.template_from_named_str(path, &text) {
-        Ok(template) => template,
-        Err(error) => {
-            let found = diagnostic(&error, file, &text, None, &values);
-            cx.report(found.and(named_at, "rendered for this file"));
-            return None;
-        }
-    };
-    let mut rendered = None;
-    let known = values.clone();
-    // Rendering stops at the first name without a value. That name gets one, and so on, so that
-    // all of them are reported; what goes wrong with such a value is no finding.
-    for _ in 0..MOST_UNDEFINED {
-        let error = match template.render(&values) {
-            Ok(text) => {
-                rendered = Some(text);
-                break;
-            }
+    rendered(cx, (named_at, file), path, text, &mut values)
+}
+
+/// The text that a template comes to; none after a reported mistake. Rendering stops at the first
+/// mistake: a name without a value then gets one, a list that is printed as it is goes, and so on, so
+/// that all of them are reported. What goes wrong with what is made up is no finding.
+fn rendered(
+    cx: &mut Context<'_>,
+    (named_at, file): (Span, FileId),
+    path: &str,
+    mut text: String,
+    values: &mut BTreeMap<String, Value>,
+) -> Option<String> {
+    let (known, mut made_up) = (values.clone(), false);
+    for _ in 0..MOST_MISTAKES {
+        let environment = environment();
+        let template = environment.template_from_named_str(path, &text);
+        let error = match template.and_then(|template| template.render(&*values)) {
+            Ok(made) => return (!made_up).then_some(made),
             Err(error) => error,
         };
-        let name = undefined(&error, &text, &values).filter(|name| !values.contains_key(name));
-        let first = values.len() == known.len();
-        if name.is_some() || first {
-            let place = undefined_place(&error, &text, &values);
+        if let Some((found, place)) = lists::printed(&error, file, &text) {
+            cx.report(found.and(named_at, "rendered for this file"));
+            text.replace_range(place.clone(), &lists::nothing(place.len()));
+            made_up = true;
+            continue;
+        }
+        let name = undefined(&error, &text, values).filter(|name| !values.contains_key(name));
+        if name.is_some() || !made_up {
+            let place = undefined_place(&error, &text, values);
             let found = diagnostic(&error, file, &text, place, &known);
             cx.report(found.and(named_at, "rendered for this file"));
         }
+        made_up = true;
         values.insert(name?, Value::from(""));
     }
-    rendered.filter(|_| values.len() == known.len())
+    None
 }
 
-/// Names without a value that one template is looked through for.
-const MOST_UNDEFINED: usize = 100;
+/// Mistakes that one template is looked through for.
+const MOST_MISTAKES: usize = 100;
 
 /// The name that has no value, where that is what stopped a rendering.
 fn undefined(error: &Error, text: &str, values: &BTreeMap<String, Value>) -> Option<String> {
@@ -257,6 +264,7 @@ fn environment() -> Environment<'static> {
     environment.set_syntax(syntax());
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_debug(true);
+    environment.set_formatter(lists::write);
     environment.set_fuel(Some(FUEL));
     // A macro that calls itself ends here, with room left on any thread's stack.
     environment.set_recursion_limit(64);
@@ -268,7 +276,8 @@ fn syntax() -> SyntaxConfig {
     SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default()
 }
 
-fn load(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<FileId> {
+/// The text of a template in the map; none after a reported mistake.
+pub(crate) fn load(cx: &mut Context<'_>, named_at: Span, path: &str) -> Option<FileId> {
     if let Some(known) = cx.templates.get(path) {
         return *known;
     }
@@ -327,32 +336,48 @@ fn diagnostic(
         .maybe_help(filter.or(dashed))
 }
 
-/// Filters that people write most.
-const FILTERS: [&str; 24] = [
+/// The filters of templates, as the book lists them; a test compares the two with the engine.
+pub const FILTERS: [&str; 40] = [
     "abs",
+    "batch",
+    "bool",
     "capitalize",
     "default",
+    "dictsort",
     "first",
     "float",
+    "format",
+    "groupby",
     "indent",
     "int",
     "items",
     "join",
     "last",
     "length",
+    "lines",
     "list",
     "lower",
     "map",
     "max",
     "min",
-    "replace",
+    "pprint",
     "reject",
+    "rejectattr",
+    "replace",
     "reverse",
+    "round",
     "select",
+    "selectattr",
+    "slice",
     "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
     "trim",
     "unique",
     "upper",
+    "zip",
 ];
 
 /// What to write where a line has a parameter's name as a spec has it: `-` is an operator here.

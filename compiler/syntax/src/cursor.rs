@@ -1,7 +1,10 @@
+mod unknown;
+
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
 
+use self::unknown::{show_form, unknown_prop};
 use crate::reference::NodeKind;
-use crate::{Entry, FromValue, Node, Value, Written, closest, suggest, unknown_node};
+use crate::{Entry, FromValue, Node, Value};
 
 /// Reads one node: each thing asked for is taken, and [`Cursor::finish`] names what nobody took.
 ///
@@ -19,6 +22,8 @@ pub struct Cursor<'a> {
     found: Sink,
     /// Values that were reported before and are not spoken of again.
     skipped: usize,
+    /// What is written as a child node stands as a property, or is nearly called so.
+    as_property: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -34,6 +39,7 @@ impl<'a> Cursor<'a> {
             children: Vec::new(),
             found: Sink::new(),
             skipped: 0,
+            as_property: false,
         }
     }
 
@@ -305,7 +311,7 @@ impl<'a> Cursor<'a> {
         self.report_children();
         let good = self.mistakes() == 0;
         if let Some(kind) = self.kind.filter(|kind| !kind.example.is_empty()) {
-            show_form(&mut self.found, self.node.head, kind.example);
+            show_form(&mut self.found, self.node.head, kind.example, self.as_property);
         }
         sink.append(self.found);
         good
@@ -329,7 +335,11 @@ impl<'a> Cursor<'a> {
                 continue;
             }
             let found = match &entry.name {
-                Some(name) => unknown_prop(node, name, &props, &children),
+                Some(name) => {
+                    let (found, is_child) = unknown_prop(node, name, &props, &children);
+                    self.as_property |= is_child;
+                    found
+                }
                 None => self.extra_argument(entry),
             };
             self.report(found);
@@ -358,98 +368,9 @@ impl<'a> Cursor<'a> {
             .map(|(child, _)| child)
             .collect();
         for child in untaken {
-            self.report(unknown_child(node, child, &props, &children));
+            self.report(self.unknown_child(child, &props, &children));
         }
     }
-}
-
-/// What is missing and what stands there instead are one finding, which shows how the node is
-/// written.
-fn show_form(found: &mut Sink, head: Span, example: &str) {
-    let mut all = std::mem::take(found).into_sorted();
-    // Mistakes of nodes below it are its own too.
-    let here = |one: &Diagnostic| {
-        one.span().is_some_and(|span| {
-            span.file == head.file && head.start <= span.start && span.end <= head.end
-        })
-    };
-    let strange = |one: &Diagnostic| {
-        [codes::SYNTAX_ARGUMENT, codes::SYNTAX_UNKNOWN_PROPERTY].contains(&one.code) && here(one)
-    };
-    let missing = |one: &Diagnostic| one.code == codes::SYNTAX_MISSING && here(one);
-    // A property that is written as a child node.
-    let below =
-        |one: &Diagnostic| one.help.as_ref().is_some_and(|help| help.contains("child node"));
-    if all.iter().any(|one| strange(one) && (!one.fixes.is_empty() || below(one))) {
-        // What is missing stands there under another name.
-        all.retain(|one| !missing(one));
-    }
-    if let Some(first) = all.iter().position(missing) {
-        let mut kept = all.remove(first);
-        let several = all.iter().any(|one| missing(one) || strange(one));
-        for other in all.extract_if(.., |one| missing(one) || strange(one)) {
-            if let Some(span) = other.span().filter(|_| strange(&other)) {
-                kept = kept.and(span, "not so");
-            }
-        }
-        if several || kept.help.is_none() {
-            kept = kept.help(format!("it is written like this: `{example}`"));
-        }
-        all.insert(0, kept);
-    }
-    found.extend(all);
-}
-
-fn unknown_prop(
-    node: &Node,
-    name: &Spanned<String>,
-    props: &[&'static str],
-    children: &[&'static str],
-) -> Diagnostic {
-    let found = Diagnostic::error(
-        codes::SYNTAX_UNKNOWN_PROPERTY,
-        format!("`{}` has no property `{}`", node.name.value, name.value),
-    )
-    .at(name.span, "unknown property");
-    if children.contains(&name.value.as_str()) {
-        return found.help(format!("`{0}` is a child node: write `{{ {0} … }}`", name.value));
-    }
-    let sentence = match (node.name.value.as_str(), name.value.as_str()) {
-        ("packages", "version") => {
-            Some("a version is held by `pin \"NAME\" version=\"9.0*\" priority=1001`")
-        }
-        ("user", "gid") => Some("write `group=\"NAME\"`, and the id in `group \"NAME\" gid=…`"),
-        _ => None,
-    };
-    if let Some(sentence) = sentence {
-        return found.help(sentence);
-    }
-    let near = closest(&name.value, children.iter().copied());
-    if let (Some(near), None) = (near, closest(&name.value, props.iter().copied())) {
-        return found.help(format!("did you mean the child node `{near}`: `{{ {near} … }}`?"));
-    }
-    suggest(found, name, Written::Bare, props.iter().copied())
-}
-
-fn unknown_child(
-    node: &Node,
-    child: &Node,
-    props: &[&'static str],
-    children: &[&'static str],
-) -> Diagnostic {
-    let name = &child.name.value;
-    let found = Diagnostic::error(
-        codes::SYNTAX_UNKNOWN_NODE,
-        format!("`{}` has no child node `{name}`", node.name.value),
-    )
-    .at(child.name.span, "unknown node");
-    if props.contains(&name.as_str()) {
-        return found.help(format!(
-            "`{name}` is a property: write `{name}=…` on the line of `{}`",
-            node.name.value
-        ));
-    }
-    unknown_node(found, &child.name, children.iter().copied())
 }
 
 fn duplicate(name: &str, first: Span, again: Span) -> Diagnostic {
@@ -505,7 +426,7 @@ mod tests {
             "`base` takes one argument @ \"b\" @ -",
             "`base` has no property `colour` @ colour @ did you mean `color`?",
             "`base` has no child node `inclde` @ inclde @ did you mean `include`?",
-            "`base` has no child node `digest` @ digest @ `digest` is a property: write `digest=…` on the line of `base`",
+            "`base` has no child node `digest` @ digest @ `digest` is a property: write `digest=\"y\"` on the line of `base`",
         ];
         assert_eq!(found, want);
     }

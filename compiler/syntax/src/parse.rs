@@ -300,6 +300,14 @@ impl Reader<'_> {
                 .help(format!("write `#{value}`, or {quoted} for text"))
                 .offer(span, format!("#{value}"))
                 .offer(span, quoted),
+            // A package may be called `file`.
+            None if NODES.contains(&text) => {
+                let help = format!(
+                    "write {quoted}; where another node begins here, `;` or the end of the line \
+                     stands before it"
+                );
+                found.help(help).offer(span, quoted)
+            }
             None => found.help(format!("write {quoted}")).mend(span, quoted),
         });
     }

@@ -118,12 +118,11 @@ impl Declaration for UserDecl {
     fn resolve(&self, cx: &mut Context<'_>) -> Option<ItemKind> {
         let name = account(cx, &self.name);
         let group = self.group.as_ref().map(|group| account(cx, group));
-        let groups = cx.optional_text(self.groups.as_ref()).unwrap_or_default();
         let mut members = Vec::new();
-        for word in groups.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-            if self.groups.as_ref().is_some_and(|at| cx.check_account(at.span, word)) {
-                members.push(word.to_owned());
-            }
+        if let Some(at) = &self.groups {
+            let words = cx.comma_words(at).unwrap_or_default();
+            let words = words.into_iter().filter(|word| !word.is_empty());
+            members.extend(words.filter(|word| cx.check_account(at.span, word)));
         }
         let home = absolute(cx, self.home.as_ref());
         let shell = absolute(cx, self.shell.as_ref());

@@ -89,11 +89,11 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Vec<ImageDecl> {
         nodes.into_iter().filter_map(|node| selection(node, &axes, sink)).collect()
     };
     let (only, except) = (select("only", &mut cursor), select("except", &mut cursor));
-    let cells: Vec<(Selection, Arc<ImageDecl>)> =
+    let cells: Vec<(Selection, ImageDecl)> =
         cursor.children("cell").into_iter().filter_map(|node| cell(node, &axes, sink)).collect();
     let none = Spanned::new(String::new(), node.head);
     let from = cursor.prop("from");
-    let body = Arc::new(image::read(&mut cursor, none, "images", sink));
+    let mut body = image::read(&mut cursor, none, "images", sink);
     if axes.is_empty() && !node.children.iter().any(|child| child.name.value == "axis") {
         let help = "add `axis \"type\" \"compute\" \"gpu\"`, or declare an `image`";
         cursor.report(wrong("a matrix without an axis has no images").at(node.head, "").help(help));
@@ -102,9 +102,12 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Vec<ImageDecl> {
     let Some(pattern) = pattern.filter(|pattern| check_pattern(pattern, &axes, sink)) else {
         return Vec::new();
     };
-    for link in std::iter::once(&body).chain(cells.iter().map(|(_, cell)| cell)) {
-        check_set(link, &axes, sink);
-    }
+    check_set(&mut body, &axes, sink);
+    let checked = cells.into_iter().map(|(selection, mut cell)| {
+        check_set(&mut cell, &axes, sink);
+        (selection, Arc::new(cell))
+    });
+    let (cells, body) = (checked.collect(), Arc::new(body));
     let matrix = Matrix { head: node.head, pattern, axes, only, except, cells, from, body };
     matrix.images(sink)
 }
@@ -398,7 +401,7 @@ fn wanted(
     cursor.finish(sink).then_some(Selection { head, wanted })
 }
 
-fn cell(node: &Node, axes: &[Axis], sink: &mut Sink) -> Option<(Selection, Arc<ImageDecl>)> {
+fn cell(node: &Node, axes: &[Axis], sink: &mut Sink) -> Option<(Selection, ImageDecl)> {
     let mut cursor = Cursor::of(node, &CELL);
     let given = props(&mut cursor);
     if node.children.is_empty() {
@@ -410,18 +413,23 @@ fn cell(node: &Node, axes: &[Axis], sink: &mut Sink) -> Option<(Selection, Arc<I
     }
     let none = Spanned::new(String::new(), node.head);
     let decl = image::read(&mut cursor, none, "cell", sink);
-    Some((wanted(cursor, given, axes, sink)?, Arc::new(decl)))
+    Some((wanted(cursor, given, axes, sink)?, decl))
 }
 
-/// An axis says its value alone.
-fn check_set(decl: &ImageDecl, axes: &[Axis], sink: &mut Sink) {
-    for given in &decl.set {
-        if let Some(axis) = axes.iter().find(|axis| axis.name == given.name) {
-            sink.push(
-                wrong(format!("`{}` is an axis and is not set", given.name.value))
-                    .at(given.name.span, "set here")
-                    .and(axis.name.span, "the axis"),
-            );
-        }
-    }
+/// An axis says its value alone: another one is reported and left out.
+fn check_set(decl: &mut ImageDecl, axes: &[Axis], sink: &mut Sink) {
+    decl.set.retain(|given| {
+        let Some(axis) = axes.iter().find(|axis| axis.name == given.name) else { return true };
+        let name = &given.name.value;
+        let help = format!(
+            "take it away: each image's `{name}` is the value of the axis that its name puts in"
+        );
+        sink.push(
+            wrong(format!("`{name}` is an axis and is not set"))
+                .at(given.name.span, "set here")
+                .and(axis.name.span, "the axis")
+                .help(help),
+        );
+        false
+    });
 }

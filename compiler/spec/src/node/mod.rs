@@ -295,11 +295,6 @@ pub(crate) fn bad_value(span: Span, headline: impl Into<String>, label: &str) ->
     Diagnostic::error(codes::SPEC_VALUE, headline).at(span, label)
 }
 
-/// The words of a text with commas between.
-pub(crate) fn comma_words(text: &str) -> Vec<String> {
-    text.split(',').map(|word| word.trim().to_owned()).collect()
-}
-
 /// Reports a name that what it names cannot have.
 pub(crate) fn bad_name(span: Span, headline: impl Into<String>) -> Diagnostic {
     Diagnostic::error(codes::SPEC_NAME, headline).at(span, "here")

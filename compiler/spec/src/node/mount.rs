@@ -18,7 +18,7 @@ pub(crate) const KIND: NodeKind = NodeKind {
     props: &[
         Field::required("what", "text", "what is mounted: `server:/export`, a device, `tmpfs`"),
         Field::required("type", "text", "the file system: `nfs4`, `tmpfs`, …"),
-        Field::optional("options", "text", "mount options, with commas between"),
+        Field::optional("options", "words with commas between", "mount options"),
         Field::default("automount", "truth value", "#false", "mounted when somebody first looks"),
         Field::default("as", "\"unit\" or \"fstab\"", "\"unit\"", "what says it to the node"),
         OVERRIDE,
@@ -71,7 +71,11 @@ impl Declaration for MountDecl {
         let what = one_line(cx, &self.what);
         let filesystem = one_line(cx, &self.filesystem);
         let options = match &self.options {
-            Some(text) => one_line(cx, text).filter(|options| self.check(cx, text, options)),
+            Some(text) => {
+                let list = cx.list(&text.value).map(|words| words.join(","));
+                let options = list.or_else(|| one_line(cx, text));
+                options.filter(|options| self.check(cx, text, options))
+            }
             None => Some(String::new()),
         };
         let (what, filesystem) = (what?, filesystem?);

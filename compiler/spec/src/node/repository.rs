@@ -4,7 +4,7 @@ use forge_syntax::reference::{Child, Field, NodeKind};
 use forge_syntax::{Cursor, quote};
 
 use super::mirror::is_url;
-use super::{Declaration, OVERRIDE, TextAt, bad_value, comma_words};
+use super::{Declaration, OVERRIDE, TextAt, bad_value};
 use crate::ItemKind;
 use crate::context::Context;
 
@@ -179,7 +179,7 @@ impl RepositoryDecl {
 
 /// The names of suites or components, which sources.list(5) separates by blanks.
 fn words(cx: &mut Context<'_>, text: &TextAt, what: &str) -> Option<Vec<String>> {
-    let words = comma_words(&cx.text(text)?);
+    let words = cx.comma_words(text)?;
     let fits = |word: &String| {
         word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-~+/".contains(&byte))
     };

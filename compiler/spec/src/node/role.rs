@@ -90,11 +90,42 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<RoleDecl> {
     let doc = super::doc(&mut cursor, sink);
     let declared = cursor.children("param");
     let (params, params_are_whole) = forge_param::decode_all(&declared, sink);
+    for node in declared {
+        check_default(node, sink);
+    }
     let rest = cursor.rest_children();
     cursor.finish(sink);
     let body = statements(rest.iter().copied(), "role", &["param", "doc"], sink);
     let mentions = Mentions::of(rest);
     Some(RoleDecl { name: name?, head: node.head, doc, params, params_are_whole, body, mentions })
+}
+
+/// Names that have a value in every image, by its name alone.
+const GIVEN: [&str; 3] = ["cluster", "image", "type"];
+
+/// Reports the default of a parameter that has a value in every image.
+fn check_default(node: &Node, sink: &mut Sink) {
+    let name = node.entries.iter().find_map(|entry| match (&entry.name, &entry.value) {
+        (None, Value::Text(text)) => Some(text.value.as_str()),
+        _ => None,
+    });
+    let default = node
+        .entries
+        .iter()
+        .position(|entry| entry.name.as_ref().is_some_and(|name| name.value == "default"));
+    let Some((name, at)) = name.filter(|name| GIVEN.contains(name)).zip(default) else { return };
+    let Some((before, default)) = node.entries.get(at.wrapping_sub(1)).zip(node.entries.get(at))
+    else {
+        return;
+    };
+    let headline = format!("the default of `{name}` never counts");
+    let cut = Span { start: before.span.end, ..default.span };
+    sink.push(
+        Diagnostic::error(codes::SPEC_PARAM_TYPE, headline)
+            .at(default.span, format!("every image gives `{name}` a value, by its name at least"))
+            .help("take the default away, or give the parameter another name")
+            .mend(cut, ""),
+    );
 }
 
 /// What a body speaks of.

@@ -128,7 +128,12 @@ fn read_phase(cursor: &mut Cursor<'_>, side: &'static str) -> Option<Spanned<Pha
             Some(near) => {
                 found.help(format!("did you mean \"{near}\"?")).offer(given.span, quote(near))
             }
-            None => found.help(format!("phases are {}", names().collect::<Vec<_>>().join(", "))),
+            // A role, most likely.
+            None => found.help(format!(
+                "phases are {}; no role is named: a phase is over for all roles when the next one \
+                 begins, packages alone are made role by role",
+                names().collect::<Vec<_>>().join(", ")
+            )),
         });
         return None;
     };

@@ -1,6 +1,6 @@
-use forge_diag::{Diagnostic, codes};
-use forge_syntax::Cursor;
+use forge_diag::{Diagnostic, Spanned, codes};
 use forge_syntax::reference::{Field, NodeKind};
+use forge_syntax::{Cursor, Piece};
 
 use super::{Declaration, OVERRIDE, TextAt, bad_name};
 use crate::ItemKind;
@@ -36,7 +36,7 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
 impl Declaration for SudoersDecl {
     fn resolve(&self, cx: &mut Context<'_>) -> Option<ItemKind> {
         let name = cx.text(&self.name).filter(|name| check_name(cx, &self.name, name));
-        let rules = cx.texts(&self.rules);
+        let rules = self.rules(cx);
         let mut good = !rules.is_empty();
         let mut aliases = Aliases::new();
         for rule in &rules {
@@ -52,6 +52,66 @@ impl Declaration for SudoersDecl {
         let rules = rules.into_iter().map(|rule| rule.value).collect();
         good.then_some(ItemKind::Sudoers { name: name?, rules })
     }
+}
+
+impl SudoersDecl {
+    /// The rules with values put in: a list alone gives a rule an element, and one that is an item of
+    /// a rule's list all of its elements.
+    fn rules(&self, cx: &mut Context<'_>) -> Vec<Spanned<String>> {
+        let mut rules = Vec::new();
+        for rule in &self.rules {
+            if let Some(name) = empty_list(cx, rule) {
+                cx.report(
+                    Diagnostic::error(codes::SPEC_SUDOERS, HEADLINE)
+                        .at(rule.span, format!("the list `{name}` is empty"))
+                        .help("a rule names somebody, and what to run: give the list an element"),
+                );
+                continue;
+            }
+            let listed = cx.list(&rule.value);
+            let one = |cx: &mut Context<'_>| cx.text_with(rule, joined).into_iter().collect();
+            let texts = listed.unwrap_or_else(|| one(cx));
+            rules.extend(texts.into_iter().map(|text| Spanned::new(text, rule.span)));
+        }
+        rules
+    }
+}
+
+/// A list without elements that stands in a text beside something else.
+fn empty_list(cx: &Context<'_>, rule: &TextAt) -> Option<String> {
+    let pieces = forge_syntax::pieces(&rule.value).ok().filter(|pieces| pieces.len() > 1)?;
+    pieces.into_iter().find_map(|piece| match piece {
+        Piece::Name { name, .. } => cx.scope.read(&name)?.elements()?.is_empty().then_some(name),
+        Piece::Literal(_) => None,
+    })
+}
+
+/// A list as a part of a rule: only where all that is between two commas is the list, or its elements
+/// would be arguments of a command, or commands. The signs before it (`%`, `!`) count for each.
+fn joined(before: &str, behind: &str, elements: &[String]) -> Option<String> {
+    let signs = before.len() - before.trim_end_matches(['%', '+', '!', '#']).len();
+    let (before, sign) = before.split_at(before.len() - signs);
+    let trimmed = before.trim_end();
+    let commands = trimmed.split_once('=');
+    let begins = match commands {
+        // Of users and hosts; blanks stand between the two.
+        None => trimmed.is_empty() || before.ends_with([' ', '\t', ',', ':', '(']),
+        Some((_, commands)) => {
+            commands.is_empty()
+                || [",", "(", ")", ":"]
+                    .iter()
+                    .any(|end| commands.strip_suffix(end).is_some_and(|rest| !rest.ends_with('\\')))
+        }
+    };
+    let ends = match commands {
+        None => behind.is_empty() || behind.starts_with([' ', '\t', ',', '=', ':', ')']),
+        Some(_) => matches!(behind.trim_start().chars().next(), None | Some(',' | ')' | ':')),
+    };
+    let signed: Vec<String> = elements.iter().map(|element| format!("{sign}{element}")).collect();
+    let list = signed.join(if trimmed.starts_with("Defaults") { "," } else { ", " });
+    // The first sign is written already.
+    (begins && ends && !elements.is_empty())
+        .then(|| list.get(signs..).unwrap_or_default().to_owned())
 }
 
 /// sudo passes over names with a dot, and over those that end in `~` (sudoers(5), `@includedir`).
@@ -75,4 +135,41 @@ fn check_name(cx: &mut Context<'_>, at: &TextAt, name: &str) -> bool {
         found.help("letters, digits, `-` and `_`: \"10-site\"")
     });
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_stand_between_commas_alone() {
+        let two = ["a".to_owned(), "b".to_owned()];
+        let rule = |before: &str, behind: &str| {
+            joined(before, behind, &two).map(|list| format!("{before}{list}{behind}"))
+        };
+        let cases = [
+            ("", " ALL=(ALL) ALL", Some("a, b ALL=(ALL) ALL")),
+            ("%", " ALL=(ALL) ALL", Some("%a, %b ALL=(ALL) ALL")),
+            ("root, %", ",ann ALL=ALL", Some("root, %a, %b,ann ALL=ALL")),
+            ("ann ", " = ALL", Some("ann a, b = ALL")),
+            ("x", " ALL=ALL", None),
+            ("", ".org ALL=ALL", None),
+            ("ann ALL=", "", Some("ann ALL=a, b")),
+            ("ann ALL=(", ") ALL", Some("ann ALL=(a, b) ALL")),
+            ("ann ALL=(ALL) ", "", Some("ann ALL=(ALL) a, b")),
+            ("ann ALL=NOPASSWD: ", ", /bin/x", Some("ann ALL=NOPASSWD: a, b, /bin/x")),
+            ("ann ALL=/bin/x, !", "", Some("ann ALL=/bin/x, !a, !b")),
+            // Further elements would be commands.
+            ("ann ALL=/bin/x ", "", None),
+            ("ann ALL=/bin/x --y=", "", None),
+            ("ann ALL=/bin/x a\\, ", "", None),
+            ("ann ALL=", " restart", None),
+            ("User_Alias ADMINS = ", "", Some("User_Alias ADMINS = a, b")),
+            ("Defaults:", " !requiretty", Some("Defaults:a,b !requiretty")),
+            ("Defaults env_keep += \"", "\"", None),
+        ];
+        for (before, behind, want) in cases {
+            assert_eq!(rule(before, behind).as_deref(), want, "{before}…{behind}");
+        }
+    }
 }

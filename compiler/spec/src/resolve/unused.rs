@@ -8,7 +8,7 @@ use forge_param::ParamDecl;
 use crate::context::Context;
 use crate::node::image::ImageDecl;
 use crate::node::role::Mentions;
-use crate::{paths, template};
+use crate::{paths, placeholder, template};
 
 /// Warns of sources that nothing uses, of parameters that no text, condition, step or template of
 /// their role reads, and of values that images set and that nothing in the project could read.
@@ -47,11 +47,9 @@ fn sources(cx: &mut Context<'_>) {
 fn roles(cx: &mut Context<'_>) {
     let project = cx.project;
     for role in project.roles.values().filter(|role| role.params_are_whole) {
-        let unread: Vec<_> = role
-            .params
-            .iter()
-            .filter(|param| !role.mentions.names.contains(&param.name.value))
-            .collect();
+        let meant = placeholder::check_templates(cx, role);
+        let read = |name: &String| role.mentions.names.contains(name) || meant.contains(name);
+        let unread: Vec<_> = role.params.iter().filter(|param| !read(&param.name.value)).collect();
         if unread.is_empty() {
             continue;
         }
@@ -62,10 +60,14 @@ fn roles(cx: &mut Context<'_>) {
             let name = &param.name;
             let variable = template::variable(&name.value);
             if !variables.contains(&variable) {
-                let help = if in_templates(cx, &role.mentions, &format!("${{{}}}", name.value)) {
-                    format!("in a template, write `{{{{ {variable} }}}}`")
-                } else {
+                let help = if role.mentions.templates.is_empty() {
                     format!("write `${{{}}}` where it belongs, or take it away", name.value)
+                } else {
+                    format!(
+                        "write `${{{}}}` where it belongs, in a template `{{{{ {variable} }}}}`; or \
+                         take it away",
+                        name.value
+                    )
                 };
                 cx.report(
                     Diagnostic::warning(
@@ -165,15 +167,6 @@ pub(crate) fn shadowed(
             ));
         cx.report(places.into_iter().fold(found, |found, at| found.and(at, "given here")));
     }
-}
-
-/// Whether a text stands in some template of a body.
-fn in_templates(cx: &Context<'_>, mentions: &Mentions, text: &str) -> bool {
-    mentions.templates.iter().any(|written| {
-        let path = paths::join(&cx.map.path(written.span.file), &written.value);
-        let bytes = path.and_then(|path| cx.sources.read(&path).ok());
-        bytes.is_some_and(|bytes| String::from_utf8_lossy(&bytes).contains(text))
-    })
 }
 
 /// The variables of all templates of a body; none when one cannot be read here, since it may

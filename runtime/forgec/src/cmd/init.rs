@@ -223,7 +223,7 @@ fn ci(text: &str) -> Result<String, String> {
 fn files(answers: &Answers, project: &str) -> Vec<(&'static str, String)> {
     let Answers { cluster, kind, suite, kernel, contact, ci } = answers;
     // In a text of a spec `${` puts a value in.
-    let contact = forge_syntax::quote(&contact.replace("${", "$${"));
+    let contact = literal(contact);
     let filled = |text: &str| {
         text.replace("@PROJECT@", project)
             .replace("@CLUSTER@", cluster)
@@ -286,6 +286,17 @@ fn write(directory: &Path, files: &[(&str, String)]) -> Result<(), CmdError> {
         })?;
     }
     Ok(())
+}
+
+/// A text of a spec that stands for itself: raw where it looks as if something were put in.
+fn literal(text: &str) -> String {
+    if text.contains(char::is_control) || !["${", "{{", "{%"].iter().any(|mark| text.contains(mark))
+    {
+        return forge_syntax::quote(&text.replace("${", "$${"));
+    }
+    let most = text.split(|c| c != '#').map(str::len).max().unwrap_or(0);
+    let hashes = "#".repeat(most + 1);
+    format!("{hashes}\"{text}\"{hashes}")
 }
 
 #[cfg(test)]
