@@ -145,7 +145,8 @@ fn values_are_of_the_kinds_that_systemd_names() {
         // Commands and lists take any word.
         judged += usize::from(!found.is_empty());
         let typed = ["BOOLEAN", "SECONDS", "MODE", "SIGNAL", "TIMER", "KILLMODE"].contains(&kind)
-            || ["SERVICETYPE", "SERVICERESTART"].contains(&kind)
+            || ["SERVICETYPE", "SERVICERESTART", "UNIT", "UNIT [...]"].contains(&kind)
+            || section == "Install"
             || ["TimeoutSec", "TimeoutStopSec", "OnCalendar"].contains(&name);
         assert!(typed || found.is_empty(), "[{section}] {name} is {kind}: {found:?}");
     }

@@ -138,7 +138,7 @@ catalogue! {
     Error SPEC_SECRET_PACKED = "spec" "secret-packed": "A secret in an image that is packed for everyone";
     Error SPEC_IDENTITY = "spec" "identity": "An identity in an image, which all its nodes would share";
     Error SPEC_OWNER = "spec" "owner": "An owner or group that nothing in the image can create";
-    Error REQUIRES_UNIT = "requires" "unit": "A unit is enabled that nothing in the image installs";
+    Error REQUIRES_UNIT = "requires" "unit": "A unit is enabled or required that nothing in the image installs";
     Error REQUIRES_PROGRAM = "requires" "program": "A program is run that the image does not have, or cannot run";
     Error REQUIRES_MODULE = "requires" "module": "A kernel module is loaded that the image itself forbids";
     Error REQUIRES_FILE = "requires" "file": "A file is read that nothing in the image makes";

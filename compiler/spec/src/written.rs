@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use forge_diag::{Code, Diagnostic, FileId, Span, codes};
+use forge_diag::{Code, Diagnostic, FileId, Severity, Span, codes};
 use forge_model::{Content, ImagePath};
 
 use crate::context::Context;
@@ -146,7 +146,11 @@ fn read(cx: &mut Context<'_>, (path, reader): (&ImagePath, Reader), source: &str
 fn report(cx: &mut Context<'_>, mistakes: Vec<TextMistake>, text: &str, written: Written<'_>) {
     for TextMistake { at, code, headline, label, help } in mistakes {
         let line = brief(text.get(at.clone()).unwrap_or_default());
-        let found = Diagnostic::error(code, headline).help(help);
+        let found = match code.severity {
+            Severity::Error => Diagnostic::error(code, headline),
+            Severity::Warning => Diagnostic::warning(code, headline),
+        };
+        let found = found.help(help);
         let (place, exact) = written.place(cx, text, at);
         let found = found.at(place, label);
         let found = match written {

@@ -93,7 +93,9 @@ mod tests {
         image.file(
             "/etc/modprobe.d/site.conf",
             "# no cramfs\ninstall cramfs /bin/false\nblacklist pcspkr\ninstall snd-* \\\n  /bin/true\n\
-             install loud /sbin/modprobe --ignore-install loud\ninstall loud /bin/true\n",
+             install loud /sbin/modprobe --ignore-install loud\ninstall loud /bin/true\n\
+             alias quiet cramfs\nsoftdep quiet pre: cramfs post: pcspkr\nremove quiet /bin/true\n\
+             options quiet install=/bin/false blacklist=1\nweakdep quiet cramfs\n",
         );
         image.file("/lib/modprobe.d/aliases.conf", "blacklist floppy\n");
         image.file("/lib/modprobe.d/site.conf", "blacklist hidden\n");
@@ -114,6 +116,7 @@ mod tests {
             ("snd-pcm", table("dep"), site(4), None),
             ("ext4", table("builtin"), None, None),
             ("loud", None, None, None),
+            ("quiet", None, None, None),
             ("floppy", None, None, dpkg),
             ("hidden", None, None, None),
             ("text", None, None, None),

@@ -5,17 +5,20 @@
 //! knows to be missing or unfit is an error with its place. What a package or a script may bring
 //! stays open: the plan judges it in the built tree, before the image is packed.
 
+mod known;
 mod unit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::known::{loads_modules, made_at_boot, mount_helper, package_of};
 use forge_diag::{Code, Diagnostic, SourceMap, Span, codes};
 use forge_model::{
     Check, Content, Control, Edit, Expectation, ImagePath, Level, Operator, Origin, Property,
     REQUIREMENTS, Resource, Scalar, Shared, Sources, Status, Target, User, Verdict,
 };
 use forge_spec::{
-    Domain, FileTree, Item, ItemKind, Part, ResolvedImage, SystemFact, compiled_names, is_generated,
+    Domain, FileTree, Item, ItemKind, Part, ResolvedImage, SystemFact, TreeNode, compiled_names,
+    is_generated,
 };
 
 /// A kind of need, which decides the code of its finding.
@@ -99,6 +102,12 @@ pub fn needs(
         match verdict.status {
             Status::Passed | Status::Skipped => {}
             Status::NotKnownHere => needs.open.push(requirement.control.clone()),
+            // Enabling the unit makes its other names.
+            Status::Failed
+                if requirement.need == Need::Unit && is_alias(image, sources, requirement) =>
+            {
+                needs.open.push(requirement.control.clone());
+            }
             Status::Failed | Status::Error => {
                 needs.found.push(requirement.diagnostic(&verdict, map));
             }
@@ -122,6 +131,19 @@ fn of<'a>(image: &'a ResolvedImage, sources: &dyn Sources) -> Vec<&'a Requiremen
         }
     }
     all
+}
+
+/// Whether a unit of the spec says that it has this other name too.
+fn is_alias(image: &ResolvedImage, sources: &dyn Sources, requirement: &Requirement) -> bool {
+    let collector = Collector { sources, all: Vec::new() };
+    let mut items = image.parts.iter().flat_map(|part| &part.items);
+    items.any(|item| match &item.kind {
+        ItemKind::Unit { content: Some(content), enabled: Some(true), .. } => {
+            let text = collector.text(content).unwrap_or_default();
+            unit::aliases(&text).contains(&requirement.subject)
+        }
+        _ => false,
+    })
 }
 
 /// What one item needs. It stands in one part only, whichever images have it.
@@ -148,21 +170,21 @@ impl Collector<'_> {
         };
         match &item.kind {
             ItemKind::File { path, owner, group, content, .. } => {
-                if loads_modules(path)
-                    && let Some(text) = self.text(content)
-                {
-                    self.modules(&text, &by(format!("`{path}` loads"), "files"));
-                }
+                self.read(path, content, &by);
                 self.owner(&by(format!("`{path}` belongs to"), "files"), owner, group);
             }
             ItemKind::Edit { path, edit: Edit::Line { text, .. }, .. } if loads_modules(path) => {
                 self.modules(text, &by(format!("`{path}` loads"), "files"));
             }
-            ItemKind::Tree(FileTree { path, owner, group, .. })
-            | ItemKind::Directory { path, owner, group, .. } => {
-                if owner == ROOT && group == ROOT {
-                    return;
+            ItemKind::Tree(FileTree { path, owner, group, nodes, .. }) => {
+                for (path, node) in nodes {
+                    if let TreeNode::File { file, .. } = node {
+                        self.read(path, &Content::Source(file.clone()), &by);
+                    }
                 }
+                self.owner(&by(format!("`{path}` belongs to"), "files"), owner, group);
+            }
+            ItemKind::Directory { path, owner, group, .. } => {
                 self.owner(&by(format!("`{path}` belongs to"), "files"), owner, group);
             }
             ItemKind::SecretFile { path, owner, group, .. } => {
@@ -195,10 +217,7 @@ impl Collector<'_> {
                 }
                 let by = |words: &str| by(format!("`{unit}` {words}"), "files");
                 if let Some(text) = content.as_ref().and_then(|content| self.text(content)) {
-                    self.unit_text(&text, &by);
-                    if let Some(started) = unit::started(unit, &text) {
-                        self.unit(&started, &by("starts"));
-                    }
+                    self.whole_unit(unit, &text, &by);
                 }
                 for drop_in in drop_ins {
                     if let Some(text) = self.text(&drop_in.content) {
@@ -222,11 +241,42 @@ impl Collector<'_> {
         }
     }
 
+    /// What a file needs by what reads it.
+    fn read<'n>(
+        &mut self,
+        path: &ImagePath,
+        content: &Content,
+        by: &dyn Fn(String, &str) -> Needer<'n>,
+    ) {
+        let unit = unit::read_at(path);
+        if unit.is_none() && !loads_modules(path) {
+            return;
+        }
+        let Some(text) = self.text(content) else { return };
+        let Some((unit, whole)) = unit else {
+            return self.modules(&text, &by(format!("`{path}` loads"), "files"));
+        };
+        let by = |words: &str| by(format!("`{unit}` {words}"), "files");
+        if whole {
+            self.whole_unit(&unit, &text, &by);
+        } else {
+            self.unit_text(&text, &by);
+        }
+    }
+
+    fn whole_unit<'n>(&mut self, unit: &str, text: &str, by: &dyn Fn(&str) -> Needer<'n>) {
+        self.unit_text(text, by);
+        if let Some(started) = unit::started(unit, text) {
+            self.unit(&started, &by("starts"));
+        }
+    }
+
     fn unit_text<'n>(&mut self, text: &str, by: &dyn Fn(&str) -> Needer<'n>) {
         for demand in unit::demands(text) {
             match demand {
                 unit::Demand::Program(path) => self.program(&path, &by("runs")),
                 unit::Demand::File(path) => self.file(&path, &by("reads")),
+                unit::Demand::Unit(name) => self.unit(&name, &by("requires")),
                 unit::Demand::User(name) => {
                     self.account(Need::User, &name, &by("runs as the user"));
                 }
@@ -378,11 +428,14 @@ impl Collector<'_> {
             }
             None => unit.to_owned(),
         };
-        let places = ["/etc", "/usr/local/lib", "/usr/lib", "/lib"].map(|directory| {
-            let path = format!("{directory}/systemd/system/{file}");
-            check(Resource::File { path }, &[exists()], needer.origin)
-        });
-        let any = Check::AnyOf { checks: places.to_vec(), origin: needer.origin.clone() };
+        let mut places = ["/etc", "/usr/local/lib", "/usr/lib", "/lib"]
+            .map(|directory| format!("{directory}/systemd/system/{file}"))
+            .to_vec();
+        // systemd makes a unit of a script of SysV at boot.
+        places.extend(file.strip_suffix(".service").map(|name| format!("/etc/init.d/{name}")));
+        let there = |path| check(Resource::File { path }, &[exists()], needer.origin);
+        let checks = places.into_iter().map(there).collect();
+        let any = Check::AnyOf { checks, origin: needer.origin.clone() };
         self.add(Need::Unit, unit.to_owned(), vec![any], needer);
     }
 
@@ -428,45 +481,6 @@ fn check(resource: Resource, asked: &[Asked], origin: &Origin) -> Check {
         origin: origin.clone(),
     });
     Check::Resource { resource, expectations: expectations.collect(), origin: origin.clone() }
-}
-
-/// Whether systemd-modules-load.service reads a file.
-fn loads_modules(path: &ImagePath) -> bool {
-    let path = path.as_bytes();
-    let below = ["etc", "usr/lib", "usr/local/lib", "lib"].iter().any(|above| {
-        let inside = path.strip_prefix(above.as_bytes());
-        inside.is_some_and(|rest| rest.starts_with(b"/modules-load.d/"))
-    });
-    below && path.ends_with(b".conf") || path == b"etc/modules"
-}
-
-/// What is mounted over when a machine starts is not in any image.
-fn made_at_boot(path: &str) -> bool {
-    ["/run/", "/dev/", "/proc/", "/sys/", "/tmp/"].iter().any(|place| path.starts_with(place))
-        || path.starts_with("/var/run/")
-}
-
-/// The program without which mount(8) cannot mount a file system; none where the kernel does it.
-fn mount_helper(filesystem: &str) -> Option<&'static str> {
-    match filesystem {
-        "nfs" | "nfs4" => Some("/sbin/mount.nfs"),
-        "cifs" | "smb3" => Some("/sbin/mount.cifs"),
-        "lustre" => Some("/sbin/mount.lustre"),
-        "ceph" => Some("/sbin/mount.ceph"),
-        _ => None,
-    }
-}
-
-/// The package of Debian that has a program which items need by what they are.
-fn package_of(program: &str) -> Option<&'static str> {
-    match program {
-        "/sbin/mount.nfs" => Some("nfs-common"),
-        "/sbin/mount.cifs" => Some("cifs-utils"),
-        "/sbin/mount.ceph" => Some("ceph-common"),
-        "/usr/bin/sudo" => Some("sudo"),
-        "/usr/sbin/chpasswd" => Some("passwd"),
-        _ => None,
-    }
 }
 
 impl Requirement {

@@ -1,4 +1,6 @@
-//! What the text of a systemd unit needs (systemd.service(5), systemd.exec(5)).
+//! What the text of a systemd unit needs (systemd.unit(5), systemd.service(5), systemd.exec(5)).
+
+use forge_model::ImagePath;
 
 /// One thing that a unit needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +13,8 @@ pub(super) enum Demand {
     User(String),
     /// A group.
     Group(String),
+    /// Another unit, without which this one is not started.
+    Unit(String),
 }
 
 /// All demands of a unit's text. What systemd looks up, expands or forgives is none: a program
@@ -27,6 +31,12 @@ pub(super) fn demands(text: &str) -> Vec<Demand> {
     let tested = tested(&settings);
     let mut demands = Vec::new();
     for (name, value) in &settings {
+        // What is wanted, or stands in an order, may be absent.
+        if matches!(name.as_str(), "Requires" | "BindsTo" | "Requisite") {
+            let units = value.split_whitespace().filter(|unit| !is_made_at_boot(unit));
+            demands.extend(units.map(|unit| Demand::Unit(unit.to_owned())));
+            continue;
+        }
         let demand = match name.as_str() {
             "ExecStart" | "ExecStartPre" | "ExecStartPost" | "ExecCondition" | "ExecReload"
             | "ExecStop" | "ExecStopPost" => program(value).map(Demand::Program),
@@ -37,7 +47,7 @@ pub(super) fn demands(text: &str) -> Vec<Demand> {
         };
         let excused = |demand: &Demand| match demand {
             Demand::Program(path) | Demand::File(path) => tested.contains(&path.as_str()),
-            Demand::User(_) | Demand::Group(_) => false,
+            Demand::User(_) | Demand::Group(_) | Demand::Unit(_) => false,
         };
         if let Some(demand) = demand
             && !demands.contains(&demand)
@@ -47,6 +57,39 @@ pub(super) fn demands(text: &str) -> Vec<Demand> {
         }
     }
     demands
+}
+
+/// Units that have no file in an image: systemd makes them of devices, mounts and slices that are
+/// there, and its generators of `fstab`, `crypttab` and the kernel's command line; and names that are
+/// put in later.
+fn is_made_at_boot(unit: &str) -> bool {
+    let ending = unit.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let generated = ["systemd-cryptsetup@", "systemd-veritysetup@", "systemd-integritysetup@"];
+    matches!(ending, "" | "device" | "mount" | "automount" | "swap" | "slice" | "scope")
+        || unit.contains(['%', '$'])
+        || generated.iter().any(|start| unit.starts_with(start))
+}
+
+/// Other names that enabling a unit gives it.
+pub(super) fn aliases(text: &str) -> Vec<String> {
+    let all = settings(text).into_iter().filter(|(name, _)| name == "Alias");
+    all.flat_map(|(_, value)| value.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+/// The unit whose text systemd reads at a path, and whether it is the whole text and no drop-in.
+pub(super) fn read_at(path: &ImagePath) -> Option<(String, bool)> {
+    let path = std::str::from_utf8(path.as_bytes()).ok()?;
+    let below = ["etc", "usr/local/lib", "usr/lib", "lib"]
+        .iter()
+        .find_map(|above| path.strip_prefix(above)?.strip_prefix("/systemd/system/"))?;
+    match below.split_once('/') {
+        None => below.contains('.').then(|| (below.to_owned(), true)),
+        Some((directory, file)) => {
+            let unit = directory.strip_suffix(".d").filter(|unit| unit.contains('.'))?;
+            (file.ends_with(".conf") && !file.contains('/')).then(|| (unit.to_owned(), false))
+        }
+    }
 }
 
 /// The unit that a timer, a path or a socket starts; none for other units.
@@ -155,6 +198,30 @@ mod tests {
             assert_eq!(demands(&text), [Demand::Program("/x".to_owned())], "{other}");
         }
         assert_eq!(demands("[Service]\nDynamicUser=yes\nUser=x\n"), []);
+    }
+
+    #[test]
+    fn what_must_be_started_too_is_demanded() {
+        let text = "[Unit]\nRequires=a.service b.socket -.mount dev-sda.device\nBindsTo=c@%i.service\n\
+            After=d.service\nWants=e.service\nPartOf=f.service\nRequisite=g.target\n";
+        let want = ["a.service", "b.socket", "g.target"];
+        assert_eq!(demands(text), want.map(|unit| Demand::Unit(unit.to_owned())));
+        assert_eq!(aliases("[Install]\nAlias=x.service y.service\n"), ["x.service", "y.service"]);
+    }
+
+    #[test]
+    fn units_are_read_in_systemds_directories() {
+        for (path, want) in [
+            ("/etc/systemd/system/x.service", Some(("x.service", true))),
+            ("/lib/systemd/system/x.service.d/a.conf", Some(("x.service", false))),
+            ("/etc/systemd/system/multi-user.target.wants/x.service", None),
+            ("/etc/systemd/system.conf", None),
+            ("/etc/x.service", None),
+        ] {
+            let found = read_at(&ImagePath::new(path).unwrap());
+            let found = found.as_ref().map(|(unit, whole)| (unit.as_str(), *whole));
+            assert_eq!(found, want, "{path}");
+        }
     }
 
     #[test]

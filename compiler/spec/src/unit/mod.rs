@@ -127,6 +127,9 @@ impl UnitText {
                 let label = format!("`{}` is {what}", brief(setting.value));
                 found.push(line.mistake(headline, label, help));
             }
+            if value::names_units(setting.name) {
+                found.extend(mistyped_units(&setting));
+            }
             let (name, value) = (setting.name.to_owned(), setting.value.to_owned());
             settings.push((section.name, name, value, line.at.clone()));
         }
@@ -279,6 +282,22 @@ fn lines(text: &str) -> Vec<Line> {
         open = said.is_some();
     }
     lines
+}
+
+/// Names that are nearly those of systemd's own units: what waits for, or is wanted by, a unit that
+/// is not there does so in vain, and nobody says it.
+fn mistyped_units(setting: &Setting<'_>) -> Vec<TextMistake> {
+    let units = setting.value.split_whitespace();
+    let near = units.filter_map(|unit| Some((unit, value::nearly_special(unit)?)));
+    near.map(|(unit, near)| TextMistake {
+        code: codes::SPEC_TYPO,
+        ..setting.line.mistake(
+            format!("no unit is known as `{unit}`"),
+            format!("`{}=` of a unit that is not there does nothing", setting.name),
+            format!("did you mean `{near}`?"),
+        )
+    })
+    .collect()
 }
 
 /// A command line that systemd would not run as it is written.

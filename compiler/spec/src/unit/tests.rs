@@ -117,6 +117,28 @@ fn what_systemd_passes_over_is_told() {
 }
 
 #[test]
+fn names_of_units_have_their_ending_and_are_no_typo() {
+    let start = "[Service]\nExecStart=/bin/x\n";
+    let cases = [
+        (
+            "[Unit]\nAfter=a.service network\n",
+            "After=a.service network: systemd passes over `After=` (a name has its ending: `network.target`)",
+        ),
+        (
+            "[Unit]\nRequires=postgresql\n",
+            "Requires=postgresql: systemd passes over `Requires=` (a name has its ending: `postgresql.service`)",
+        ),
+        (
+            "[Unit]\nWants=netwrok.target\n",
+            "Wants=netwrok.target: no unit is known as `netwrok.target` (did you mean `network.target`?)",
+        ),
+    ];
+    for (text, want) in cases {
+        assert_eq!(found("x.service", &format!("{text}{start}")), [want], "{text}");
+    }
+}
+
+#[test]
 fn units_lie_where_systemd_looks() {
     let at = |path: &str| UnitText::at(&ImagePath::new(path).unwrap());
     for path in ["/etc/systemd/system/a.mount", "/usr/lib/systemd/system/a@.service"] {

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use forge_syntax::closest;
+use forge_syntax::{closest, one_letter_off};
 
 use super::calendar;
+use crate::node::has_unit_ending;
 
 /// Names of settings by the kind of their values.
 const VALUES: &str = include_str!("values.txt");
@@ -23,6 +24,9 @@ fn kind_of(unit: &str, name: &str) -> Option<&'static str> {
         }
         all
     });
+    if names_units(name) {
+        return Some("UNITS");
+    }
     match (unit, name) {
         ("service", "Type") => Some("SERVICETYPE"),
         (_, "OnCalendar") => Some("CALENDAR"),
@@ -63,10 +67,109 @@ pub(super) fn unfit(unit: &str, name: &str, value: &str) -> Option<(&'static str
         "SIGNAL" => unless(is_signal(value), "no signal", "for example `SIGTERM`"),
         "SERVICETYPE" => one_of("no type of a service", &TYPES),
         "SERVICERESTART" => one_of("no case to restart in", &RESTARTS),
+        "UNITS" => {
+            let bad = value.split_whitespace().find(|word| !has_unit_ending(word))?;
+            let special = SPECIAL.iter().find(|unit| unit.split('.').next() == Some(bad));
+            let meant = special.map_or_else(|| format!("{bad}.service"), |unit| (*unit).to_owned());
+            Some(("no name of a unit", format!("a name has its ending: `{meant}`")))
+        }
         "KILLMODE" => one_of("no way to stop processes", &KILLS),
         _ => None,
     }
 }
+
+/// Settings whose values are names of units with blanks between: systemd.unit(5).
+pub(super) fn names_units(setting: &str) -> bool {
+    matches!(
+        setting,
+        "Wants"
+            | "Requires"
+            | "Requisite"
+            | "BindsTo"
+            | "PartOf"
+            | "Upholds"
+            | "Conflicts"
+            | "Before"
+            | "After"
+            | "OnFailure"
+            | "OnSuccess"
+            | "PropagatesReloadTo"
+            | "ReloadPropagatedFrom"
+            | "PropagatesStopTo"
+            | "StopPropagatedFrom"
+            | "JoinsNamespaceOf"
+            | "WantedBy"
+            | "RequiredBy"
+            | "UpheldBy"
+            | "Also"
+            | "Alias"
+            | "Unit"
+    )
+}
+
+/// The unit of systemd itself that a name is one letter away from.
+pub(super) fn nearly_special(name: &str) -> Option<&'static str> {
+    one_letter_off(name, SPECIAL)
+}
+
+/// systemd.special(7), and systemd's own services that others stand behind.
+const SPECIAL: [&str; 55] = [
+    "basic.target",
+    "cryptsetup.target",
+    "dbus.service",
+    "dbus.socket",
+    "default.target",
+    "emergency.target",
+    "first-boot-complete.target",
+    "getty.target",
+    "graphical.target",
+    "halt.target",
+    "local-fs-pre.target",
+    "local-fs.target",
+    "machines.target",
+    "multi-user.target",
+    "network-online.target",
+    "network-pre.target",
+    "network.target",
+    "nss-lookup.target",
+    "nss-user-lookup.target",
+    "paths.target",
+    "poweroff.target",
+    "reboot.target",
+    "remote-fs-pre.target",
+    "remote-fs.target",
+    "rescue.target",
+    "rpcbind.target",
+    "shutdown.target",
+    "sleep.target",
+    "slices.target",
+    "sockets.target",
+    "swap.target",
+    "sysinit.target",
+    "syslog.socket",
+    "system-update.target",
+    "systemd-journald.service",
+    "systemd-journald.socket",
+    "systemd-logind.service",
+    "systemd-machine-id-commit.service",
+    "systemd-modules-load.service",
+    "systemd-networkd-wait-online.service",
+    "systemd-networkd.service",
+    "systemd-random-seed.service",
+    "systemd-remount-fs.service",
+    "systemd-resolved.service",
+    "systemd-sysctl.service",
+    "systemd-sysusers.service",
+    "systemd-timesyncd.service",
+    "systemd-tmpfiles-setup.service",
+    "systemd-udevd.service",
+    "systemd-user-sessions.service",
+    "time-set.target",
+    "time-sync.target",
+    "timers.target",
+    "umount.target",
+    "usb-gadget.target",
+];
 
 /// `parse_boolean` of systemd's `src/basic/parse-util.c`.
 const BOOLEANS: [&str; 12] =
