@@ -2,6 +2,7 @@
 //! a small base of its own, and a picture of the host to compare with.
 
 mod archive;
+mod case;
 mod editor;
 mod escape;
 mod forgec;
@@ -14,6 +15,9 @@ mod small;
 mod turn;
 
 pub use archive::{Archive, Deb, Served};
+pub use case::{
+    Case, CaseFile, Wanted, page_project, split_mark, suite_cases, suite_directory, suite_projects,
+};
 pub use editor::Editor;
 pub use escape::unescape;
 pub use forgec::{Forgec, Run, built_binary};

@@ -4,56 +4,19 @@
 //! a mended one; `file=PATH` makes it another file of it, and `times=N` repeats its text. A
 //! `<U+XXXX>` stands for that character.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
-
 use std::collections::BTreeSet;
 
 use forge_diag::{Code, codes, render};
 use forge_model::MemorySources;
 use forge_plan::{Checked, check};
-use forge_test::unescape;
+use forge_test::page_project;
 
 /// The blocks of a page that say `kind`, as a project.
 fn project(code: &Code, kind: &str) -> MemorySources {
     let mut sources = MemorySources::new();
-    let mut files = 0;
-    let mut block: Option<(String, usize, String)> = None;
-    for line in code.page.lines() {
-        match (&mut block, line.strip_prefix("```")) {
-            (None, Some(info)) => {
-                let (language, rest) = info.split_once(',').unwrap_or((info, ""));
-                assert!(!language.is_empty(), "{}: a block without a language", code.name);
-                let mut words = rest.split(' ');
-                if words.next() != Some(kind) {
-                    // Some other example: read over.
-                    block = Some((String::new(), 0, String::new()));
-                    continue;
-                }
-                let (mut path, mut times) = ("forge.kdl", 1);
-                for word in words {
-                    match word.split_once('=').unwrap() {
-                        ("file", value) => path = value,
-                        ("times", value) => times = value.parse().unwrap(),
-                        other => panic!("{}: {other:?} means nothing", code.name),
-                    }
-                }
-                block = Some((path.to_owned(), times, String::new()));
-            }
-            (Some(_), Some(_)) => {
-                let (path, times, text) = block.take().unwrap();
-                if times > 0 {
-                    sources.insert(path.as_str(), unescape(&text).repeat(times));
-                    files += 1;
-                }
-            }
-            (Some((_, _, text)), None) => {
-                text.push_str(line);
-                text.push('\n');
-            }
-            (None, None) => {}
-        }
+    for (path, text) in page_project(code.page, code.name, kind) {
+        sources.insert(path, text);
     }
-    assert!(files > 0, "{}: no block says `{kind}`", code.name);
     sources
 }
 
