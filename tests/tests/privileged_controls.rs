@@ -157,3 +157,28 @@ fn what_the_spec_breaks_is_found_without_a_build() {
         }
     }
 }
+
+/// `test` packs nothing, and ends by what the controls say.
+#[test]
+fn controls_are_judged_alone() {
+    let _turn = Turn::take();
+    let lab = site(str::to_owned);
+    let all = lab.forgec.run(&["test", "--all"]).expect(0);
+    for (control, ..) in CONTROLS {
+        assert!(all.stdout.contains(&format!("passed  {control}")), "{}", all.stdout);
+    }
+    assert!(lab.artifacts().is_empty());
+    let broken = format!("chmod 0640 {CLIENT}\n");
+    lab.edit("roles/breaks/break.sh", "true\n", &broken);
+    let failed = lab.forgec.run(&["test", "test-node"]).expect(100);
+    assert!(failed.stdout.contains("failed  beegfs-4"), "{}", failed.stdout);
+    assert!(failed.stdout.contains("breaks/role.kdl:3"), "{}", failed.stdout);
+    // Nothing is judged again, and no other control is asked for.
+    let other = lab.forgec.run(&["test", "--control", "beegfs-5"]).expect(0);
+    assert!(!other.stdout.contains("beegfs-4"), "{}", other.stdout);
+    assert!(!other.stderr.contains("steps done"), "{}", other.stderr);
+    lab.forgec.run(&["test", "--target", "tree", "--control", "beegfs-4"]).expect(100);
+    let typo = lab.forgec.run(&["test", "--control", "beegfs-44"]).expect(2);
+    assert!(typo.stderr.contains("did you mean"), "{}", typo.stderr);
+    assert!(lab.artifacts().is_empty());
+}

@@ -11,27 +11,27 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Action {
     /// Turns package names into an exact list of versions and hashes.
-    Resolve(Resolve),
+    Resolve(Box<Resolve>),
     /// Makes the lowest layer.
-    Base(Base),
+    Base(Box<Base>),
     /// Installs packages from a resolved list.
-    Packages(Packages),
+    Packages(Box<Packages>),
     /// Fetches a file by its hash.
-    Fetch(Fetch),
+    Fetch(Box<Fetch>),
     /// Unpacks a fetched archive.
-    Unpack(Unpack),
+    Unpack(Box<Unpack>),
     /// Applies typed changes without any sandbox.
     Changes(Changes),
     /// Runs a script in the sandbox.
-    Run(Run),
+    Run(Box<Run>),
     /// Writes secret files into the last, machine-local layer.
     Secrets(Secrets),
     /// Writes the image's name and digest.
-    Stamp(Stamp),
+    Stamp(Box<Stamp>),
     /// Judges controls against the finished tree or a container of it.
-    Verify(Verify),
+    Verify(Box<Verify>),
     /// Packs the image and its kernel.
-    Pack(Pack),
+    Pack(Box<Pack>),
 }
 
 impl Action {

@@ -50,7 +50,7 @@ impl Action {
             Self::Resolve(resolve) => resolve_fields(resolve, key),
             Self::Base(base) => base_fields(base, key),
             Self::Packages(packages) => {
-                let Packages { arch, names, answers, holds } = packages;
+                let Packages { arch, names, answers, holds } = packages.as_ref();
                 key.field("architecture", arch);
                 name_fields(names, key);
                 for Preseed { owner, question, kind, value, origin } in answers {
@@ -59,7 +59,8 @@ impl Action {
                 }
                 hold_fields(holds, key);
             }
-            Self::Fetch(Fetch { name: _, url: _, sha256, origin }) => {
+            Self::Fetch(fetch) => {
+                let Fetch { name: _, url: _, sha256, origin } = fetch.as_ref();
                 key.field_at("SHA-256", sha256, origin);
             }
             Self::Unpack(unpack) => unpack_fields(unpack, key),

@@ -180,7 +180,7 @@ impl ImageLowering<'_> {
                 continue;
             }
             let (label, origins) = (format!("fetch {}", source.name), vec![source.origin.clone()]);
-            let action = Action::Fetch(source.clone());
+            let action = Action::Fetch(Box::new(source.clone()));
             let handle = self.steps.add(label, action, Vec::new(), origins);
             self.fetched.insert(source.sha256.clone(), handle);
         }
@@ -205,7 +205,12 @@ impl ImageLowering<'_> {
                 };
                 let label = format!("{}/{} {}", part.name, Phase::Unpack.name(), source.name);
                 let sources = std::slice::from_ref(source);
-                self.push_with(label, Action::Unpack(unpack), sources, item.origin.clone());
+                self.push_with(
+                    label,
+                    Action::Unpack(Box::new(unpack)),
+                    sources,
+                    item.origin.clone(),
+                );
             }
         }
     }
@@ -247,14 +252,14 @@ impl ImageLowering<'_> {
                 (Base::Tree { arch, directory, files }, None)
             }
         };
-        self.push(label, Action::Base(action), list, origins);
+        self.push(label, Action::Base(Box::new(action)), list, origins);
     }
 
     fn resolve(&mut self, label: String, resolve: Resolve, origins: Vec<Origin>) -> Handle {
         let inputs: Vec<_> =
             self.installed.iter().map(|before| (*before, EdgeRole::Installed)).collect();
         let label = format!("{label}, package list");
-        let action = Action::Resolve(resolve);
+        let action = Action::Resolve(Box::new(resolve));
         let list = self.steps.add(label, action, inputs, origins);
         self.installed = Some(list);
         list
@@ -346,7 +351,7 @@ impl ImageLowering<'_> {
         };
         let list = self.resolve(label.clone(), resolve, origins.clone());
         let packages = Packages { arch, names, answers, holds };
-        self.push(label, Action::Packages(packages), Some(list), origins);
+        self.push(label, Action::Packages(Box::new(packages)), Some(list), origins);
         Ok(())
     }
 
@@ -412,7 +417,7 @@ impl ImageLowering<'_> {
                 origin: item.origin.clone(),
             };
             let label = format!("{}/{} {name}", part.name, Phase::Run.name());
-            self.push_with(label, Action::Run(run), fetched, item.origin.clone());
+            self.push_with(label, Action::Run(Box::new(run)), fetched, item.origin.clone());
         }
     }
 
@@ -507,7 +512,7 @@ impl ImageLowering<'_> {
         let action = Verify { image: image.name.clone(), level, controls, expect_failed };
         let below = self.layers.last().map(|below| (*below, EdgeRole::Lower));
         let inputs: Vec<_> = below.into_iter().collect();
-        self.steps.add(label.to_owned(), Action::Verify(action), inputs, origins)
+        self.steps.add(label.to_owned(), Action::Verify(Box::new(action)), inputs, origins)
     }
 
     fn stamp(&mut self, secrets: Vec<SecretReference>) {
@@ -522,7 +527,7 @@ impl ImageLowering<'_> {
             origin: image.origin.clone(),
         };
         let origins = vec![image.origin.clone()];
-        self.push(Phase::Stamp.name().to_owned(), Action::Stamp(stamp), None, origins);
+        self.push(Phase::Stamp.name().to_owned(), Action::Stamp(Box::new(stamp)), None, origins);
     }
 
     fn pack(&mut self, verdicts: &[Handle], holds_secrets: bool) -> Option<Handle> {
@@ -541,7 +546,7 @@ impl ImageLowering<'_> {
             self.layers.last().map(|top| (*top, EdgeRole::Lower)).into_iter().collect();
         inputs.extend(verdicts.iter().map(|verdict| (*verdict, EdgeRole::Verdict)));
         let origins = vec![output.origin.clone()];
-        let action = Action::Pack(pack);
+        let action = Action::Pack(Box::new(pack));
         Some(self.steps.add("pack".to_owned(), action, inputs, origins))
     }
 }

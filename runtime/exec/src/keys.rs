@@ -155,7 +155,7 @@ fn mac_field(secret: &SecretReference) -> String {
 /// dpkg is in the inputs, apt's choice is in the package list.
 fn tool_fields(action: &Action, facts: &dyn Facts, key: &mut KeyBuilder) {
     match action {
-        Action::Base(forge_model::Base::Debian { .. }) => {
+        Action::Base(base) if matches!(**base, forge_model::Base::Debian { .. }) => {
             key.field("tool: mmdebstrap", facts.bootstrap_version());
         }
         Action::Base(_)

@@ -107,6 +107,8 @@ pub(crate) enum Command {
     Blame(cmd::blame::Args),
     /// Build images, prove them, and pack them
     Build(cmd::build::Args),
+    /// Judge the controls of images, and build what they stand on
+    Test(cmd::test::Args),
     /// Judge systems by profiles of controls, outside of any project
     Controls(cmd::controls::Args),
     /// Open a shell in a volatile container of an image

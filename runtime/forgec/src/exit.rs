@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use forge_model::Status;
+
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -24,6 +26,23 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// As `InSpec` ends: 100 when a control failed or could not be judged, else 101 when one was
+    /// skipped or left to somebody else.
+    pub(crate) fn of_controls(statuses: impl Iterator<Item = Status>, failed: bool) -> Self {
+        let worst = statuses.fold(if failed { 2 } else { 0 }, |worst, status| {
+            worst.max(match status {
+                Status::Passed => 0,
+                Status::Skipped | Status::NotKnownHere => 1,
+                Status::Failed | Status::Error => 2,
+            })
+        });
+        match worst {
+            0 => Self::Done,
+            1 => Self::Passed(101),
+            _ => Self::Passed(100),
+        }
+    }
+
     /// The process's exit code.
     pub(crate) fn code(self) -> u8 {
         match self {

@@ -116,7 +116,7 @@ impl<'a> Preview<'a> {
         targets: impl IntoIterator<Item = NodeId>,
     ) -> Result<Self, CmdError> {
         let plan = &compiled.plan;
-        let context = crate::cmd::build::reading_context(store, compiled)?;
+        let context = crate::work::reading_context(store, compiled)?;
         let facts = StoreFacts::new(store.clone());
         let lookup = StoreLookup::new(&context, &facts);
         let states = freshness(plan, &closure(plan, targets), &lookup, &facts);

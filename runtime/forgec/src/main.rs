@@ -15,6 +15,7 @@ mod state;
 mod summary;
 mod ui;
 mod verdicts;
+mod work;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -62,6 +63,7 @@ fn run(ui: &Arc<Ui>, cli: Cli) -> Result<Exit, CmdError> {
         Command::Diff(args) => cmd::diff::run(ui, &ctx, &args),
         Command::Blame(args) => cmd::blame::run(ui, &ctx, &args),
         Command::Build(args) => cmd::build::run(ui, &ctx, &args),
+        Command::Test(args) => cmd::test::run(ui, &ctx, &args),
         Command::Shell(args) => cmd::shell::run(ui, &ctx, &args),
         Command::Boot(args) => cmd::boot::run(ui, &ctx, &args),
         Command::Doctor(args) => cmd::doctor::run(ui, &ctx, &args),

@@ -89,22 +89,63 @@ fn boot_failures(image: &Image, outputs: &Outputs, store: &Store) -> Vec<String>
     failures.collect()
 }
 
-/// Writes all verdicts as `JUnit` XML.
-pub(crate) fn junit(
-    file: &Path,
-    compiled: &Compiled,
+/// An image with what is to be said of it.
+pub(crate) struct Judged<'a> {
+    image: &'a str,
+    verdicts: Vec<Verdict>,
+    boot: Vec<String>,
+}
+
+/// Images with those of their verdicts that are wanted.
+pub(crate) fn judged<'a>(
+    compiled: &'a Compiled,
     names: &[String],
     outputs: &Outputs,
     store: &Store,
-) -> Result<(), CmdError> {
-    let images = select(&compiled.plan, names)?;
-    let judged: Vec<_> = images
-        .iter()
-        .map(|image| (image.name.as_str(), verdicts_of(image, outputs, store)))
-        .collect();
-    let shown: Vec<_> =
-        judged.iter().map(|(image, verdicts)| ImageVerdicts { image, verdicts }).collect();
-    let text = forge_report::junit(&shown).map_err(|error| CmdError::bug(error.to_string()))?;
+    is_wanted: &dyn Fn(&Verdict) -> bool,
+) -> Result<Vec<Judged<'a>>, CmdError> {
+    let judged = |image: &'a Image| {
+        let mut verdicts = verdicts_of(image, outputs, store);
+        verdicts.retain(is_wanted);
+        Judged { image: &image.name, verdicts, boot: boot_failures(image, outputs, store) }
+    };
+    Ok(select(&compiled.plan, names)?.into_iter().map(judged).collect())
+}
+
+/// Prints verdicts alone. Ends as [`Exit::of_controls`], a failed boot as a failed control.
+pub(crate) fn print_judged(ui: &Ui, judged: &[Judged<'_>], all: bool) -> Exit {
+    let verdicts = || judged.iter().flat_map(|one| &one.verdicts);
+    if ui.json() {
+        let images: Vec<_> = judged
+            .iter()
+            .map(|one| {
+                let Judged { image, verdicts, boot } = one;
+                serde_json::json!({ "image": image, "verdicts": verdicts, "boot_failures": boot })
+            })
+            .collect();
+        ui.out(&format!("{:#}", serde_json::json!({ "version": 1, "images": images })));
+    } else {
+        ui.out(verdicts_text(&shown(judged), all).trim_end());
+    }
+    let mut failed = false;
+    for one in judged {
+        for failure in &one.boot {
+            failed = true;
+            ui.err(&format!("{}: {failure}", one.image));
+        }
+    }
+    Exit::of_controls(verdicts().map(|verdict| verdict.status), failed)
+}
+
+fn shown<'a>(judged: &'a [Judged<'_>]) -> Vec<ImageVerdicts<'a>> {
+    let shown = |one: &'a Judged<'_>| ImageVerdicts { image: one.image, verdicts: &one.verdicts };
+    judged.iter().map(shown).collect()
+}
+
+/// Writes verdicts as `JUnit` XML.
+pub(crate) fn junit(file: &Path, judged: &[Judged<'_>]) -> Result<(), CmdError> {
+    let text =
+        forge_report::junit(&shown(judged)).map_err(|error| CmdError::bug(error.to_string()))?;
     std::fs::write(file, text)
         .map_err(|error| CmdError::environment(format!("`{}`: {error}", file.display())))
 }

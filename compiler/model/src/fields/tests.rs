@@ -291,7 +291,7 @@ fn samples() -> Vec<Action> {
     let changes = changes().into_iter().map(|what| Change::at(&origin(), what)).collect();
     let (image, cluster, image_type) = (text("summit-gpu"), text("summit"), text("gpu"));
     vec![
-        Action::Resolve(Resolve {
+        Action::Resolve(Box::new(Resolve {
             arch: arch.clone(),
             sources: sources(),
             repositories: repositories(),
@@ -301,31 +301,31 @@ fn samples() -> Vec<Action> {
             names: names(),
             files: vec![Located { value: source("x_1_all.deb"), origin: origin() }],
             recommends: false,
-        }),
-        Action::Base(Base::Debian {
+        })),
+        Action::Base(Box::new(Base::Debian {
             arch: arch.clone(),
             sources: sources(),
             exclude_paths: vec![text("/usr/share/doc/*"), text("/usr/share/man/*")],
-        }),
-        Action::Base(Base::Archive { arch: arch.clone(), source: source("base.tar") }),
-        Action::Base(Base::Tree {
+        })),
+        Action::Base(Box::new(Base::Archive { arch: arch.clone(), source: source("base.tar") })),
+        Action::Base(Box::new(Base::Tree {
             arch: arch.clone(),
             directory: text("bases/tree"),
             files: vec![(path("/etc/hostname"), source("hostname"))],
-        }),
-        Action::Packages(Packages {
+        })),
+        Action::Packages(Box::new(Packages {
             arch: arch.clone(),
             names: names(),
             answers: answers(),
             holds: names(),
-        }),
-        Action::Fetch(Fetch {
+        })),
+        Action::Fetch(Box::new(Fetch {
             name: text("lmod"),
             url: text("https://mirror.example.org/lmod.tar.gz"),
             sha256: "ab".repeat(32),
             origin: origin(),
-        }),
-        Action::Unpack(Unpack {
+        })),
+        Action::Unpack(Box::new(Unpack {
             source: text("lmod"),
             into: path("/opt/lmod"),
             strip: 1,
@@ -334,11 +334,11 @@ fn samples() -> Vec<Action> {
             setuid: false,
             overrides: false,
             origin: origin(),
-        }),
+        })),
         Action::Changes(Changes { changes, protected: protected() }),
-        Action::Run(run()),
+        Action::Run(Box::new(run())),
         Action::Secrets(Secrets { files: secret_files() }),
-        Action::Stamp(Stamp {
+        Action::Stamp(Box::new(Stamp {
             image: image.clone(),
             cluster: cluster.clone(),
             image_type: image_type.clone(),
@@ -346,14 +346,14 @@ fn samples() -> Vec<Action> {
             output: Some(output()),
             secrets: secrets(),
             origin: origin(),
-        }),
-        Action::Verify(Verify {
+        })),
+        Action::Verify(Box::new(Verify {
             image: image.clone(),
             level: Level::Container,
             controls: vec![control().into()],
             expect_failed: expect_failed(),
-        }),
-        Action::Pack(Pack {
+        })),
+        Action::Pack(Box::new(Pack {
             image,
             cluster,
             image_type,
@@ -361,7 +361,7 @@ fn samples() -> Vec<Action> {
             output: output(),
             holds_secrets: true,
             origin: origin(),
-        }),
+        })),
     ]
 }
 
@@ -511,7 +511,7 @@ fn kinds_and_their_variants_have_keys_of_their_own() {
         actions.push(Action::Changes(Changes { changes, protected: Vec::new().into() }));
     }
     for secret in secrets() {
-        actions.push(Action::Run(Run { secrets: vec![secret], ..run() }));
+        actions.push(Action::Run(Box::new(Run { secrets: vec![secret], ..run() })));
     }
     let wanted = actions.len();
     let keys: BTreeSet<_> = actions.iter().map(key).collect();
@@ -521,7 +521,7 @@ fn kinds_and_their_variants_have_keys_of_their_own() {
 #[test]
 fn what_is_not_said_differs_from_whatever_can_be_said() {
     let stamp = |cmdline: Option<&str>| {
-        Action::Stamp(Stamp {
+        Action::Stamp(Box::new(Stamp {
             image: "a".to_owned(),
             cluster: "a".to_owned(),
             image_type: "a".to_owned(),
@@ -529,7 +529,7 @@ fn what_is_not_said_differs_from_whatever_can_be_said() {
             output: None,
             secrets: Vec::new(),
             origin: origin(),
-        })
+        }))
     };
     let user = |home: Option<&str>| {
         let (name, home) = ("a".to_owned(), home.map(str::to_owned));
@@ -545,7 +545,7 @@ fn what_is_not_said_differs_from_whatever_can_be_said() {
         let mirror = |name: &str| Mirror { name: name.to_owned(), url: "u".to_owned() };
         let sources = PackageSources { mirror: name.map(mirror), security: None, ..sources() };
         let (arch, names) = ("amd64".to_owned(), Vec::new());
-        Action::Resolve(Resolve {
+        Action::Resolve(Box::new(Resolve {
             arch,
             sources,
             repositories: Vec::new(),
@@ -555,7 +555,7 @@ fn what_is_not_said_differs_from_whatever_can_be_said() {
             names,
             files: Vec::new(),
             recommends: false,
-        })
+        }))
     };
     assert_ne!(key(&named(None)), key(&named(Some("host"))), "a mirror that is called `host`");
 }

@@ -269,22 +269,24 @@ impl<'a> Blamer<'a> {
             return Ok(Makers::Declared(origins, draft.edited));
         }
         self.tree.push(layer.manifest);
+        let lists = || {
+            let lists = Lists::read(layer.manifest, &self.tree, read);
+            lists.map(Makers::Lists).map_err(|(path, source)| BlameError::Read {
+                path,
+                label: layer.label.to_owned(),
+                source,
+            })
+        };
         Ok(match layer.action {
-            Action::Packages(_) | Action::Base(Base::Debian { .. }) => {
-                let lists = Lists::read(layer.manifest, &self.tree, read);
-                Makers::Lists(lists.map_err(|(path, source)| BlameError::Read {
-                    path,
-                    label: layer.label.to_owned(),
-                    source,
-                })?)
-            }
-            Action::Base(Base::Archive { source, .. }) => {
-                Makers::One(Maker::Source(source.path.clone()))
-            }
-            Action::Base(Base::Tree { directory, files, .. }) => {
-                let files = files.iter().map(|(path, file)| (path.clone(), file.path.clone()));
-                Makers::Sources(files.collect(), directory.clone())
-            }
+            Action::Packages(_) => lists()?,
+            Action::Base(base) => match base.as_ref() {
+                Base::Debian { .. } => lists()?,
+                Base::Archive { source, .. } => Makers::One(Maker::Source(source.path.clone())),
+                Base::Tree { directory, files, .. } => {
+                    let files = files.iter().map(|(path, file)| (path.clone(), file.path.clone()));
+                    Makers::Sources(files.collect(), directory.clone())
+                }
+            },
             Action::Unpack(unpack) => Makers::One(Maker::Source(unpack.source.clone())),
             Action::Run(run) => {
                 Makers::One(Maker::Script { name: run.name.clone(), origin: run.origin.clone() })

@@ -19,16 +19,16 @@ fn debian() -> Action {
         security: None,
     };
     let arch = "amd64".to_owned();
-    Action::Base(Base::Debian { arch, sources, exclude_paths: Vec::new() })
+    Action::Base(Box::new(Base::Debian { arch, sources, exclude_paths: Vec::new() }))
 }
 
 fn packages() -> Action {
-    Action::Packages(Packages {
+    Action::Packages(Box::new(Packages {
         arch: "amd64".to_owned(),
         names: Vec::new(),
         answers: Vec::new(),
         holds: Vec::new(),
-    })
+    }))
 }
 
 fn source(at: &str) -> SourceFile {
@@ -36,7 +36,7 @@ fn source(at: &str) -> SourceFile {
 }
 
 fn run() -> Action {
-    Action::Run(Run {
+    Action::Run(Box::new(Run {
         name: "tune".to_owned(),
         script: source("tune.sh"),
         inputs: Vec::new(),
@@ -45,7 +45,7 @@ fn run() -> Action {
         secrets: Vec::new(),
         protected: Vec::new().into(),
         origin: origin(50),
-    })
+    }))
 }
 
 fn secret() -> Action {
@@ -67,7 +67,7 @@ fn secret() -> Action {
 }
 
 fn stamp() -> Action {
-    Action::Stamp(Stamp {
+    Action::Stamp(Box::new(Stamp {
         image: "x".to_owned(),
         cluster: "x".to_owned(),
         image_type: "x".to_owned(),
@@ -75,7 +75,7 @@ fn stamp() -> Action {
         output: None,
         secrets: Vec::new(),
         origin: origin(70),
-    })
+    }))
 }
 
 /// A stack of layers with the contents of all.
@@ -254,11 +254,11 @@ fn what_a_path_hides_is_named() {
 
 #[test]
 fn bases_of_the_project_name_its_files() {
-    let action = Action::Base(Base::Tree {
+    let action = Action::Base(Box::new(Base::Tree {
         arch: "amd64".to_owned(),
         directory: "golden".to_owned(),
         files: vec![(path("/etc/x"), source("golden/etc/x"))],
-    });
+    }));
     let mut stack = Stack { contents: BTreeMap::new(), layers: Vec::new() };
     stack.add("base", action, &[("etc", Node::Dir), ("etc/x", Node::File("x"))]);
     let blamer = stack.blamer();
@@ -271,11 +271,11 @@ fn bases_of_the_project_name_its_files() {
 
 #[test]
 fn an_edited_file_has_the_maker_of_what_was_edited() {
-    let action = Action::Base(Base::Tree {
+    let action = Action::Base(Box::new(Base::Tree {
         arch: "amd64".to_owned(),
         directory: "golden".to_owned(),
         files: vec![(path("/etc/x"), source("golden/etc/x"))],
-    });
+    }));
     let mut stack = Stack { contents: BTreeMap::new(), layers: Vec::new() };
     stack.add("base", action, &[("etc", Node::Dir), ("etc/x", Node::File("x\n"))]);
     stack.change("one", &[line("/etc/x", None, "a"), line("/etc/x", None, "b")]);

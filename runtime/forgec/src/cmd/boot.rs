@@ -51,7 +51,7 @@ pub(crate) struct Machine<'a> {
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let Some(compiled) = ctx.compiled(ui)? else { return Ok(Exit::Findings) };
     let image = image(&compiled.plan, &args.image)?;
-    let inside = match super::build::enter(ctx, &compiled.root, &existing(ctx))? {
+    let inside = match crate::work::enter(ctx, &compiled.root, &existing(ctx))? {
         Entered::Outside(code) => return Ok(Exit::Passed(code)),
         Entered::Inside(inside) => inside,
     };
@@ -80,7 +80,7 @@ pub(crate) fn container(
 ) -> Result<Exit, CmdError> {
     let store = Arc::new(ctx.store_to_read()?);
     let digests = ImageState::digests(&store, &image.name)?;
-    let context = super::build::reading_context(&store, compiled)?;
+    let context = crate::work::reading_context(&store, compiled)?;
     let stack = context.stack(&digests).map_err(|error| CmdError::environment(error.message))?;
     let log = console_log(&store, &image.name);
     let started = Instant::now();

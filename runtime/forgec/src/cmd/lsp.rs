@@ -50,7 +50,7 @@ impl Machine {
         let store = Arc::new(store.map_err(|error| CmdError::environment(error.to_string()))?);
         let sources = self.sources(root).map_err(CmdError::environment)?;
         let compiled = Compiled { root: root.into(), sources, plan: plan.clone() };
-        let context = super::build::reading_context(&store, &compiled)?;
+        let context = crate::work::reading_context(&store, &compiled)?;
         let facts = StoreFacts::new(store.clone());
         let lookup = StoreLookup::new(&context, &facts);
         let states = freshness(plan, &closure(plan, [node]), &lookup, &facts);

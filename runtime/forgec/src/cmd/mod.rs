@@ -20,5 +20,6 @@ pub(crate) mod plan;
 pub(crate) mod shell;
 pub(crate) mod show;
 pub(crate) mod std;
+pub(crate) mod test;
 pub(crate) mod why;
 pub(crate) mod why_not;

@@ -29,13 +29,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let Some(compiled) = ctx.compiled(ui)? else { return Ok(Exit::Findings) };
-    let inside = match super::build::enter(ctx, &compiled.root, &[])? {
+    let inside = match crate::work::enter(ctx, &compiled.root, &[])? {
         Entered::Outside(code) => return Ok(Exit::Passed(code)),
         Entered::Inside(inside) => inside,
     };
     let store = Arc::new(ctx.store_to_read()?);
     let digests = layers(&compiled, &store, args)?;
-    let context = super::build::reading_context(&store, &compiled)?;
+    let context = crate::work::reading_context(&store, &compiled)?;
     let stack = context.stack(&digests).map_err(|error| CmdError::environment(error.message))?;
     let ground = Ground::mount(&stack, &inside.work)?;
     let mut words: Vec<std::ffi::OsString> = args.command.iter().map(Into::into).collect();

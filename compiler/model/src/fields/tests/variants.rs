@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Action, Check, changes, parts, pointer, samples};
-use crate::{Base, ChangeKind, Content, Edit, Operator, Resource, Run, Scalar, SecretSource};
+use crate::{Base, ChangeKind, Content, Edit, Operator, Resource, Scalar, SecretSource};
 
 /// The variants of an enum by name, and the name of a value's.
 trait Variants {
@@ -73,7 +73,7 @@ fn samples_have_every_variant() {
     assert_all("actions", &samples);
     assert_all("changes", &changes);
     let bases = samples.iter().filter_map(|action| match action {
-        Action::Base(base) => Some(base),
+        Action::Base(base) => Some(base.as_ref()),
         _ => None,
     });
     assert_all("bases", bases);
@@ -88,7 +88,7 @@ fn samples_have_every_variant() {
     });
     assert_all("edits", edits);
     let secrets = samples.iter().find_map(|action| match action {
-        Action::Run(Run { secrets, .. }) => Some(secrets),
+        Action::Run(run) => Some(&run.secrets),
         _ => None,
     });
     assert_all("sources of secrets", secrets.unwrap().iter().map(|secret| &secret.source));
