@@ -151,7 +151,7 @@ fn a_failed_script_tells_all() {
     let parts = [
         "tool/run tool (test-node) failed",
         "script `roles/tool/tool.sh` ended with status 1",
-        "--> roles/tool/role.kdl:5",
+        "roles/tool/role.kdl:5",
         "run \"tool\" script=\"tool.sh\"",
         "command: /run/forge/script (roles/tool/tool.sh)",
         "| first words",
