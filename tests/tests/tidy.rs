@@ -17,6 +17,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("syntax", &["diag"]),
     ("judge", &["diag", "model"]),
+    ("inspec", &["diag", "model", "judge"]),
     ("stdlib", &["model"]),
     ("param", &["diag", "model", "syntax"]),
     ("control", &["diag", "model", "syntax", "param"]),

@@ -33,7 +33,7 @@ fn judge_demands(control: &Control, target: &dyn Target) -> (Status, Vec<CheckRe
         let status = match status {
             Status::Passed => None,
             Status::Failed => Some(Status::Skipped),
-            Status::Skipped | Status::Error | Status::NotKnownHere => Some(status),
+            other => Some(other),
         };
         if let Some(status) = status {
             for condition in &mut conditions {
@@ -54,6 +54,7 @@ fn judge_demands(control: &Control, target: &dyn Target) -> (Status, Vec<CheckRe
             vacuous: false,
             origin: control.origin.clone(),
             provenance: None,
+            exception: None,
         };
         (Status::Error, vec![result])
     })
@@ -103,7 +104,7 @@ fn judge_choice(checks: &[Check], target: &dyn Target) -> Option<(Status, Vec<Ch
         let hope = match status {
             Status::NotKnownHere => 2,
             Status::Error => 1,
-            Status::Failed | Status::Skipped | Status::Passed => 0,
+            _ => 0,
         };
         best = best.max(Some((hope, status)));
         all.extend(results);
@@ -114,7 +115,11 @@ fn judge_choice(checks: &[Check], target: &dyn Target) -> Option<(Status, Vec<Ch
 fn gravity(status: Status) -> u8 {
     match status {
         Status::Passed => 0,
-        Status::Skipped => 1,
+        Status::Skipped
+        | Status::NotReviewed
+        | Status::Waived
+        | Status::NotApplicable
+        | Status::Empty => 1,
         Status::NotKnownHere => 2,
         Status::Failed => 3,
         Status::Error => 4,
@@ -148,6 +153,7 @@ fn judge_expectation(
         vacuous,
         origin: expected.origin.clone(),
         provenance,
+        exception: None,
     }
 }
 

@@ -13,6 +13,7 @@
 //! [`Status::Error`]: forge_model::Status::Error
 
 pub mod facts;
+pub mod parsers;
 
 mod compare;
 mod control;

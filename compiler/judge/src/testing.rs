@@ -78,6 +78,8 @@ impl Files for MemoryImage {
             mode,
             owner: owner.to_owned(),
             group: "root".to_owned(),
+            uid: None,
+            gid: None,
             size: Some(size),
             link: link.cloned(),
         };

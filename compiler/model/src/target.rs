@@ -39,6 +39,10 @@ pub struct FileStat {
     pub owner: String,
     /// Group's name in the image, or the number when it has none.
     pub group: String,
+    /// Owner's number, where known: the spec has names.
+    pub uid: Option<u32>,
+    /// Group's number, where known.
+    pub gid: Option<u32>,
     /// Bytes, where known: nobody asks for the size of a secret.
     pub size: Option<u64>,
     /// For a symbolic link: as written.

@@ -16,6 +16,14 @@ pub enum Status {
     Error,
     /// This target cannot know; a later one will.
     NotKnownHere,
+    /// Somebody has to look: it is manual, or an input has no value.
+    NotReviewed,
+    /// Somebody has decided not to ask.
+    Waived,
+    /// It is not for this system.
+    NotApplicable,
+    /// It asks nothing.
+    Empty,
 }
 
 /// A control's result at one level.
@@ -40,7 +48,7 @@ pub struct Verdict {
 }
 
 impl Status {
-    /// `passed`, `failed`, `skipped`, `error`, `not known here`.
+    /// `passed`, `failed`, `skipped`, `error`, `not known here`, …
     pub fn name(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -48,6 +56,10 @@ impl Status {
             Self::Skipped => "skipped",
             Self::Error => "error",
             Self::NotKnownHere => "not known here",
+            Self::NotReviewed => "not reviewed",
+            Self::Waived => "waived",
+            Self::NotApplicable => "not applicable",
+            Self::Empty => "empty",
         }
     }
 }
@@ -92,4 +104,6 @@ pub struct CheckResult {
     pub origin: Origin,
     /// Who made what was looked at.
     pub provenance: Option<Provenance>,
+    /// The class of the exception that kept it from being judged, where a profile is a program.
+    pub exception: Option<String>,
 }

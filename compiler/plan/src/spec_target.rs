@@ -395,6 +395,8 @@ impl Files for SpecTarget<'_> {
             mode,
             owner: owner.to_owned(),
             group: group.to_owned(),
+            uid: None,
+            gid: None,
             size,
             link: None,
         };

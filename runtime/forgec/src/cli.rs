@@ -76,6 +76,12 @@ pub(crate) enum Format {
     Human,
     /// For programs
     Json,
+    /// A row for each expectation of a control
+    #[value(hide = true)]
+    JsonMin,
+    /// For CI
+    #[value(hide = true)]
+    Junit,
 }
 
 /// The commands.

@@ -32,7 +32,12 @@ impl Exit {
         let worst = statuses.fold(if failed { 2 } else { 0 }, |worst, status| {
             worst.max(match status {
                 Status::Passed => 0,
-                Status::Skipped | Status::NotKnownHere => 1,
+                Status::Skipped
+                | Status::NotKnownHere
+                | Status::NotReviewed
+                | Status::Waived
+                | Status::NotApplicable
+                | Status::Empty => 1,
                 Status::Failed | Status::Error => 2,
             })
         });

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Format};
 use crate::ctx::Ctx;
 use crate::exit::{CmdError, Exit};
 use crate::ui::Ui;
@@ -47,6 +47,12 @@ fn main() -> ExitCode {
 }
 
 fn run(ui: &Arc<Ui>, cli: Cli) -> Result<Exit, CmdError> {
+    if matches!(cli.global.format, Format::JsonMin | Format::Junit)
+        && !matches!(cli.command, Command::Controls(_))
+    {
+        let error = CmdError::usage("this format is one of `forgec controls run` only");
+        return Err(error.help("write `--format human` or `--format json`"));
+    }
     let ctx = Ctx::new(cli.global);
     match cli.command {
         Command::Init(args) => cmd::init::run(ui, &ctx, &args),

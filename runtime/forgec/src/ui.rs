@@ -63,6 +63,11 @@ impl Ui {
         self.format == Format::Json
     }
 
+    /// How results are written.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
     /// Whether a person watches progress.
     pub(crate) fn interactive(&self) -> bool {
         io::stderr().is_terminal() && !self.quiet

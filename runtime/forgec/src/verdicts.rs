@@ -226,7 +226,11 @@ pub(crate) fn count(verdict: &Verdict, counts: &mut ControlCounts) {
     match verdict.status {
         Status::Passed => counts.passed += 1,
         Status::Failed => counts.failed += 1,
-        Status::Skipped => counts.skipped += 1,
+        Status::Skipped
+        | Status::NotReviewed
+        | Status::Waived
+        | Status::NotApplicable
+        | Status::Empty => counts.skipped += 1,
         Status::Error | Status::NotKnownHere => counts.errors += 1,
     }
 }

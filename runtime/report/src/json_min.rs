@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use forge_model::{CheckResult, Status, Verdict};
+use forge_model::{CheckResult, ProfileReport, Verdict};
 use serde_json::{Value, json};
 
-use crate::verdicts::{details, says_something, settled};
+use crate::inspec_status::{inspec_status, message_of};
+use crate::verdicts::{says_something, settled};
 
-/// The rows, in the order of the controls. What could not be judged is `error`, what nobody judged
-/// `skipped` with the reason: neither is a pass.
-pub fn json_min(verdicts: &[Verdict], took: Duration) -> String {
-    let rows: Vec<Value> = settled(verdicts).flat_map(rows).collect();
+/// The rows, in the order of the controls. What could not be judged is `failed` with an exception,
+/// what nobody judged `skipped` with the reason: neither is a pass.
+pub fn json_min(profiles: &[ProfileReport], took: Duration) -> String {
+    let rows: Vec<Value> = profiles.iter().flat_map(profile_rows).collect();
     let report = json!({
         "controls": rows,
         "statistics": { "duration": took.as_secs_f64() },
@@ -19,29 +20,33 @@ pub fn json_min(verdicts: &[Verdict], took: Duration) -> String {
     format!("{report:#}")
 }
 
-fn rows(verdict: &Verdict) -> impl Iterator<Item = Value> + '_ {
-    let results = verdict.results.iter().filter(|result| says_something(verdict, result));
-    results.map(move |result| row(verdict, result))
+fn profile_rows(profile: &ProfileReport) -> Vec<Value> {
+    let verdicts: Vec<Verdict> =
+        profile.controls.iter().map(|control| control.verdict.clone()).collect();
+    settled(&verdicts)
+        .flat_map(|verdict| {
+            let results = verdict.results.iter().filter(|result| says_something(verdict, result));
+            results.map(|result| row(profile, verdict, result)).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
-fn row(verdict: &Verdict, result: &CheckResult) -> Value {
-    let status = match (verdict.status, result.status) {
-        // A condition that does not hold is the reason why nothing else was asked.
-        (Status::Skipped, _) | (_, Status::Skipped | Status::NotKnownHere) => "skipped",
-        (_, Status::Passed) => "passed",
-        (_, Status::Failed) => "failed",
-        (_, Status::Error) => "error",
-    };
+fn row(profile: &ProfileReport, verdict: &Verdict, result: &CheckResult) -> Value {
+    let status = inspec_status(verdict.status, result.status);
     let mut row = json!({
         "id": verdict.control,
         "profile_id": verdict.profile,
+        "profile_sha256": profile.sha256,
         "status": status,
         "code_desc": result.text,
     });
-    let said = details(result).join("\n");
-    if status != "passed" && !said.is_empty() {
+    if let Some(said) = message_of(result).filter(|_| status != "passed") {
         let name = if status == "skipped" { "skip_message" } else { "message" };
         row[name] = said.into();
+    }
+    if let Some(exception) = result.exception.as_ref().filter(|_| status == "failed") {
+        row["exception"] = exception.as_str().into();
+        row["backtrace"] = json!([result.origin.to_string()]);
     }
     row
 }

@@ -87,6 +87,9 @@ fn status(verdict: &Verdict, status: Status, text: String) -> TestCaseStatus {
         Status::Failed => (TestCaseStatus::non_success(NonSuccessKind::Failure), text),
         Status::Error => (TestCaseStatus::non_success(NonSuccessKind::Error), text),
         Status::Skipped => (TestCaseStatus::skipped(), text),
+        Status::NotReviewed | Status::Waived | Status::NotApplicable | Status::Empty => {
+            (TestCaseStatus::skipped(), format!("{}\n{text}", status.name()))
+        }
         Status::NotKnownHere => {
             let level = verdict.level.name();
             (TestCaseStatus::skipped(), format!("not known at the level `{level}`\n{text}"))

@@ -6,7 +6,9 @@
 mod blame;
 mod code_quality;
 mod doctor;
+mod exec_json;
 mod graph;
+mod inspec_status;
 mod json_min;
 mod junit;
 mod plan;
@@ -24,6 +26,7 @@ mod why_not;
 pub use blame::{BlameReport, Blamed, Made, blame_json, blame_text};
 pub use code_quality::code_quality;
 pub use doctor::{HostCheck, HostReport, doctor_json, doctor_text};
+pub use exec_json::{Clock, civil_day, exec_json, rfc3339};
 pub use graph::{StepState, StepStates, graph_dot, graph_mermaid, graph_svg};
 pub use json_min::json_min;
 pub use junit::{JunitError, junit};

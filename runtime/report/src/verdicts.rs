@@ -29,6 +29,14 @@ pub struct Tally {
     pub errors: usize,
     /// No level that was asked can know.
     pub not_judged: usize,
+    /// Somebody has to look.
+    pub not_reviewed: usize,
+    /// Somebody has decided not to ask.
+    pub waived: usize,
+    /// They are not for this system.
+    pub not_applicable: usize,
+    /// They ask nothing.
+    pub empty: usize,
 }
 
 /// Counts the controls of an image.
@@ -41,6 +49,10 @@ pub fn tally(verdicts: &[Verdict]) -> Tally {
             Status::Skipped => &mut tally.skipped,
             Status::Error => &mut tally.errors,
             Status::NotKnownHere => &mut tally.not_judged,
+            Status::NotReviewed => &mut tally.not_reviewed,
+            Status::Waived => &mut tally.waived,
+            Status::NotApplicable => &mut tally.not_applicable,
+            Status::Empty => &mut tally.empty,
         } += 1;
     }
     tally
@@ -67,7 +79,11 @@ pub(crate) fn id(verdict: &Verdict) -> ControlId<'_> {
 fn weight(status: Status) -> u8 {
     match status {
         Status::NotKnownHere => 0,
-        Status::Skipped => 1,
+        Status::Skipped
+        | Status::NotReviewed
+        | Status::Waived
+        | Status::NotApplicable
+        | Status::Empty => 1,
         Status::Passed => 2,
         Status::Error => 3,
         Status::Failed => 4,
@@ -104,15 +120,29 @@ pub fn verdicts_text(images: &[ImageVerdicts<'_>], all: bool) -> String {
 }
 
 fn tally_text(tally: Tally) -> String {
-    let Tally { passed, failed, skipped, errors, not_judged } = tally;
+    let Tally {
+        passed,
+        failed,
+        skipped,
+        errors,
+        not_judged,
+        not_reviewed,
+        waived,
+        not_applicable,
+        empty,
+    } = tally;
     let parts = [
         (passed, "passed"),
         (failed, "failed"),
         (errors, "could not be judged"),
         (skipped, "skipped"),
+        (waived, "waived"),
+        (not_reviewed, "not reviewed"),
+        (not_applicable, "not applicable"),
+        (empty, "asked nothing"),
         (not_judged, "left to a later level"),
     ];
-    let all = passed + failed + skipped + errors + not_judged;
+    let all: usize = parts.iter().map(|(number, _)| number).sum();
     let named = parts.iter().filter(|(number, _)| *number > 0);
     let named: Vec<_> = named.map(|(number, word)| format!("{number} {word}")).collect();
     let controls = count(all, "control");
@@ -126,6 +156,10 @@ fn word(status: Status) -> &'static str {
         Status::Skipped => "skipped",
         Status::Error => "error",
         Status::NotKnownHere => "later",
+        Status::NotReviewed => "review",
+        Status::Waived => "waived",
+        Status::NotApplicable => "n/a",
+        Status::Empty => "empty",
     }
 }
 

@@ -71,6 +71,8 @@ impl Files for DirectoryTarget {
             mode: stat.mode,
             owner: accounts.user_name(stat.uid),
             group: accounts.group_name(stat.gid),
+            uid: Some(stat.uid),
+            gid: Some(stat.gid),
             size: (!stat.kind.is_dir()).then_some(stat.size),
             link: link.map(|target| String::from_utf8_lossy(&target).into_owned()),
         }))

@@ -77,6 +77,8 @@ impl Files for TreeTarget<'_> {
             mode: entry.mode,
             owner: accounts.user_name(entry.uid),
             group: accounts.group_name(entry.gid),
+            uid: Some(entry.uid),
+            gid: Some(entry.gid),
             size,
             link,
         }))

@@ -1,0 +1,132 @@
+//! Classes that a profile's libraries define, and their objects.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::scope::Closure;
+use crate::syntax::Method;
+use crate::value::Value;
+
+/// A class or module.
+#[derive(Debug)]
+pub(crate) struct Class {
+    pub(crate) name: Rc<str>,
+    pub(crate) superclass: Option<Rc<Class>>,
+    /// A superclass of Ruby or `InSpec` itself.
+    pub(crate) base: Option<Rc<str>>,
+    pub(crate) is_module: bool,
+    pub(crate) methods: RefCell<BTreeMap<Rc<str>, Rc<Defined>>>,
+    pub(crate) singleton: RefCell<BTreeMap<Rc<str>, Rc<Defined>>>,
+    pub(crate) constants: RefCell<BTreeMap<Rc<str>, Value>>,
+    pub(crate) includes: RefCell<Vec<Rc<Class>>>,
+    /// `name 'x'` of a resource.
+    pub(crate) resource: RefCell<Option<Rc<str>>>,
+    /// Variables of the class itself.
+    pub(crate) variables: RefCell<BTreeMap<Rc<str>, Value>>,
+}
+
+/// A method of a class.
+#[derive(Debug)]
+pub(crate) enum Defined {
+    Code(Rc<Method>),
+    /// `define_method`.
+    Block(Rc<Closure>),
+    Reader(Rc<str>),
+    Writer(Rc<str>),
+}
+
+impl Class {
+    pub(crate) fn new(
+        name: &Rc<str>,
+        superclass: Option<Rc<Class>>,
+        base: Option<Rc<str>>,
+    ) -> Self {
+        Self {
+            name: name.clone(),
+            superclass,
+            base,
+            is_module: false,
+            methods: RefCell::default(),
+            singleton: RefCell::default(),
+            constants: RefCell::default(),
+            includes: RefCell::default(),
+            resource: RefCell::default(),
+            variables: RefCell::default(),
+        }
+    }
+
+    /// The method, and the class that defines it.
+    pub(crate) fn find(self: &Rc<Self>, name: &str) -> Option<(Rc<Class>, Rc<Defined>)> {
+        if let Some(method) = self.methods.borrow().get(name) {
+            return Some((self.clone(), method.clone()));
+        }
+        for module in self.includes.borrow().iter().rev() {
+            if let Some(found) = module.find(name) {
+                return Some(found);
+            }
+        }
+        self.superclass.as_ref()?.find(name)
+    }
+
+    pub(crate) fn find_on_class(self: &Rc<Self>, name: &str) -> Option<(Rc<Class>, Rc<Defined>)> {
+        if let Some(method) = self.singleton.borrow().get(name) {
+            return Some((self.clone(), method.clone()));
+        }
+        self.superclass.as_ref()?.find_on_class(name)
+    }
+
+    /// A constant of the class or of one that it comes from.
+    pub(crate) fn constant(&self, name: &str) -> Option<Value> {
+        if let Some(value) = self.constants.borrow().get(name) {
+            return Some(value.clone());
+        }
+        let included = self.includes.borrow().iter().find_map(|module| module.constant(name));
+        included.or_else(|| self.superclass.as_ref()?.constant(name))
+    }
+
+    /// True when objects of it are of `name`.
+    pub(crate) fn is_a(&self, name: &str) -> bool {
+        *self.name == *name
+            || self.base.as_deref() == Some(name)
+            || self.includes.borrow().iter().any(|module| module.is_a(name))
+            || self.superclass.as_ref().is_some_and(|class| class.is_a(name))
+    }
+
+    /// True for what `Inspec.resource(1)` is above.
+    pub(crate) fn is_resource(&self) -> bool {
+        self.base.as_deref() == Some(RESOURCE_BASE)
+            || self.superclass.as_ref().is_some_and(|class| class.is_resource())
+    }
+
+    /// The resource's name, `name 'x'`.
+    pub(crate) fn resource_name(&self) -> Option<Rc<str>> {
+        let own = self.resource.borrow().clone();
+        own.or_else(|| self.superclass.as_ref()?.resource_name())
+    }
+}
+
+/// What `Inspec.resource(1)` gives.
+pub(crate) const RESOURCE_BASE: &str = "Inspec.resource";
+
+/// An object of a class of the profile.
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub(crate) class: Rc<Class>,
+    pub(crate) variables: RefCell<BTreeMap<Rc<str>, Value>>,
+    /// `skip_resource`.
+    pub(crate) skipped: RefCell<Option<Rc<str>>>,
+}
+
+impl Object {
+    pub(crate) fn new(class: &Rc<Class>) -> Self {
+        Self { class: class.clone(), variables: RefCell::default(), skipped: RefCell::default() }
+    }
+
+    pub(crate) fn label(&self) -> String {
+        match self.class.resource_name() {
+            Some(name) => name.to_string(),
+            None => format!("#<{}>", self.class.name),
+        }
+    }
+}

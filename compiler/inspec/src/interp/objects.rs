@@ -1,0 +1,263 @@
+//! Objects of a profile's own classes.
+
+use std::rc::Rc;
+
+use super::Machine;
+use super::call::Given;
+use crate::class::{Class, Defined, Object};
+use crate::scope::{Frame, Running, Scope};
+use crate::stop::{Eval, Stop, skipped};
+use crate::syntax::{At, Node};
+use crate::value::Value;
+
+impl Machine<'_> {
+    /// `Class.new`.
+    pub(crate) fn instantiate(
+        &mut self,
+        class: &Rc<Class>,
+        args: &[Value],
+        block: Given<'_>,
+    ) -> Eval {
+        let object = Rc::new(Object::new(class));
+        let value = Value::Object(object.clone());
+        if class.find("initialize").is_some() {
+            self.object_call(&object, "initialize", args, block)?;
+        }
+        Ok(value)
+    }
+
+    pub(crate) fn object_call(
+        &mut self,
+        object: &Rc<Object>,
+        name: &str,
+        args: &[Value],
+        block: Given<'_>,
+    ) -> Result<Option<Value>, Stop> {
+        let me = Value::Object(object.clone());
+        if let Some((class, method)) = object.class.find(name) {
+            return self.run_defined(&me, (class, method), name, args, block).map(Some);
+        }
+        match name {
+            "inspec" if object.class.is_resource() => Ok(Some(self.inspec_value())),
+            "skip_resource" | "fail_resource" => {
+                let why: Rc<str> = args.first().map_or("".into(), Value::text);
+                *object.skipped.borrow_mut() = Some(why.clone());
+                Ok(Some(Value::Str(why)))
+            }
+            "resource_skipped?" => Ok(Some(object.skipped.borrow().is_some().into())),
+            "resource_exception_message" => Ok(Some(object.skipped.borrow().as_deref().into())),
+            "instance_variable_get" => {
+                let name = args.first().map_or("".into(), Value::text);
+                Ok(Some(object.variables.borrow().get(&name).cloned().into()))
+            }
+            "instance_variable_set" => {
+                let value = args.get(1).cloned().unwrap_or(Value::Nil);
+                let name = args.first().map_or("".into(), Value::text);
+                object.variables.borrow_mut().insert(name, value.clone());
+                Ok(Some(value))
+            }
+            _ => match object.class.find("method_missing") {
+                Some((class, method)) if !missing_is_for_ruby(name) => {
+                    let mut all = vec![Value::sym(name)];
+                    all.extend_from_slice(args);
+                    let done =
+                        self.run_defined(&me, (class, method), "method_missing", &all, block)?;
+                    Ok(Some(done))
+                }
+                _ => Ok(None),
+            },
+        }
+    }
+
+    fn run_defined(
+        &mut self,
+        me: &Value,
+        (class, method): (Rc<Class>, Rc<Defined>),
+        name: &str,
+        args: &[Value],
+        block: Given<'_>,
+    ) -> Eval {
+        match &*method {
+            Defined::Code(method) => {
+                let running =
+                    Running { class: Some(class), name: name.into(), args: args.to_vec() };
+                let frame = Frame {
+                    me: me.clone(),
+                    scope: Rc::new(Scope::default()),
+                    block: block.cloned(),
+                    id: 0,
+                    call: 0,
+                    method: Some(Rc::new(running)),
+                };
+                self.run_method(&method.block, frame, args)
+            }
+            Defined::Block(closure) => self.call_block_as(closure, me.clone(), args),
+            Defined::Reader(variable) => {
+                let Value::Object(object) = me else { return Ok(Value::Nil) };
+                let found = object.variables.borrow().get(variable).cloned();
+                Ok(found.unwrap_or(Value::Nil))
+            }
+            Defined::Writer(variable) => {
+                let value = args.first().cloned().unwrap_or(Value::Nil);
+                if let Value::Object(object) = me {
+                    object.variables.borrow_mut().insert(variable.clone(), value.clone());
+                }
+                Ok(value)
+            }
+        }
+    }
+
+    pub(crate) fn call_super(&mut self, args: Option<&[Node]>, at: At, frame: &Frame) -> Eval {
+        self.here = at;
+        let Some(running) = frame.method.clone() else {
+            return Err(self.needs_ruby("`super` here"));
+        };
+        let args = match args {
+            Some(args) => self.eval_all(args, frame)?,
+            None => running.args.clone(),
+        };
+        let above = running.class.as_ref().and_then(|class| class.superclass.clone());
+        if let Some((class, method)) = above.and_then(|class| class.find(&running.name)) {
+            let name = running.name.clone();
+            return self.run_defined(
+                &frame.me,
+                (class, method),
+                &name,
+                &args,
+                frame.block.as_ref(),
+            );
+        }
+        let base = running.class.as_ref().and_then(|class| class.base.clone());
+        match (&*running.name, base.as_deref()) {
+            ("initialize", None | Some(crate::class::RESOURCE_BASE | "Object")) => Ok(Value::Nil),
+            ("to_s", _) => Ok(frame.me.text().as_ref().into()),
+            ("respond_to_missing?", _) => Ok(Value::Bool(false)),
+            ("method_missing", _) => {
+                let name = args.first().map_or("".into(), Value::text);
+                Err(crate::stop::no_method(&name, &frame.me, at))
+            }
+            (name, base) => {
+                let base = base.unwrap_or("Object");
+                Err(self.needs_ruby(format!("`super` of `{base}#{name}`")))
+            }
+        }
+    }
+
+    /// Methods of a class itself, and what stands in a class's body.
+    pub(crate) fn class_call(
+        &mut self,
+        class: &Rc<Class>,
+        name: &str,
+        args: &[Value],
+        block: Given<'_>,
+    ) -> Result<Option<Value>, Stop> {
+        if let Some((owner, method)) = class.find_on_class(name) {
+            let me = Value::Class(class.clone());
+            return self.run_defined(&me, (owner, method), name, args, block).map(Some);
+        }
+        match name {
+            "new" if !class.is_module => self.instantiate(class, args, block).map(Some),
+            "name" | "to_s" => Ok(Some(Value::Str(class.name.clone()))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Calls without a receiver inside of a class's body.
+    pub(crate) fn in_class_body(
+        &mut self,
+        class: &Rc<Class>,
+        name: &str,
+        args: &[Value],
+        block: Given<'_>,
+    ) -> Result<Option<Value>, Stop> {
+        match name {
+            "name" if !args.is_empty() => {
+                let text = args.first().map(Value::text);
+                *class.resource.borrow_mut() = text;
+            }
+            "attr_reader" | "attr_writer" | "attr_accessor" => {
+                for arg in args {
+                    self.attribute(class, name, &arg.text());
+                }
+            }
+            "include" | "extend" | "prepend" => {
+                for arg in args {
+                    if let Value::Class(module) = arg {
+                        class.includes.borrow_mut().push(module.clone());
+                    }
+                }
+            }
+            "define_method" => {
+                if let (Some(name), Some(block)) = (args.first(), block) {
+                    let method = Rc::new(Defined::Block(block.clone()));
+                    class.methods.borrow_mut().insert(name.text(), method);
+                }
+            }
+            "alias_method" => {
+                if let [new, old] = args
+                    && let Some((_, method)) = class.find(&old.text())
+                {
+                    class.methods.borrow_mut().insert(new.text(), method);
+                }
+            }
+            "desc"
+            | "example"
+            | "supports"
+            | "private"
+            | "public"
+            | "protected"
+            | "module_function"
+            | "private_constant"
+            | "private_class_method"
+            | "attr"
+            | "require"
+            | "require_relative"
+            | "puts" => {}
+            _ => return self.class_call(class, name, args, block),
+        }
+        Ok(Some(Value::Nil))
+    }
+    fn attribute(&mut self, class: &Class, kind: &str, name: &str) {
+        let variable: Rc<str> = format!("@{name}").into();
+        let mut methods = class.methods.borrow_mut();
+        if kind != "attr_writer" {
+            methods.insert(name.into(), Rc::new(Defined::Reader(variable.clone())));
+        }
+        if kind != "attr_reader" {
+            methods.insert(format!("{name}=").into(), Rc::new(Defined::Writer(variable)));
+        }
+    }
+
+    /// Stops where an object refuses to be tested.
+    pub(crate) fn check_skipped(&self, value: &Value) -> Result<(), Stop> {
+        let why = match value {
+            Value::Object(object) => object.skipped.borrow().as_deref().map(str::to_owned),
+            Value::Resource(resource) => resource.skipped(),
+            Value::Table(table) => table.skipped(),
+            _ => None,
+        };
+        why.map_or(Ok(()), |why| Err(skipped(why)))
+    }
+}
+
+/// Conversions that Ruby tries by itself.
+fn missing_is_for_ruby(name: &str) -> bool {
+    matches!(
+        name,
+        "to_ary"
+            | "to_str"
+            | "to_hash"
+            | "to_proc"
+            | "nil?"
+            | "is_a?"
+            | "class"
+            | "respond_to?"
+            | "inspect"
+            | "=="
+            | "!="
+            | "!"
+            | "to_s"
+            | "should"
+            | "should_not"
+    )
+}

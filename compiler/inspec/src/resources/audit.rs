@@ -1,0 +1,275 @@
+//! `auditd`: the rules that augenrules loads.
+
+use std::rc::Rc;
+
+use super::{Called, Resource};
+use crate::filter_table::{Column, Row, Table, column};
+use crate::interp::{Given, Machine};
+use crate::stop::{Eval, Stop};
+use crate::value::Value;
+
+/// Rules of an image.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    lines: Vec<String>,
+    rows: Vec<Rc<Row>>,
+    installed: bool,
+}
+
+const COLUMNS: &[Column] = &[
+    column("file", "file"),
+    column("list", "list"),
+    column("action", "action"),
+    column("fields", "fields"),
+    column("fields_nokey", "fields_nokey"),
+    column("syscall", "syscall"),
+    column("key", "key"),
+    column("arch", "arch"),
+    column("path", "path"),
+    column("permissions", "permissions"),
+    column("exit", "exit"),
+];
+
+const DIRECTORY: &str = "/etc/audit/rules.d";
+
+/// The lines that augenrules(8) would load: the files of `rules.d` in the order of their names.
+/// Without any, the file that auditctl reads.
+fn lines(machine: &mut Machine<'_>) -> Result<Vec<String>, Stop> {
+    let names = machine.answer(machine.target.list(DIRECTORY))?.unwrap_or_default();
+    let mut texts = Vec::new();
+    for name in names.iter().filter(|name| name.ends_with(".rules")) {
+        texts.extend(machine.read_text(&format!("{DIRECTORY}/{name}"))?);
+    }
+    if texts.is_empty() {
+        texts.extend(machine.read_text("/etc/audit/audit.rules")?);
+    }
+    let mut rules = Vec::new();
+    for line in texts.iter().flat_map(|text| text.lines()) {
+        let line = line.trim();
+        if line == "-D" {
+            rules.clear();
+        } else if line.starts_with("-a") || line.starts_with("-A") || line.starts_with("-w") {
+            rules.push(as_listed(line));
+        }
+    }
+    Ok(rules)
+}
+
+/// A rule as `auditctl -l` would list it: several `-S` in one, `-k` of a system call as a field.
+fn as_listed(line: &str) -> String {
+    let mut words = Vec::new();
+    let mut calls: Vec<&str> = Vec::new();
+    let mut rest = line.split_whitespace().peekable();
+    let watch = line.starts_with("-w");
+    while let Some(word) = rest.next() {
+        match (word, rest.peek()) {
+            ("-S", Some(call)) => {
+                if calls.is_empty() {
+                    words.push("-S".to_owned());
+                    words.push(String::new());
+                }
+                calls.push(call);
+                rest.next();
+            }
+            ("-k", Some(key)) if !watch => {
+                words.push("-F".to_owned());
+                words.push(format!("key={key}"));
+                rest.next();
+            }
+            ("-A", _) => words.push("-a".to_owned()),
+            (word, _) => words.push(list_field(word)),
+        }
+    }
+    if let Some(slot) = words.iter_mut().find(|word| word.is_empty()) {
+        *slot = calls.join(",");
+    }
+    words.join(" ")
+}
+
+/// The words that `auditctl -l` has for some fields.
+fn list_field(word: &str) -> String {
+    match word {
+        "auid!=4294967295" | "auid!=unset" | "auid!=-1" => "auid!=-1".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// The word behind an option.
+fn after<'a>(line: &'a str, option: &str) -> Option<&'a str> {
+    let at = line.find(option)?;
+    line[at + option.len()..].split_whitespace().next()
+}
+
+fn letters(text: &str) -> Value {
+    Value::strings(text.chars().filter(|c| c.is_alphanumeric()).map(String::from))
+}
+
+fn rows(line: &str) -> Vec<Rc<Row>> {
+    let mut rows = Vec::new();
+    let action_list: Vec<&str> = after(line, "-a ").unwrap_or_default().split(',').collect();
+    let is_action = |word: &&&str| matches!(**word, "never" | "always");
+    let action: Value = action_list.iter().find(is_action).copied().into();
+    let list: Value = action_list.iter().find(|word| !is_action(word)).copied().into();
+    let fields: Vec<String> = fields(line);
+    let of =
+        |name: &str| -> Option<&str> { fields.iter().find_map(|field| field.strip_prefix(name)) };
+    let key: Value = of("key=").into();
+    let perms = of("perm=").map_or(Value::Nil, letters);
+    let nokey = Value::strings(fields.iter().filter(|field| !field.starts_with("key")));
+    if let Some(file) = after(line, "-F path=") {
+        rows.push(Row::new(vec![
+            ("file", file.into()),
+            ("list", list.clone()),
+            ("action", action.clone()),
+            ("fields", Value::strings(&fields)),
+            ("permissions", perms.clone()),
+            ("key", key.clone()),
+            ("fields_nokey", nokey.clone()),
+        ]));
+    }
+    if line.contains("-S ") {
+        for call in after(line, "-S ").unwrap_or_default().split(',') {
+            rows.push(Row::new(vec![
+                ("syscall", call.into()),
+                ("list", list.clone()),
+                ("action", action.clone()),
+                ("fields", Value::strings(&fields)),
+                ("key", key.clone()),
+                ("arch", of("arch=").into()),
+                ("path", of("path=").into()),
+                ("permissions", perms.clone()),
+                ("exit", of("exit=").into()),
+                ("fields_nokey", nokey.clone()),
+            ]));
+        }
+    } else if let Some(file) = after(line, "-w ") {
+        rows.push(Row::new(vec![
+            ("file", file.into()),
+            ("key", after(line, "-k ").into()),
+            ("permissions", after(line, "-p ").map_or(Value::Nil, letters)),
+        ]));
+    }
+    rows
+}
+
+/// What follows each `-F`.
+fn fields(line: &str) -> Vec<String> {
+    let mut words = line.split_whitespace();
+    let mut fields = Vec::new();
+    while let Some(word) = words.next() {
+        match word {
+            "-a" | "-S" => {
+                words.next();
+            }
+            "-F" => {}
+            other => fields.push(other.to_owned()),
+        }
+    }
+    fields
+}
+
+#[derive(Debug)]
+struct Auditd {
+    rules: Rc<Rules>,
+}
+
+/// `auditd`.
+pub(super) fn auditd(machine: &mut Machine<'_>) -> Eval {
+    let rules = if let Some(rules) = machine.state.facts.rules.get() {
+        rules.clone()
+    } else {
+        let installed = super::walk::program_exists(machine, "auditctl")?;
+        let lines = lines(machine)?;
+        machine.meter.charge(lines.iter().map(String::len).sum::<usize>() * 4)?;
+        let rows = lines.iter().flat_map(|line| rows(line)).collect();
+        let rules = Rc::new(Rules { lines, rows, installed });
+        let _first = machine.state.facts.rules.set(rules.clone());
+        rules
+    };
+    Ok(Value::Resource(Rc::new(Auditd { rules })))
+}
+
+impl Resource for Auditd {
+    fn kind(&self) -> &'static str {
+        "auditd"
+    }
+
+    fn text(&self) -> String {
+        "Auditd Rules".to_owned()
+    }
+
+    fn skipped(&self) -> Option<String> {
+        (!self.rules.installed).then(|| "Command `/sbin/auditctl` does not exist".to_owned())
+    }
+
+    fn call(
+        self: Rc<Self>,
+        machine: &mut Machine<'_>,
+        name: &str,
+        _args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        machine.note_evidence(Some(DIRECTORY.to_owned()));
+        if self.rules.rows.is_empty() {
+            machine.note_absent();
+        }
+        Ok(match name {
+            "lines" => Some(Value::strings(&self.rules.lines)),
+            "status" => {
+                Some(Value::Unknown("only a running system has the state of auditd".into()))
+            }
+            _ => None,
+        })
+    }
+
+    fn table(self: Rc<Self>, _machine: &mut Machine<'_>) -> Result<Option<Rc<Table>>, Stop> {
+        let rows = self.rules.rows.clone();
+        Ok(Some(Table::new(self, COLUMNS, rows)))
+    }
+
+    fn table_call(
+        &self,
+        machine: &mut Machine<'_>,
+        table: &Rc<Table>,
+        _name: &str,
+        _args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        if table.rows.is_empty() {
+            machine.note_absent();
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_as_they_are_listed() {
+        let line =
+            "-a always,exit -F arch=b64 -S open -S openat -F exit=-EPERM -F auid!=4294967295 -k x";
+        assert_eq!(
+            as_listed(line),
+            "-a always,exit -F arch=b64 -S open,openat -F exit=-EPERM -F auid!=-1 -F key=x"
+        );
+        let found = rows(&as_listed(line));
+        assert_eq!(found.len(), 2);
+        let field = |name: &str| found[1].get(name).map(Value::inspect);
+        assert_eq!(field("syscall").as_deref(), Some("\"openat\""));
+        assert_eq!(field("action").as_deref(), Some("\"always\""));
+        assert_eq!(field("list").as_deref(), Some("\"exit\""));
+        assert_eq!(field("key").as_deref(), Some("\"x\""));
+        assert_eq!(field("exit").as_deref(), Some("\"-EPERM\""));
+        assert_eq!(
+            field("fields_nokey").as_deref(),
+            Some("[\"arch=b64\", \"exit=-EPERM\", \"auid!=-1\"]")
+        );
+        let watch = rows("-w /etc/passwd -p wa -k identity");
+        assert_eq!(
+            watch[0].get("permissions").map(Value::inspect).as_deref(),
+            Some("[\"w\", \"a\"]")
+        );
+    }
+}

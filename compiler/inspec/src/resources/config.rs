@@ -1,0 +1,191 @@
+//! Resources that are a parsed text: `parse_config_file`, `sshd_config`, `json` and many more.
+
+use std::rc::Rc;
+
+use forge_judge::parsers::{Setting, SimpleConfig};
+
+use super::{Called, Resource};
+use crate::interp::{Given, Machine};
+use crate::map::Map;
+use crate::value::Value;
+
+/// How properties are looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lookup {
+    /// The key as it stands.
+    Plain,
+    /// Without regard to case; one value of several stands alone.
+    Ssh,
+    /// One value of several stands alone.
+    Single,
+    /// Keys one after the other.
+    Path,
+}
+
+/// A parsed text.
+#[derive(Debug)]
+pub(super) struct Config {
+    pub(super) kind: &'static str,
+    pub(super) text: String,
+    pub(super) params: Value,
+    pub(super) content: Option<Rc<str>>,
+    pub(super) lookup: Lookup,
+    pub(super) skipped: Option<String>,
+    pub(super) path: Option<Rc<str>>,
+}
+
+impl Config {
+    fn get(&self, name: &str) -> Value {
+        let Value::Hash(map) = &self.params else { return Value::Nil };
+        let map = map.borrow();
+        match self.lookup {
+            Lookup::Plain | Lookup::Path => map.text(name).cloned().unwrap_or(Value::Nil),
+            Lookup::Ssh => single(map.text(&name.to_lowercase())),
+            Lookup::Single => single(map.text(name)),
+        }
+    }
+
+    fn walk(&self, keys: &[Value]) -> Value {
+        let mut value = self.params.clone();
+        for key in keys {
+            let next = match (&value, key) {
+                (Value::Array(items), Value::Int(at)) => {
+                    let items = items.borrow();
+                    let at =
+                        if *at < 0 { *at + i64::try_from(items.len()).unwrap_or(0) } else { *at };
+                    usize::try_from(at).ok().and_then(|at| items.get(at).cloned())
+                }
+                (Value::Hash(map), key) => {
+                    let map = map.borrow();
+                    map.get(key).or_else(|| map.text(&key.text())).cloned()
+                }
+                _ => None,
+            };
+            value = next.unwrap_or(Value::Nil);
+        }
+        value
+    }
+}
+
+/// One value of several stands alone.
+fn single(value: Option<&Value>) -> Value {
+    match value {
+        Some(Value::Array(items)) => match items.borrow().as_slice() {
+            [only] => only.clone(),
+            _ => Value::Array(items.clone()),
+        },
+        Some(value) => value.clone(),
+        None => Value::Nil,
+    }
+}
+
+impl Resource for Config {
+    fn kind(&self) -> &str {
+        self.kind
+    }
+
+    fn text(&self) -> String {
+        self.text.clone()
+    }
+
+    fn skipped(&self) -> Option<String> {
+        self.skipped.clone()
+    }
+
+    fn call(
+        self: Rc<Self>,
+        machine: &mut Machine<'_>,
+        name: &str,
+        args: &[Value],
+        block: Given<'_>,
+    ) -> Called {
+        machine.state.note.path = self.path.as_deref().map(super::file::normal);
+        if self.skipped.is_some() {
+            machine.note_absent();
+        }
+        Ok(Some(match name {
+            "params" => match args {
+                [] => self.params.clone(),
+                keys => self.walk(keys),
+            },
+            "content" | "raw_content" if self.lookup != Lookup::Path || name == "raw_content" => {
+                self.content.clone().map_or(Value::Nil, Value::Str)
+            }
+            "[]" => match (self.lookup, args) {
+                (Lookup::Path, keys) => self.walk(keys),
+                (_, [key]) => self.get(&key.text()),
+                _ => return Ok(None),
+            },
+            "value" if self.lookup == Lookup::Path && !args.is_empty() => {
+                self.walk(&args[0].clone().into_items())
+            }
+            "resource_id" => self.path.clone().map_or(Value::Nil, Value::Str),
+            "to_s"
+            | "inspect"
+            | "nil?"
+            | "class"
+            | "is_a?"
+            | "respond_to?"
+            | "should"
+            | "should_not"
+            | "!"
+            | "=="
+            | "!="
+            | "instance_of?"
+            | "kind_of?"
+            | "resource_skipped?"
+            | "resource_failed?"
+            | "resource_exception_message"
+            | "inspec"
+            | "tap"
+            | "then" => {
+                return Ok(None);
+            }
+            // Lists and maps go over their items.
+            "each" | "map" | "select" | "any?" | "all?" | "find" | "reject" | "length" | "size"
+            | "keys" | "values" | "key?" | "to_a" | "entries" | "count" | "include?" | "empty?"
+                if self.lookup == Lookup::Path
+                    && (block.is_some() || !matches!(self.params, Value::Hash(_))) =>
+            {
+                return machine.send(&self.params, name, args, block).map(Some);
+            }
+            _ if self.lookup == Lookup::Path => self.walk(&[name.into()]),
+            _ => self.get(name),
+        }))
+    }
+
+    fn responds(&self, name: &str) -> bool {
+        // It takes whatever is asked for a key, but Ruby does not ask `method_missing`.
+        matches!(name, "params" | "content" | "value")
+    }
+}
+
+/// The settings of a text in values.
+pub(super) fn values(config: SimpleConfig) -> Value {
+    let value = |setting: Setting| -> Value {
+        match setting {
+            Setting::Text(text) => text.into(),
+            Setting::Several(parts) => {
+                parts.into_iter().map(Value::from).collect::<Vec<_>>().into()
+            }
+            Setting::List(items) => items
+                .into_iter()
+                .map(|item| match item {
+                    parts if parts.len() == 1 => parts.into_iter().next().flatten().into(),
+                    parts => parts.into_iter().map(Value::from).collect::<Vec<_>>().into(),
+                })
+                .collect::<Vec<_>>()
+                .into(),
+        }
+    };
+    let mut map = Map::default();
+    for (key, setting) in config.settings {
+        map.insert(key.into(), value(setting));
+    }
+    for (group, settings) in config.groups {
+        let inner: Map =
+            settings.into_iter().map(|(key, setting)| (key.into(), value(setting))).collect();
+        map.insert(group.into(), inner.into());
+    }
+    map.into()
+}

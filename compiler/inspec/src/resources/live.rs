@@ -1,0 +1,159 @@
+//! What only programs or a running system can answer.
+
+use std::rc::Rc;
+
+use super::{Called, Resource};
+use crate::interp::{Given, Machine};
+use crate::value::Value;
+
+/// Why the output of a program is not known.
+pub(super) const NOTHING_RUNS: &str = "nothing runs in a tree";
+
+/// A resource of which nothing but its name is known.
+#[derive(Debug)]
+struct Live {
+    kind: String,
+    text: String,
+    why: &'static str,
+    /// The line of a command.
+    line: Option<Rc<str>>,
+}
+
+/// Resources that need a running system, with the words that reports have for them.
+const LIVE: &[(&str, &str)] = &[
+    ("port", "Port"),
+    ("processes", "Processes"),
+    ("iptables", "Iptables"),
+    ("ip6tables", "Ip6tables"),
+    ("nftables", "Nftables"),
+    ("host", "Host"),
+    ("http", "HTTP"),
+    ("docker", "Docker"),
+    ("docker_container", "Docker Container"),
+    ("docker_image", "Docker Image"),
+    ("docker_service", "Docker Service"),
+    ("docker_plugin", "Docker plugin"),
+    ("podman", "Podman"),
+    ("filesystem", "FileSystem"),
+    ("mysql_session", "MySQL Session"),
+    ("postgres_session", "PostgreSQL Session"),
+    ("mssql_session", "MSSQL session"),
+    ("oracledb_session", "Oracle Session"),
+    ("sybase_session", "Sybase Session"),
+    ("mongodb_session", "MongoDB Session"),
+    ("db2_session", "DB2 Session"),
+    ("rabbitmq_config", "rabbitmq_config"),
+    ("ssl", "SSL/TLS"),
+    ("sys_info", "System Information"),
+    ("selinux", "SELinux"),
+    ("routing_table", "routing table"),
+    ("linux_audit_system", "linux_audit_system"),
+    ("kernel_parameters", "Kernel Parameters"),
+    ("runit_service", "Service"),
+];
+
+pub(super) fn is_live(name: &str) -> bool {
+    LIVE.iter().any(|(known, _)| *known == name)
+}
+
+pub(super) fn make(name: &str, args: &[Value]) -> Option<Value> {
+    let (_, words) = LIVE.iter().find(|(known, _)| *known == name)?;
+    let text = match args.first() {
+        Some(Value::Regex(regex)) => format!("{words} {}", regex.inspect()),
+        Some(value @ (Value::Str(_) | Value::Int(_) | Value::Sym(_))) => {
+            format!("{words} {}", value.text())
+        }
+        Some(Value::Hash(map)) => {
+            let map = map.borrow();
+            let part = |key: &str| map.symbol(key).map(|value| format!("{key}: {}", value.text()));
+            let parts: Vec<String> = ["table", "chain"].into_iter().filter_map(part).collect();
+            format!("{words} {}", parts.join(" ")).trim_end().to_owned()
+        }
+        _ => (*words).to_owned(),
+    };
+    Some(unknown_of(name, &text, "only a running system can answer"))
+}
+
+/// A resource that answers nothing, for a reason.
+pub(super) fn unknown_of(kind: &str, text: &str, why: &'static str) -> Value {
+    Value::Resource(Rc::new(Live { kind: kind.to_owned(), text: text.to_owned(), why, line: None }))
+}
+
+/// `command(line)` and `bash(line)`.
+pub(super) fn command(kind: &str, line: &str) -> Value {
+    let text = match kind {
+        "command" => format!("Command: `{line}`"),
+        "bash" => format!("Bash command {line}"),
+        "ksh" => format!("KSH command {line}"),
+        _ => "Powershell".to_owned(),
+    };
+    let line = Some(line.into());
+    Value::Resource(Rc::new(Live { kind: kind.to_owned(), text, why: NOTHING_RUNS, line }))
+}
+
+/// `os_env(name)`: the environment of whoever asks, which no tree has.
+pub(super) fn os_env(name: &str) -> Value {
+    let text = if name.is_empty() {
+        "Environment variables".to_owned()
+    } else {
+        format!("Environment variable {name}")
+    };
+    unknown_of("os_env", &text, "a tree has no environment")
+}
+
+impl Resource for Live {
+    fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    fn text(&self) -> String {
+        self.text.clone()
+    }
+
+    fn call(
+        self: Rc<Self>,
+        machine: &mut Machine<'_>,
+        name: &str,
+        _args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        const RUBY: [&str; 14] = [
+            "to_s",
+            "inspect",
+            "nil?",
+            "class",
+            "is_a?",
+            "kind_of?",
+            "respond_to?",
+            "should",
+            "should_not",
+            "!",
+            "==",
+            "!=",
+            "resource_skipped?",
+            "resource_failed?",
+        ];
+        if RUBY.contains(&name) {
+            return Ok(None);
+        }
+        Ok(Some(match (name, &self.line) {
+            ("command" | "resource_id", Some(line)) => Value::Str(line.clone()),
+            // A program by its bare name is looked for where a shell does.
+            ("exist?", Some(line)) if self.kind == "command" => {
+                super::walk::program_exists(machine, line)?.into()
+            }
+            _ => {
+                let program = matches!(self.kind.as_str(), "iptables" | "ip6tables" | "nftables");
+                if program && !super::walk::program_exists(machine, &self.kind)? {
+                    let why = format!("Could not find `{}`", self.kind);
+                    return Err(machine.raise("Inspec::Exceptions::ResourceFailed", why));
+                }
+                Value::Unknown(self.why.into())
+            }
+        }))
+    }
+
+    fn responds(&self, _name: &str) -> bool {
+        true
+    }
+}

@@ -1,0 +1,128 @@
+//! Resources: what profiles ask of a system, answered from a target's files and facts.
+
+mod accounts;
+mod audit;
+mod config;
+mod config_kinds;
+mod file;
+mod live;
+mod mount;
+mod packages;
+pub(crate) mod pam;
+mod platform;
+mod registry;
+mod service;
+mod structured;
+pub(crate) mod walk;
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use crate::filter_table::Table;
+use crate::interp::{Given, Machine};
+use crate::stop::{Eval, Stop};
+use crate::value::Value;
+
+/// What a call of a resource gives; none when it has no such property.
+pub(crate) type Called = Result<Option<Value>, Stop>;
+
+/// A resource.
+pub(crate) trait Resource: std::fmt::Debug {
+    /// Its type, `file`.
+    fn kind(&self) -> &str;
+    /// How reports name it, `File /etc/passwd`.
+    fn text(&self) -> String;
+    /// A property.
+    fn call(
+        self: Rc<Self>,
+        machine: &mut Machine<'_>,
+        name: &str,
+        args: &[Value],
+        block: Given<'_>,
+    ) -> Called;
+    /// The rows that `where` filters.
+    fn table(self: Rc<Self>, _machine: &mut Machine<'_>) -> Result<Option<Rc<Table>>, Stop> {
+        Ok(None)
+    }
+    /// Properties of the table that are no columns.
+    fn table_call(
+        &self,
+        _machine: &mut Machine<'_>,
+        _table: &Rc<Table>,
+        _name: &str,
+        _args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        Ok(None)
+    }
+    fn table_words(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// Why it refuses to be tested.
+    fn skipped(&self) -> Option<String> {
+        None
+    }
+    /// Whether it has a property, where that matters and nothing is called.
+    fn responds(&self, _name: &str) -> bool {
+        false
+    }
+}
+
+/// Facts that are read once.
+#[derive(Default)]
+pub(crate) struct Facts {
+    walk: OnceCell<Result<Rc<walk::Walk>, Rc<str>>>,
+    packages: OnceCell<Rc<Vec<Rc<crate::filter_table::Row>>>>,
+    fstab: OnceCell<Rc<Vec<mount::Configured>>>,
+    rules: OnceCell<Rc<audit::Rules>>,
+}
+
+impl Machine<'_> {
+    /// Whether a word is the name of a resource.
+    pub(crate) fn is_resource(&self, name: &str) -> bool {
+        self.state.libraries.contains_key(name)
+            || self.state.broken_libraries.contains_key(name)
+            || registry::is_known(name)
+    }
+
+    /// Makes a resource.
+    pub(crate) fn resource(&mut self, name: &str, args: &[Value], block: Given<'_>) -> Eval {
+        if let Some(unknown) = args.iter().find(|arg| matches!(arg, Value::Unknown(_))) {
+            return Ok(unknown.clone());
+        }
+        if let Some(resource) = registry::of_library(self, name, args)? {
+            return Ok(resource);
+        }
+        if let Some(class) = self.state.libraries.get(name).cloned() {
+            return self.instantiate(&class, args, block);
+        }
+        if let Some(why) = self.state.broken_libraries.get(name) {
+            return Err(self.needs_ruby(format!("the library of `{name}`: {why}")));
+        }
+        match registry::make(self, name, args)? {
+            Some(resource) => Ok(resource),
+            None => Err(self.needs_ruby(format!("the resource `{name}`"))),
+        }
+    }
+
+    /// Notes that what was asked about is absent.
+    pub(crate) fn note_absent(&mut self) {
+        self.state.note.absent = true;
+    }
+
+    pub(crate) fn note_evidence(&mut self, evidence: Option<String>) {
+        if evidence.is_some() {
+            self.state.note.evidence = evidence;
+        }
+    }
+
+    /// Notes that only a running system could answer, and why.
+    pub(crate) fn note_running(&mut self, why: &str) {
+        self.state.note.only_running.get_or_insert_with(|| why.to_owned());
+    }
+}
+
+/// The first argument as a text.
+fn text_arg(args: &[Value]) -> Option<Rc<str>> {
+    args.first().and_then(|arg| arg.as_text().map(Rc::from))
+}

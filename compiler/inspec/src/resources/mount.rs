@@ -1,0 +1,282 @@
+//! `mount` and `etc_fstab`: what is configured to be mounted.
+
+use std::rc::Rc;
+
+use super::{Called, Resource};
+use crate::filter_table::{Column, Row, Table, column};
+use crate::interp::{Given, Machine};
+use crate::stop::{Eval, Stop};
+use crate::value::Value;
+
+/// A line of fstab.
+#[derive(Clone, Debug)]
+pub(crate) struct Configured {
+    device: String,
+    point: String,
+    kind: String,
+    options: Vec<String>,
+    line: usize,
+}
+
+/// Where systemd mounts by itself, whatever is configured.
+const BY_SYSTEMD: [&str; 10] = [
+    "/proc",
+    "/sys",
+    "/dev",
+    "/dev/pts",
+    "/dev/shm",
+    "/run",
+    "/run/lock",
+    "/sys/fs/cgroup",
+    "/dev/hugepages",
+    "/dev/mqueue",
+];
+
+fn configured(machine: &mut Machine<'_>) -> Result<Rc<Vec<Configured>>, Stop> {
+    if let Some(known) = machine.state.facts.fstab.get() {
+        return Ok(known.clone());
+    }
+    let text = machine.read_text("/etc/fstab")?.unwrap_or_default();
+    let mut found = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or(line);
+        let mut words = line.split_whitespace();
+        if let (Some(device), Some(point), Some(kind)) = (words.next(), words.next(), words.next())
+        {
+            let options = words.next().unwrap_or("defaults");
+            found.push(Configured {
+                device: device.to_owned(),
+                point: if point == "/" {
+                    "/".to_owned()
+                } else {
+                    point.trim_end_matches('/').to_owned()
+                },
+                kind: kind.to_owned(),
+                options: options.split(',').map(str::to_owned).collect(),
+                line: index + 1,
+            });
+        }
+    }
+    let found = Rc::new(found);
+    let _first = machine.state.facts.fstab.set(found.clone());
+    Ok(found)
+}
+
+/// What is mounted at a path when the system has started.
+fn at(machine: &mut Machine<'_>, path: &str) -> Result<Option<Configured>, Stop> {
+    let all = configured(machine)?;
+    let auto = |one: &&Configured| one.point == path && !one.options.iter().any(|o| o == "noauto");
+    if let Some(found) = all.iter().rev().find(auto) {
+        machine.note_evidence(Some(format!("/etc/fstab:{}", found.line)));
+        return Ok(Some(found.clone()));
+    }
+    if let Some(found) = unit(machine, path)? {
+        return Ok(Some(found));
+    }
+    machine.note_absent();
+    if BY_SYSTEMD.contains(&path) {
+        machine.note_running("systemd mounts it when the system starts");
+    }
+    Ok(None)
+}
+
+/// The mount unit of a path, when something starts it.
+fn unit(machine: &mut Machine<'_>, path: &str) -> Result<Option<Configured>, Stop> {
+    let name = match path.trim_matches('/') {
+        "" => "-".to_owned(),
+        inner => inner.replace('-', "\\x2d").replace('/', "-"),
+    };
+    let name = format!("{name}.mount");
+    let state = machine.answer(machine.target.unit(&name))?;
+    if state.enabled != Some(true) {
+        return Ok(None);
+    }
+    for directory in ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"] {
+        let file = format!("{directory}/{name}");
+        let Some(text) = machine.read_text(&file)? else { continue };
+        let get = |key: &str| {
+            let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            value.unwrap_or_default().trim().to_owned()
+        };
+        machine.note_evidence(Some(file));
+        let options = get("Options");
+        return Ok(Some(Configured {
+            device: get("What"),
+            point: path.to_owned(),
+            kind: get("Type"),
+            options: options.split(',').filter(|o| !o.is_empty()).map(str::to_owned).collect(),
+            line: 0,
+        }));
+    }
+    Ok(None)
+}
+
+/// `file(path).mounted?`.
+pub(super) fn is_mounted(machine: &mut Machine<'_>, path: &str) -> Result<bool, Stop> {
+    Ok(at(machine, path)?.is_some())
+}
+
+#[derive(Debug)]
+struct Mount {
+    path: Rc<str>,
+}
+
+/// `mount(path)`.
+pub(super) fn mount(path: &str) -> Value {
+    Value::Resource(Rc::new(Mount { path: path.into() }))
+}
+
+impl Resource for Mount {
+    fn kind(&self) -> &'static str {
+        "mount"
+    }
+
+    fn text(&self) -> String {
+        format!("Mount {}", self.path)
+    }
+
+    fn call(
+        self: Rc<Self>,
+        machine: &mut Machine<'_>,
+        name: &str,
+        _args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        if !matches!(name, "mounted?" | "options" | "device" | "type" | "count" | "exist?" | "[]") {
+            return Ok((name == "resource_id").then(|| Value::Str(self.path.clone())));
+        }
+        let found = at(machine, &super::file::normal(&self.path))?;
+        Ok(Some(match (name, found) {
+            ("mounted?" | "exist?", found) => found.is_some().into(),
+            ("count", found) => Value::Int(i64::from(found.is_some())),
+            (_, None) => Value::Nil,
+            ("options", Some(found)) => Value::strings(options(&found)),
+            ("device", Some(found)) => found.device.into(),
+            (_, Some(found)) => found.kind.into(),
+        }))
+    }
+}
+
+/// Options as `mount` shows them, as far as a configuration tells: `defaults` is `rw`.
+fn options(found: &Configured) -> Vec<String> {
+    let mut all = Vec::new();
+    if !found.options.iter().any(|option| option == "ro") {
+        all.push("rw".to_owned());
+    }
+    all.extend(found.options.iter().filter(|o| *o != "defaults" && *o != "rw").cloned());
+    all
+}
+
+#[derive(Debug)]
+struct Fstab {
+    rows: Vec<Rc<Row>>,
+    skipped: Option<String>,
+    path: Rc<str>,
+}
+
+const COLUMNS: &[Column] = &[
+    column("device_name", "device_name"),
+    column("mount_point", "mount_point"),
+    column("file_system_type", "file_system_type"),
+    column("mount_options", "mount_options"),
+    column("dump_options", "dump_options"),
+    column("file_system_options", "file_system_options"),
+];
+
+/// `etc_fstab`.
+pub(super) fn fstab(machine: &mut Machine<'_>, args: &[Value]) -> Eval {
+    let path = super::text_arg(args).unwrap_or_else(|| "/etc/fstab".into());
+    let (text, skipped) = match super::config_kinds::read(machine, &path, false)? {
+        Ok(text) => (text, None),
+        Err(why) => ("".into(), Some(why)),
+    };
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        let line = line.split('#').next().unwrap_or(line);
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words.is_empty() {
+            continue;
+        }
+        let word = |at: usize| words.get(at).copied();
+        let number = |at: usize| Value::Int(word(at).and_then(|w| w.parse().ok()).unwrap_or(0));
+        rows.push(Row::new(vec![
+            ("device_name", word(0).into()),
+            ("mount_point", word(1).into()),
+            ("file_system_type", word(2).into()),
+            ("mount_options", Value::strings(word(3).unwrap_or_default().split(','))),
+            ("dump_options", number(4)),
+            ("file_system_options", number(5)),
+        ]));
+    }
+    Ok(Value::Resource(Rc::new(Fstab { rows, skipped, path })))
+}
+
+impl Resource for Fstab {
+    fn kind(&self) -> &'static str {
+        "etc_fstab"
+    }
+
+    fn text(&self) -> String {
+        "File System Table File (fstab)".to_owned()
+    }
+
+    fn skipped(&self) -> Option<String> {
+        self.skipped.clone()
+    }
+
+    fn call(
+        self: Rc<Self>,
+        machine: &mut Machine<'_>,
+        name: &str,
+        _args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        machine.note_evidence(Some(self.path.to_string()));
+        let home =
+            |row: &&Rc<Row>| row.get("mount_point").and_then(Value::as_text) == Some("/home");
+        match name {
+            "home_mount_options" => {
+                let found =
+                    self.rows.iter().find(home).and_then(|row| row.get("mount_options").cloned());
+                Ok(Some(found.into()))
+            }
+            "nfs_file_systems" => {
+                let nfs = |row: &&Rc<Row>| {
+                    row.get("file_system_type")
+                        .and_then(Value::as_text)
+                        .is_some_and(|t| t.contains("nfs"))
+                };
+                let rows = self.rows.iter().filter(nfs).cloned().collect();
+                let mut table = Table::new(self.clone(), COLUMNS, rows);
+                if let Some(table) = Rc::get_mut(&mut table) {
+                    table.criteria.push_str(" file_system_type match /nfs/");
+                }
+                Ok(Some(Value::Table(table)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn table(self: Rc<Self>, _machine: &mut Machine<'_>) -> Result<Option<Rc<Table>>, Stop> {
+        let rows = self.rows.clone();
+        Ok(Some(Table::new(self, COLUMNS, rows)))
+    }
+
+    fn table_call(
+        &self,
+        machine: &mut Machine<'_>,
+        table: &Rc<Table>,
+        name: &str,
+        _args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        if table.rows.is_empty() {
+            machine.note_absent();
+        }
+        Ok((name == "configured?").then(|| (!table.rows.is_empty()).into()))
+    }
+
+    fn table_words(&self) -> &'static [&'static str] {
+        &["configured?"]
+    }
+}

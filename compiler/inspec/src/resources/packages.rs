@@ -1,0 +1,185 @@
+//! `package` and `packages`.
+
+use std::rc::Rc;
+
+use super::{Called, Resource};
+use crate::filter_table::{Column, Row, Table, column, simple};
+use crate::interp::{Given, Machine};
+use crate::map::Map;
+use crate::pattern::{Pattern, escape};
+use crate::stop::{Eval, Stop};
+use crate::value::Value;
+
+#[derive(Debug)]
+struct Package {
+    name: Rc<str>,
+}
+
+/// `package(name)`.
+pub(super) fn package(name: &str) -> Value {
+    Value::Resource(Rc::new(Package { name: name.into() }))
+}
+
+impl Resource for Package {
+    fn kind(&self) -> &'static str {
+        "package"
+    }
+
+    fn text(&self) -> String {
+        format!("System Package {}", self.name)
+    }
+
+    fn call(
+        self: Rc<Self>,
+        machine: &mut Machine<'_>,
+        name: &str,
+        _args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        if !matches!(name, "installed?" | "version" | "info" | "held?" | "latest?" | "exist?") {
+            return Ok(
+                (name == "resource_id" || name == "name").then(|| Value::Str(self.name.clone()))
+            );
+        }
+        let found = machine.answer(machine.target.package(&self.name))?;
+        machine.note_evidence(found.as_ref().map(|found| found.evidence.clone()));
+        if found.is_none() {
+            machine.note_absent();
+        }
+        Ok(Some(match name {
+            "installed?" => found.is_some().into(),
+            "version" => match found {
+                Some(found) => match found.version {
+                    Some(version) => version.into(),
+                    None => Value::Unknown("the version is not known here".into()),
+                },
+                None => Value::Nil,
+            },
+            "info" => {
+                let mut map = Map::default();
+                map.insert(Value::sym("installed"), found.is_some().into());
+                if let Some(found) = found {
+                    map.insert(Value::sym("name"), Value::Str(self.name.clone()));
+                    map.insert(Value::sym("version"), found.version.into());
+                    map.insert(Value::sym("type"), "deb".into());
+                }
+                map.into()
+            }
+            "held?" => match &found {
+                Some(_) => Value::Unknown("what is held is not read".into()),
+                None => Value::Bool(false),
+            },
+            "latest?" => Value::Unknown("a tree does not know newer versions".into()),
+            _ => return Ok(None),
+        }))
+    }
+}
+
+/// All packages whose names match.
+#[derive(Debug)]
+struct Packages {
+    pattern: Rc<Pattern>,
+    rows: Vec<Rc<Row>>,
+}
+
+const COLUMNS: &[Column] = &[
+    simple("statuses", "status"),
+    column("names", "name"),
+    column("versions", "version"),
+    column("architectures", "architecture"),
+];
+
+/// `packages(/pattern/)`.
+pub(super) fn packages(machine: &mut Machine<'_>, args: &[Value]) -> Eval {
+    let pattern = match args.first() {
+        Some(Value::Regex(pattern)) => pattern.clone(),
+        Some(Value::Str(name)) => machine.pattern(&escape(name), ""),
+        _ => {
+            let why =
+                "Invalid name argument to packages resource, please use a \"string\" or /regexp/";
+            return Err(machine.raise("RuntimeError", why));
+        }
+    };
+    let mut rows = Vec::new();
+    for row in all(machine)?.iter() {
+        if let Some(Value::Str(name)) = row.get("name")
+            && machine.is_match(&pattern, name)?
+        {
+            rows.push(row.clone());
+        }
+    }
+    Ok(Value::Resource(Rc::new(Packages { pattern, rows })))
+}
+
+/// Every record of dpkg. What another program keeps is not listed here.
+fn all(machine: &mut Machine<'_>) -> Result<Rc<Vec<Rc<Row>>>, Stop> {
+    if let Some(rows) = machine.state.facts.packages.get() {
+        return Ok(rows.clone());
+    }
+    let rows = if let Some(text) = machine.read_text(forge_judge::facts::STATUS)? {
+        text.split("\n\n").filter_map(record).collect()
+    } else {
+        // Asks for any package, so that records in another form are an answer of their own.
+        machine.answer(machine.target.package("forge"))?;
+        Vec::new()
+    };
+    let rows = Rc::new(rows);
+    let _first = machine.state.facts.packages.set(rows.clone());
+    Ok(rows)
+}
+
+fn record(stanza: &str) -> Option<Rc<Row>> {
+    let field = |name: &str| {
+        stanza.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::trim)
+    };
+    let name = field("Package")?;
+    let status = field("Status").unwrap_or_default();
+    let mut words = status.split_whitespace();
+    let (want, state) = (words.next().unwrap_or_default(), words.nth(1).unwrap_or_default());
+    let letter = |word: &str, upper: bool| -> char {
+        let c = word.chars().next().unwrap_or(' ');
+        if upper { c.to_ascii_uppercase() } else { c }
+    };
+    let status = match state {
+        "installed" => "installed".to_owned(),
+        "config-files" => format!("{}c ", letter(want, false)),
+        other => format!("{}{} ", letter(want, false), letter(other, true)),
+    };
+    let version = field("Version").unwrap_or_default();
+    let version = version.rsplit(':').next().unwrap_or(version);
+    Some(Row::new(vec![
+        ("status", status.into()),
+        ("name", name.into()),
+        ("version", version.into()),
+        ("architecture", field("Architecture").unwrap_or_default().into()),
+    ]))
+}
+
+impl Resource for Packages {
+    fn kind(&self) -> &'static str {
+        "packages"
+    }
+
+    fn text(&self) -> String {
+        format!("Packages {}", self.pattern.inspect())
+    }
+
+    fn call(
+        self: Rc<Self>,
+        machine: &mut Machine<'_>,
+        _name: &str,
+        _args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        machine.note_evidence(Some(forge_judge::facts::STATUS.to_owned()));
+        if self.rows.is_empty() {
+            machine.note_absent();
+        }
+        Ok(None)
+    }
+
+    fn table(self: Rc<Self>, _machine: &mut Machine<'_>) -> Result<Option<Rc<Table>>, Stop> {
+        let rows = self.rows.clone();
+        Ok(Some(Table::new(self, COLUMNS, rows)))
+    }
+}

@@ -1,0 +1,5 @@
+//! Parsers of files that programs of an image are configured by.
+
+mod simple_config;
+
+pub use simple_config::{Assignment, Options, Setting, SimpleConfig};
