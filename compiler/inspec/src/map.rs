@@ -32,6 +32,8 @@ fn key(value: &Value) -> Key {
 pub(crate) struct Map {
     entries: Vec<Option<(Value, Value)>>,
     index: BTreeMap<Key, usize>,
+    /// Keys are methods, too.
+    pub(crate) by_method: bool,
 }
 
 impl Map {

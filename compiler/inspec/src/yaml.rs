@@ -18,6 +18,22 @@ enum Open {
 
 /// The first document of a text.
 pub(crate) fn parse(text: &str) -> Result<Value, String> {
+    document(text).or_else(|why| document(&closed_where_opened(text)).map_err(|_| why))
+}
+
+/// A text whose lines never begin with a closing brace or bracket: libyaml, which Ruby reads by,
+/// takes one at any indentation, and YAML 1.2 does not.
+fn closed_where_opened(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        let closes = line.trim_start().starts_with(['}', ']']);
+        out.push_str(if closes || out.is_empty() { " " } else { "\n" });
+        out.push_str(line);
+    }
+    out.split_off(1.min(out.len()))
+}
+
+fn document(text: &str) -> Result<Value, String> {
     let mut open: Vec<Open> = Vec::new();
     let mut anchors: std::collections::BTreeMap<usize, (Value, usize)> =
         std::collections::BTreeMap::new();
@@ -187,6 +203,7 @@ mod tests {
             ("{a: {b: c}}", "{\"a\"=>{\"b\"=>\"c\"}}"),
             ("a: &x {b: 1}\nc: {<<: *x, d: 2}", "{\"a\"=>{\"b\"=>1}, \"c\"=>{\"b\"=>1, \"d\"=>2}}"),
             ("|\n  a\n  b\n", "\"a\\nb\\n\""),
+            ("- a:\n    b: {\n      c: 1\n    }\n- d", "[{\"a\"=>{\"b\"=>{\"c\"=>1}}}, \"d\"]"),
         ] {
             assert_eq!(parse(text).map(|value| value.inspect()).as_deref(), Ok(want), "{text}");
         }

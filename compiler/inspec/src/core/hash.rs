@@ -30,6 +30,14 @@ pub(crate) fn call(
     {
         return Ok(Some(value));
     }
+    if map.borrow().by_method && args.is_empty() && block.is_none() {
+        let found = map.borrow().text(name).cloned();
+        let listed = matches!(name, "sort" | "min" | "max" | "first" | "sum" | "uniq" | "any?");
+        if found.is_some() || !(listed || name.ends_with(['?', '!']) || super::is_of_objects(name))
+        {
+            return Ok(Some(found.into()));
+        }
+    }
     let own = Value::Hash(map.clone());
     let pairs = own.clone().into_items();
     machine.meter.charge(pairs.len() * 64)?;

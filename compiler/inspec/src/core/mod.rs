@@ -50,6 +50,32 @@ pub(crate) fn takes_unknown(receiver: &Value, name: &str) -> bool {
     }
 }
 
+/// Methods that every object has.
+pub(crate) fn is_of_objects(name: &str) -> bool {
+    matches!(
+        name,
+        "to_s"
+            | "inspect"
+            | "class"
+            | "dup"
+            | "clone"
+            | "freeze"
+            | "hash"
+            | "=="
+            | "!="
+            | "!"
+            | "itself"
+            | "should"
+            | "should_not"
+            | "tap"
+            | "then"
+            | "map"
+            | "each"
+            | "select"
+            | "reject"
+    )
+}
+
 /// Methods of texts whose form with `!` changes the text itself.
 pub(crate) fn changes_text(name: &str) -> bool {
     matches!(

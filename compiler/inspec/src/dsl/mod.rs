@@ -109,7 +109,13 @@ impl Machine<'_> {
     ) -> Result<Option<Value>, Stop> {
         match name {
             "input" | "attribute" => return self.input(args).map(Some),
-            "input_object" => return Ok(None),
+            "input_object" => {
+                let row = crate::filter_table::Row::new(vec![
+                    ("name", args.first().map(Value::text).as_deref().into()),
+                    ("value", self.input(args)?),
+                ]);
+                return Ok(Some(Value::Row(row)));
+            }
             "inspec" => return Ok(Some(self.inspec_value())),
             _ => {}
         }

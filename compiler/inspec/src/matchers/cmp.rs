@@ -103,7 +103,8 @@ fn plain(
     machine.truth(&result)
 }
 
-fn ordered(operator: &str, order: std::cmp::Ordering) -> bool {
+/// Whether an order is what an operator asks for.
+pub(crate) fn ordered(operator: &str, order: std::cmp::Ordering) -> bool {
     match operator {
         "<" => order.is_lt(),
         "<=" => order.is_le(),
@@ -133,7 +134,7 @@ fn is_boolean(text: &str) -> bool {
 }
 
 /// A version as `RubyGems` reads one.
-struct Version {
+pub(crate) struct Version {
     parts: Vec<Part>,
 }
 
@@ -145,7 +146,7 @@ enum Part {
 
 impl Version {
     /// None for what is no version. An empty text is version 0.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (release, pre) = match text.split_once('-') {
             Some((release, pre)) => (release, Some(pre)),
@@ -183,7 +184,8 @@ impl Version {
         Some(Self { parts })
     }
 
-    fn compare(&self, other: &Self) -> std::cmp::Ordering {
+    /// The order of two.
+    pub(crate) fn compare(&self, other: &Self) -> std::cmp::Ordering {
         use std::cmp::Ordering::{Equal, Greater, Less};
         let zero = Part::Number(0);
         for at in 0..self.parts.len().max(other.parts.len()) {

@@ -8,7 +8,7 @@ mod words;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-pub(crate) use cmp::compare;
+pub(crate) use cmp::{Version, compare, ordered};
 pub(crate) use judge::Outcome;
 
 use crate::interp::{Given, Machine};

@@ -104,7 +104,7 @@ impl Resource for Config {
             machine.note_absent();
         }
         Ok(Some(match name {
-            "params" => match args {
+            "params" | "read_params" => match args {
                 [] => self.params.clone(),
                 keys => self.walk(keys),
             },
@@ -183,8 +183,9 @@ pub(super) fn values(config: SimpleConfig) -> Value {
         map.insert(key.into(), value(setting));
     }
     for (group, settings) in config.groups {
-        let inner: Map =
+        let mut inner: Map =
             settings.into_iter().map(|(key, setting)| (key.into(), value(setting))).collect();
+        inner.by_method = true;
         map.insert(group.into(), inner.into());
     }
     map.into()

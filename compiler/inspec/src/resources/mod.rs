@@ -13,6 +13,7 @@ mod platform;
 mod registry;
 mod service;
 mod structured;
+pub(crate) mod version;
 pub(crate) mod walk;
 
 use std::cell::OnceCell;

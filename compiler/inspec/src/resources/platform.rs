@@ -69,6 +69,11 @@ impl Resource for Os {
                     .collect::<Map>()
                     .into()
             }
+            ("version", []) => super::version::version(&platform.release),
+            ("version", [part]) => {
+                let version = super::version::version(&platform.release);
+                return machine.send(&version, &part.text().to_lowercase(), &[], None).map(Some);
+            }
             ("platform?", [name]) => platform.is(&name.text()).into(),
             ("in_family?", [name]) => {
                 platform.families().iter().any(|f| **f == *name.text()).into()

@@ -134,6 +134,7 @@ impl Service {
     fn params(&self, machine: &mut Machine<'_>) -> Result<Value, Stop> {
         let state = self.state(machine)?;
         let mut map = Map::default();
+        map.by_method = true;
         let (installed, masked) = (state.installed == Some(true), state.masked == Some(true));
         let load = match (masked, installed) {
             (true, _) => "masked",

@@ -196,7 +196,13 @@ impl Lowering {
             Ast::SClass(_) => Kind::Unsupported("a singleton class"),
             Ast::Retry(_) => Kind::Unsupported("`retry`"),
             Ast::Redo(_) => Kind::Unsupported("`redo`"),
-            Ast::Alias(_) | Ast::Undef(_) => Kind::Unsupported("`alias` or `undef`"),
+            Ast::Alias(alias) => {
+                let args = vec![self.node(&alias.to), self.node(&alias.from)];
+                let (receiver, block) = (None, BlockArg::None);
+                let name = "alias_method".into();
+                Kind::Call(Box::new(Call { receiver, name, args, block, safe: false }))
+            }
+            Ast::Undef(_) => Kind::Unsupported("`undef`"),
             _ => Kind::Unsupported("this construct of the language"),
         }
     }
