@@ -6,7 +6,7 @@ use forge_model::{CheckResult, ProfileReport, Verdict};
 use serde_json::{Value, json};
 
 use crate::inspec_status::{inspec_status, message_of};
-use crate::verdicts::{says_something, settled};
+use crate::verdicts::settled;
 
 /// The rows, in the order of the controls. What could not be judged is `failed` with an exception,
 /// what nobody judged `skipped` with the reason: neither is a pass.
@@ -25,7 +25,8 @@ fn profile_rows(profile: &ProfileReport) -> Vec<Value> {
         profile.controls.iter().map(|control| control.verdict.clone()).collect();
     settled(&verdicts)
         .flat_map(|verdict| {
-            let results = verdict.results.iter().filter(|result| says_something(verdict, result));
+            // Every row: what is not known here has no later level outside of a project.
+            let results = verdict.results.iter();
             results.map(|result| row(profile, verdict, result)).collect::<Vec<_>>()
         })
         .collect()
