@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
-use forge_model::Status;
+use forge_model::{Status, Verdict};
+
+/// A control failed: the code of `InSpec`, of `test` and `controls run` alone.
+pub(crate) const CONTROLS_FAILED: u8 = 100;
+/// No control failed, and one was not judged: the code of `InSpec`.
+pub(crate) const NOT_ALL_JUDGED: u8 = 101;
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,25 +31,28 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// As `InSpec` ends: 100 when a control failed or could not be judged, else 101 when one was
-    /// skipped or left to somebody else.
-    pub(crate) fn of_controls(statuses: impl Iterator<Item = Status>, failed: bool) -> Self {
-        let worst = statuses.fold(if failed { 2 } else { 0 }, |worst, status| {
-            worst.max(match status {
-                Status::Passed => 0,
-                Status::Skipped
-                | Status::NotKnownHere
-                | Status::NotReviewed
-                | Status::Waived
-                | Status::NotApplicable
-                | Status::Empty => 1,
-                Status::Failed | Status::Error => 2,
-            })
+    /// As `InSpec` ends: 100 when a control failed or could not be judged, or a part of one did;
+    /// else 101 when one was skipped or left to somebody else.
+    pub(crate) fn of_controls<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Self {
+        let statuses = verdicts.into_iter().flat_map(|verdict| {
+            let bad = |status: &Status| matches!(status, Status::Failed | Status::Error);
+            let parts = verdict.results.iter().map(|result| result.status).filter(bad);
+            std::iter::once(verdict.status).chain(parts)
         });
-        match worst {
+        let code = statuses.map(|status| match status {
+            Status::Passed => 0,
+            Status::Skipped
+            | Status::NotKnownHere
+            | Status::NotReviewed
+            | Status::Waived
+            | Status::NotApplicable
+            | Status::Empty => 1,
+            Status::Failed | Status::Error => 2,
+        });
+        match code.max().unwrap_or(0) {
             0 => Self::Done,
-            1 => Self::Passed(101),
-            _ => Self::Passed(100),
+            1 => Self::Passed(NOT_ALL_JUDGED),
+            _ => Self::Passed(CONTROLS_FAILED),
         }
     }
 

@@ -8,7 +8,7 @@ use forge_report::{ImageVerdicts, verdicts_text};
 use forge_store::Store;
 
 use crate::ctx::{Compiled, Ctx, select};
-use crate::exit::{CmdError, Exit};
+use crate::exit::{CONTROLS_FAILED, CmdError, Exit};
 use crate::runner::PackBlob;
 use crate::ui::Ui;
 use crate::verdicts;
@@ -114,7 +114,6 @@ pub(crate) fn judged<'a>(
 
 /// Prints verdicts alone. Ends as [`Exit::of_controls`], a failed boot as a failed control.
 pub(crate) fn print_judged(ui: &Ui, judged: &[Judged<'_>], all: bool) -> Exit {
-    let verdicts = || judged.iter().flat_map(|one| &one.verdicts);
     if ui.json() {
         let images: Vec<_> = judged
             .iter()
@@ -127,14 +126,14 @@ pub(crate) fn print_judged(ui: &Ui, judged: &[Judged<'_>], all: bool) -> Exit {
     } else {
         ui.out(verdicts_text(&shown(judged), all).trim_end());
     }
-    let mut failed = false;
+    let mut exit = Exit::of_controls(judged.iter().flat_map(|one| &one.verdicts));
     for one in judged {
         for failure in &one.boot {
-            failed = true;
+            exit = Exit::Passed(CONTROLS_FAILED);
             ui.err(&format!("{}: {failure}", one.image));
         }
     }
-    Exit::of_controls(verdicts().map(|verdict| verdict.status), failed)
+    exit
 }
 
 fn shown<'a>(judged: &'a [Judged<'_>]) -> Vec<ImageVerdicts<'a>> {

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
-use forge_model::{ProfileReport, ProfileStatus, Status, Verdict};
-use forge_report::{Clock, ImageVerdicts, exec_json, json_min, junit, tally, verdicts_text};
+use forge_model::{ProfileReport, ProfileStatus, Verdict};
+use forge_report::{Clock, ImageVerdicts, exec_json, json_min, junit, verdicts_text};
 use forge_verify::DirectoryTarget;
 
 use crate::cli::Format;
-use crate::exit::{CmdError, Exit};
+use crate::exit::{CmdError, Exit, NOT_ALL_JUDGED};
 use crate::ui::Ui;
 
 /// Judge systems by profiles of controls, outside of any project.
@@ -143,26 +143,12 @@ fn check_wanted(wanted: &[String], known: &[String]) -> Result<(), CmdError> {
     Ok(())
 }
 
-/// As `InSpec` ends: what could not be judged is never a pass.
+/// A profile that is not for this system was not judged either.
 fn exit(verdicts: &[Verdict], judged: &[ProfileReport]) -> Exit {
-    const FAILED: u8 = 100;
-    const NOT_ALL_JUDGED: u8 = 101;
-    let bad = |status: Status| matches!(status, Status::Failed | Status::Error);
-    let failed = verdicts.iter().any(|verdict| {
-        bad(verdict.status) || verdict.results.iter().any(|result| bad(result.status))
-    });
-    let counted = tally(verdicts);
-    let open = counted.skipped
-        + counted.not_judged
-        + counted.not_reviewed
-        + counted.waived
-        + counted.not_applicable
-        + counted.empty;
     let skipped = judged.iter().any(|one| matches!(one.status, ProfileStatus::Skipped(_)));
-    match failed {
-        true => Exit::Passed(FAILED),
-        false if open > 0 || skipped => Exit::Passed(NOT_ALL_JUDGED),
-        false => Exit::Done,
+    match Exit::of_controls(verdicts) {
+        Exit::Done if skipped => Exit::Passed(NOT_ALL_JUDGED),
+        exit => exit,
     }
 }
 
