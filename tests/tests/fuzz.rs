@@ -6,9 +6,10 @@
 //! FORGE_FUZZ_SECONDS=3600 cargo test --profile fuzz -p forge-test --test fuzz -- --nocapture
 //! ```
 //!
-//! Each timed run begins with another seed, which it prints; `FORGE_FUZZ_SEED` takes one again. What
-//! fails is made smaller and shown. The text at hand stands in a file all the time, so that one
-//! that overflows the stack, or never ends, is known too.
+//! Each timed run begins with another seed, which it prints; `FORGE_FUZZ_SEED` takes one again, as
+//! `tests/run` does with one that belongs to the commit. What fails is made smaller and shown. The
+//! text at hand stands in a file all the time, so that one that overflows the stack, or never ends,
+//! is known too.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 #![expect(clippy::print_stderr, reason = "a run says what it did")]

@@ -98,8 +98,13 @@ impl Reader<'_> {
     }
 
     fn rest_is_not_read(&mut self, at: usize) {
+        if at >= self.text.len() {
+            return;
+        }
         let headline = format!("more than {MISTAKES} mistakes: the rest of the file is not read");
-        let here = Span::new(self.file, at.saturating_sub(1), at);
+        // A part ends behind a node, but where there are only mistakes perhaps within a character.
+        let last = self.text.floor_char_boundary(at.saturating_sub(1));
+        let here = Span::new(self.file, last, self.text.ceil_char_boundary(at));
         self.sink.push(Diagnostic::error(codes::SYNTAX_KDL, headline).at(here, "up to here"));
     }
 
@@ -411,6 +416,25 @@ mod tests {
         let (_, found) = read(&lines);
         let last = found.last().unwrap();
         assert!(last.contains("the rest of the file is not read"), "{last}");
+    }
+
+    #[test]
+    fn what_is_left_unread_begins_at_a_whole_character() {
+        let mistakes = "ase \"".repeat(2_280);
+        for (text, unread) in [
+            (format!("base \"{mistakes}\u{a1}"), false),
+            (format!("base {mistakes}\u{a1}\n{}", "a\n".repeat(10_000)), true),
+        ] {
+            let (mut map, mut sink) = (SourceMap::new(), Sink::new());
+            let file = map.add("a.kdl", text.as_str());
+            parse(file, &text, &mut sink);
+            let found = sink.into_sorted();
+            for span in found.iter().filter_map(Diagnostic::span) {
+                assert!(text.get(span.start as usize..span.end as usize).is_some(), "{span:?}");
+            }
+            let said = found.iter().any(|one| one.headline.contains("is not read"));
+            assert_eq!(said, unread);
+        }
     }
 
     #[test]
