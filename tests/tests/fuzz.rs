@@ -31,7 +31,7 @@ use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 /// Bytes of a text; more only takes more time.
 const LARGEST: usize = 32 << 10;
 /// Longer than any text of that size takes, on a busy machine and without optimisation.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is put into a text, beside pieces of other texts.
 const PIECES: &[&str] = &[

@@ -14,7 +14,7 @@ const DEFAULT_TIMEOUT: u32 = 60;
 const IMPACTS: [(&str, f64); 5] =
     [("none", 0.0), ("low", 0.1), ("medium", 0.4), ("high", 0.7), ("critical", 0.9)];
 
-const LEVELS: [Level; 3] = [Level::Tree, Level::Container, Level::Booted];
+const LEVELS: [Level; 4] = [Level::Tree, Level::Container, Level::Booted, Level::Node];
 
 /// Reads the controls of one profile.
 pub(crate) struct Decoder<'a> {

@@ -20,8 +20,9 @@ pub const NODE_KINDS: [&NodeKind; 12] = [
 
 const TARGET: Field = Field::optional(
     "target",
-    "`\"tree\"`, `\"container\"` or `\"booted\"`",
-    "judged no earlier than there; else at the cheapest target that can tell",
+    "`\"tree\"`, `\"container\"`, `\"booted\"` or `\"node\"`",
+    "judged no earlier than there; else at the cheapest target that can tell. What is for nodes no \
+     image is judged by, but `forgec controls run --node`",
 );
 
 const NOT: Child = Child::new("not", "holds what must not be so");

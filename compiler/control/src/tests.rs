@@ -290,8 +290,8 @@ const MISTAKES: &[(&str, &str)] = &[
         "`soon` is no time that a command may take @ \"soon\" @ write `timeout=\"30s\"` or `timeout=\"2m\"`, an hour at most",
     ),
     (
-        "command \"x\" target=\"node\" { exit-status 0 }",
-        "there is no target `node` @ \"node\" @ known here: `booted`, `container`, `tree`",
+        "command \"x\" target=\"vm\" { exit-status 0 }",
+        "there is no target `vm` @ \"vm\" @ known here: `booted`, `container`, `node`, `tree`",
     ),
     (
         "file \"/a\" { content matches=\"(\" }",

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use forge_model::{
-    Check, CheckResult, Control, Expectation, NoAnswer, Origin, Property, Resource, Status, Target,
-    Verdict,
+    Check, CheckResult, Control, Expectation, Level, NoAnswer, Origin, Property, Resource, Status,
+    Target, Verdict,
 };
 
 use crate::compare::{self, Found};
@@ -13,9 +13,17 @@ use crate::text::describe;
 ///
 /// The control's status is the gravest of its expectations': error, failed, not known here,
 /// passed. Of an `any-of` that holds, the first choice that holds whole is reported; of one that
-/// does not, all of them. A control that asks nothing is an error, not a pass.
+/// does not, all of them. A control that asks nothing is an error, not a pass. One that says that it
+/// is judged at a later target is not known at an earlier one, but for what the spec says of it.
 pub fn judge(control: &Control, target: &dyn Target) -> Verdict {
-    let (status, results) = judge_demands(control, target);
+    let later = control.level.filter(|level| *level > target.level());
+    let (status, results) = match later {
+        Some(level) if target.level() != Level::Spec => {
+            let why = format!("it is judged at the target `{level}`");
+            (Status::NotKnownHere, vec![whole(control, Status::NotKnownHere, why)])
+        }
+        _ => judge_demands(control, target),
+    };
     Verdict {
         control: control.id.clone(),
         profile: control.profile.clone(),
@@ -46,18 +54,23 @@ fn judge_demands(control: &Control, target: &dyn Target) -> (Status, Vec<CheckRe
         }
     }
     judge_all(&control.checks, target).unwrap_or_else(|| {
-        let result = CheckResult {
-            text: format!("control {}", control.id),
-            status: Status::Error,
-            message: Some("it asks nothing".to_owned()),
-            evidence: None,
-            vacuous: false,
-            origin: control.origin.clone(),
-            provenance: None,
-            exception: None,
-        };
+        let result = whole(control, Status::Error, "it asks nothing".to_owned());
         (Status::Error, vec![result])
     })
+}
+
+/// A result of a control that is no expectation's.
+fn whole(control: &Control, status: Status, message: String) -> CheckResult {
+    CheckResult {
+        text: format!("control {}", control.id),
+        status,
+        message: Some(message),
+        evidence: None,
+        vacuous: false,
+        origin: control.origin.clone(),
+        provenance: None,
+        exception: None,
+    }
 }
 
 /// None when nothing is asked.

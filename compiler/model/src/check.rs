@@ -16,16 +16,19 @@ pub enum Level {
     Container,
     /// A booted container.
     Booted,
+    /// A running node. No image is judged there.
+    Node,
 }
 
 impl Level {
-    /// `spec`, `tree`, `container`, `booted`.
+    /// `spec`, `tree`, `container`, `booted`, `node`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Spec => "spec",
             Self::Tree => "tree",
             Self::Container => "container",
             Self::Booted => "booted",
+            Self::Node => "node",
         }
     }
 }

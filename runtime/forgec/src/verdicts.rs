@@ -136,7 +136,7 @@ fn step_error(error: VerifyError) -> StepError {
     match error {
         VerifyError::Cancelled => StepError::new(forge_exec::Fault::Interrupted, message),
         VerifyError::Systemd(_) => StepError::user(message),
-        VerifyError::NoContainers(_) => StepError::bug(message),
+        VerifyError::NoContainers(_) | VerifyError::OnNodes(_) => StepError::bug(message),
         VerifyError::Mount(_) | VerifyError::Container(_) => StepError::environment(message),
     }
 }

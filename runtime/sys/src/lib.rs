@@ -10,6 +10,7 @@ pub mod root;
 pub mod sandbox;
 mod source_cache;
 pub mod sources;
+pub mod ssh;
 pub mod tree;
 mod watch;
 mod write;

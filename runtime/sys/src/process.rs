@@ -322,14 +322,27 @@ impl Command {
     /// Starts the child and gives it over to the caller, who reaps it. It is killed when the
     /// returned value is dropped, and when the calling thread ends.
     pub(crate) fn start(&self) -> Result<Running, ProcessError> {
+        Self::spawn(self.prepare())
+    }
+
+    /// As [`Command::start`], for a child that is spoken to while it runs.
+    pub(crate) fn start_to_speak(&self) -> Result<Running, ProcessError> {
         let mut command = self.prepare();
+        command.stdin(Stdio::piped());
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: std::process::Command) -> Result<Running, ProcessError> {
         match command.spawn() {
             Ok(child) => Ok(Running(child)),
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
                 let program = command.get_program().to_string_lossy().into_owned();
                 Err(ProcessError::NotInstalled { program })
             }
-            Err(source) => Err(ProcessError::Start { program: self.name(), source }),
+            Err(source) => {
+                let program = command.get_program().to_string_lossy().into_owned();
+                Err(ProcessError::Start { program, source })
+            }
         }
     }
 
@@ -420,7 +433,7 @@ pub(crate) fn status_of(status: std::process::ExitStatus) -> i32 {
 }
 
 /// A word as a POSIX shell takes it.
-fn quote(word: &str) -> String {
+pub fn quote(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-+=./:,@%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         word.to_owned()

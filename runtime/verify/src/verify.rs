@@ -22,6 +22,9 @@ pub enum VerifyError {
     /// Controls of this level were given no containers to run in.
     #[error("controls of level `{0}` need containers")]
     NoContainers(Level),
+    /// No image is judged at this level.
+    #[error("controls of level `{0}` are judged on nodes, by `forgec controls run --node`")]
+    OnNodes(Level),
     /// The run was stopped.
     #[error("the run was stopped")]
     Cancelled,
@@ -43,6 +46,7 @@ pub fn verify(
             let (verdicts, record) = judge_all(action, &tree);
             (verdicts, record, None)
         }
+        Level::Node => return Err(VerifyError::OnNodes(action.level)),
         Level::Container => {
             let target = ContainerTarget::new(tree, needed()?);
             let (verdicts, record) = judge_all(action, &target);

@@ -119,7 +119,9 @@ impl Machine<'_> {
 
     /// Notes that only a running system could answer, and why.
     pub(crate) fn note_running(&mut self, why: &str) {
-        self.state.note.only_running.get_or_insert_with(|| why.to_owned());
+        if self.target.level() < forge_model::Level::Node {
+            self.state.note.only_running.get_or_insert_with(|| why.to_owned());
+        }
     }
 }
 

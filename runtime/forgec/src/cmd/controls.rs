@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
-use forge_model::{ProfileReport, ProfileStatus, Verdict};
+use forge_model::{ProfileReport, ProfileStatus, Target, Verdict};
 use forge_report::{Clock, ImageVerdicts, exec_json, json_min, junit, verdicts_text};
-use forge_verify::DirectoryTarget;
+use forge_sys::ssh::Ssh;
+use forge_verify::{DirectoryTarget, NodeTarget};
 
 use crate::cli::Format;
 use crate::exit::{CmdError, Exit, NOT_ALL_JUDGED};
@@ -42,10 +43,16 @@ struct RunArgs {
     #[arg(long, value_name = "DIR")]
     inspec: Vec<PathBuf>,
 
-    /// The directory that holds the system: an unpacked image, a mounted disk; nothing in it is
-    /// started
-    #[arg(long, value_name = "DIR")]
-    tree: PathBuf,
+    #[command(flatten)]
+    system: System,
+
+    /// Ask the node as root, by `sudo` without a password
+    #[arg(long, requires = "node")]
+    sudo: bool,
+
+    /// A configuration for `ssh`, in place of the user's own
+    #[arg(long, value_name = "FILE", requires = "node")]
+    ssh_config: Option<PathBuf>,
 
     /// A value for a parameter or input of the profiles that declare it
     #[arg(long, value_name = "NAME=VALUE")]
@@ -76,6 +83,42 @@ struct RunArgs {
     report: Vec<String>,
 }
 
+/// What is judged.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct System {
+    /// The directory that holds the system: an unpacked image, a mounted disk; nothing in it is
+    /// started
+    #[arg(long, value_name = "DIR")]
+    tree: Option<PathBuf>,
+
+    /// A running node, over SSH: a host, user@host, an alias of the configuration, or
+    /// ssh://user@host:port
+    #[arg(long, value_name = "SSH")]
+    node: Option<String>,
+}
+
+impl RunArgs {
+    /// The system that is judged, and its name.
+    fn target(&self) -> Result<(String, Box<dyn Target>), CmdError> {
+        if let Some(node) = &self.system.node {
+            let config = self.ssh_config.as_deref();
+            let ssh = Ssh::connect(node, self.sudo, config)
+                .map_err(|error| CmdError::environment(error.to_string()).help(NO_NODE))?;
+            return Ok((node.clone(), Box::new(NodeTarget::new(ssh))));
+        }
+        let directory = self.system.tree.clone().unwrap_or_default();
+        let name = directory.display().to_string();
+        let target = DirectoryTarget::open(&directory).map_err(|error| {
+            CmdError::environment(format!("`{name}` cannot be opened: {error}"))
+        })?;
+        Ok((name, Box::new(target)))
+    }
+}
+
+/// How to go on without a connection.
+const NO_NODE: &str = "nobody is asked for a password: `ssh -o BatchMode=yes NODE true` must work";
+
 pub(crate) fn run(ui: &Ui, args: &Args) -> Result<Exit, CmdError> {
     let Command::Run(args) = &args.command;
     let reports = reports(&args.report)?;
@@ -85,24 +128,22 @@ pub(crate) fn run(ui: &Ui, args: &Args) -> Result<Exit, CmdError> {
     let Some(profiles) = kdl::profiles(ui, &args.kdl, for_kdl)? else {
         return Ok(Exit::Findings);
     };
-    let target = DirectoryTarget::open(&args.tree).map_err(|error| {
-        CmdError::environment(format!("`{}` cannot be opened: {error}", args.tree.display()))
-    })?;
+    let (name, target) = args.target()?;
+    let target = &*target;
     let (begun, now) = (Instant::now(), SystemTime::now());
     let began = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let wanted = |id: &str| args.control.is_empty() || args.control.iter().any(|one| one == id);
     let mut judged: Vec<ProfileReport> =
-        profiles.iter().map(|profile| kdl::report(profile, &target, &wanted)).collect();
+        profiles.iter().map(|profile| kdl::report(profile, target, &wanted)).collect();
     let known = profiles.iter().flat_map(|profile| &profile.controls);
     let mut known: Vec<String> = known.map(|control| control.id.clone()).collect();
-    judged.extend(inspec::judge(args, &inputs, &target, began, &mut known)?);
+    judged.extend(inspec::judge(args, &inputs, target, began, &mut known)?);
     check_wanted(&args.control, &known)?;
     let clock = Clock { began, took: begun.elapsed() };
     let verdicts: Vec<Verdict> = judged
         .iter()
         .flat_map(|profile| profile.controls.iter().map(|control| control.verdict.clone()))
         .collect();
-    let name = args.tree.display().to_string();
     let shown = [ImageVerdicts { image: &name, verdicts: &verdicts }];
     let write = |format: Format| match format {
         Format::Human => Ok(human(&shown, &judged, args.all)),

@@ -56,13 +56,15 @@ enum Target {
     Booted,
 }
 
-impl From<Level> for Target {
-    fn from(level: Level) -> Self {
+impl Target {
+    /// No image is judged on a node.
+    fn of(level: Level) -> Option<Self> {
         match level {
-            Level::Spec => Self::Spec,
-            Level::Tree => Self::Tree,
-            Level::Container => Self::Container,
-            Level::Booted => Self::Booted,
+            Level::Spec => Some(Self::Spec),
+            Level::Tree => Some(Self::Tree),
+            Level::Container => Some(Self::Container),
+            Level::Booted => Some(Self::Booted),
+            Level::Node => None,
         }
     }
 }
@@ -106,7 +108,8 @@ pub(crate) fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError
 impl Args {
     fn is_wanted(&self, control: &str, level: Level) -> bool {
         (self.control.is_empty() || self.control.iter().any(|wanted| wanted == control))
-            && (self.target.is_empty() || self.target.contains(&level.into()))
+            && (self.target.is_empty()
+                || Target::of(level).is_some_and(|level| self.target.contains(&level)))
     }
 
     /// The steps that judge what is asked for.

@@ -1,0 +1,209 @@
+//! Controls of a running node: this machine, over a real sshd on loopback.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use forge_test::built_binary;
+
+/// A server of its own, with a key of its own.
+struct Server {
+    child: Child,
+    lab: tempfile::TempDir,
+    /// Where sshd separates its privileges was not there before.
+    made_run: bool,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if self.made_run {
+            fs::remove_dir(RUN).ok();
+        }
+    }
+}
+
+/// Where sshd separates its privileges; Debian's unit makes it.
+const RUN: &str = "/run/sshd";
+
+fn keygen(file: &Path) {
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(file)
+        .status()
+        .unwrap();
+    assert!(made.success());
+}
+
+impl Server {
+    fn start() -> Self {
+        let lab = tempfile::tempdir().unwrap();
+        let at = |name: &str| lab.path().join(name);
+        keygen(&at("host"));
+        keygen(&at("user"));
+        fs::copy(at("user.pub"), at("authorized_keys")).unwrap();
+        let made_run = fs::create_dir(RUN).is_ok();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let shown = |name: &str| at(name).display().to_string();
+        fs::write(
+            at("sshd_config"),
+            format!(
+                "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\n\
+                 PermitRootLogin prohibit-password\nStrictModes no\nUsePAM no\nPidFile none\n",
+                shown("host"),
+                shown("authorized_keys")
+            ),
+        )
+        .unwrap();
+        fs::write(
+            at("ssh_config"),
+            format!(
+                "Host node\n  HostName 127.0.0.1\n  Port {port}\n  User root\n  IdentityFile {}\n  \
+                 IdentitiesOnly yes\n  StrictHostKeyChecking accept-new\n  UserKnownHostsFile {}\n\
+                 Host nobody\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile none\n  \
+                 StrictHostKeyChecking accept-new\n  UserKnownHostsFile {}\n",
+                shown("user"),
+                shown("known_hosts"),
+                shown("known_hosts")
+            ),
+        )
+        .unwrap();
+        let mut server = Command::new("/usr/sbin/sshd");
+        server.args(["-D", "-e", "-f"]).arg(at("sshd_config")).stderr(Stdio::null());
+        let child = server.spawn().unwrap();
+        let server = Self { child, lab, made_run };
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "sshd does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
+    }
+
+    /// Judges the node by a profile; gives exit code, output and messages.
+    fn judge(&self, profile: &str, more: &[&str]) -> (i32, String, String) {
+        let file = self.lab.path().join("profile.kdl");
+        fs::write(&file, profile).unwrap();
+        let config = self.lab.path().join("ssh_config");
+        let mut words = vec!["controls", "run", "--node", "node", "--all", "--kdl"];
+        let (file, config) = (file.display().to_string(), config.display().to_string());
+        words.extend([file.as_str(), "--ssh-config", &config]);
+        words.extend(more);
+        let output = Command::new(built_binary()).args(words).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    }
+}
+
+#[test]
+fn a_node_is_judged_as_it_runs() {
+    let server = Server::start();
+    let lab = server.lab.path();
+    let odd = lab.join("it's a\n \"file\" $(x)");
+    fs::write(&odd, b"one=1\n\xff\0two = 2\n").unwrap();
+    fs::set_permissions(&odd, fs::Permissions::from_mode(0o4640)).unwrap();
+    symlink("nowhere", lab.join("dangling")).unwrap();
+    fs::write(lab.join("empty"), "").unwrap();
+    let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let at = |name: &str| lab.join(name).display().to_string();
+    let odd = odd.display().to_string().replace('"', "\\\"").replace('\n', "\\n");
+    let profile = format!(
+        r#"profile "node" {{
+    control "files" {{
+        file "{odd}" {{ exists; type "file"; owner "root"; group "root"; mode "4640"; content includes="two = 2" }}
+        file "{}" {{ type "file"; size 0 }}
+        file "{}" {{ type "directory" }}
+        file "{}" {{ not {{ exists }} }}
+        file "{}/below" {{ not {{ exists }} }}
+    }}
+    control "links" {{ file "{}" {{ type "symlink" }} }}
+    control "accounts" {{
+        user "root" {{ exists; uid 0; home "/root" }}
+        user "nobody-of-this-name" {{ not {{ exists }} }}
+        group "root" {{ gid 0 }}
+    }}
+    control "packages" {{ package "openssh-server" {{ installed }} }}
+    control "kernel" {{ kernel-parameter "kernel.hostname" {{ value "{}" }} }}
+    control "commands" target="node" {{
+        command "echo out; echo err >&2; exit 255" {{ exit-status 255; stdout "out"; stderr "err" }}
+    }}
+    control "slow" {{ command "sleep 30" timeout="1s" {{ exit-status 0 }} }}
+    control "wrong" {{ user "root" {{ uid 1 }} }}
+}}
+"#,
+        at("empty"),
+        lab.display(),
+        at("absent"),
+        at("empty"),
+        at("dangling"),
+        hostname.trim()
+    );
+    let (code, out, err) = server.judge(&profile, &[]);
+    assert_eq!(code, 100, "{out}{err}");
+    for passed in ["files", "links", "accounts", "packages", "kernel", "commands"] {
+        assert!(out.contains(&format!("passed  {passed}:")), "{passed}:\n{out}{err}");
+    }
+    assert!(out.contains("error   slow:") && out.contains("it took longer than 1 s"), "{out}");
+    assert!(out.contains("failed  wrong:"), "{out}");
+
+    // The files of the same system are the same from afar.
+    let file = lab.join("profile.kdl").display().to_string();
+    let words = ["controls", "run", "--tree", "/", "--kdl", &file, "--all"];
+    let output = Command::new(built_binary()).args(words).output().unwrap();
+    let near = String::from_utf8_lossy(&output.stdout).into_owned();
+    for control in ["files", "links", "accounts", "packages", "wrong"] {
+        let rows = |text: &str| {
+            let lines = text.lines().skip_while(|line| !line.contains(&format!(" {control}: ")));
+            let own = lines.skip(1).take_while(|line| line.starts_with("    "));
+            own.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert!(!rows(&out).is_empty());
+        assert_eq!(rows(&out), rows(&near), "{control}");
+    }
+
+    // What is for nodes is not judged elsewhere.
+    let words = ["controls", "run", "--tree", "/", "--kdl", &file, "--control", "commands"];
+    let output = Command::new(built_binary()).args(words).output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(101), "{out}");
+    assert!(out.contains("it is judged at the target `node`"), "{out}");
+}
+
+#[test]
+fn a_node_that_goes_away_leaves_what_was_judged() {
+    let server = Server::start();
+    // The command ends the connection that all further questions would go through.
+    let profile = r#"profile "node" {
+    control "before" { file "/" { type "directory" } }
+    control "end" target="node" {
+        command "p=$$; while read -r name < /proc/$p/comm && [ $name != sshd ]; do p=$(ps -o ppid= -p $p | tr -d ' '); done; kill -9 $p" { exit-status 0 }
+    }
+    control "after" { file "/etc" { type "directory" } }
+}
+"#;
+    let (code, out, err) = server.judge(profile, &[]);
+    assert_eq!(code, 100, "{out}{err}");
+    assert!(out.contains("passed  before:"), "{out}{err}");
+    assert!(
+        out.contains("error   after:") && out.contains("the connection to `node` has ended"),
+        "{out}"
+    );
+
+    // Nobody is let in without a key, and nobody is asked for a password.
+    let config = server.lab.path().join("ssh_config").display().to_string();
+    let file = server.lab.path().join("profile.kdl").display().to_string();
+    let words = ["controls", "run", "--node", "nobody", "--kdl", &file, "--ssh-config", &config];
+    let output = Command::new(built_binary()).args(words).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{err}");
+    assert!(
+        err.contains("`nobody` cannot be reached") && err.contains("Permission denied"),
+        "{err}"
+    );
+}
