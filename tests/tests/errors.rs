@@ -57,3 +57,17 @@ fn findings_weigh_what_their_code_does() {
         }
     }
 }
+
+/// The example of a profile of Ruby in a project compiles.
+#[test]
+fn the_example_of_a_profile_of_ruby_compiles() {
+    let page = include_str!("../../book/src/inspec.md");
+    let mut sources = MemorySources::new();
+    for (path, text) in page_project(page, "inspec.md", "site") {
+        sources.insert(path, text);
+    }
+    let checked = check(&sources);
+    assert!(checked.diagnostics.is_empty(), "{}", shown(&checked));
+    let plan = checked.plan.expect("a plan");
+    assert!(plan.nodes.iter().any(|node| node.label == "controls, inspec"));
+}

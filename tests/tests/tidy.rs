@@ -22,14 +22,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("param", &["diag", "model", "syntax"]),
     ("control", &["diag", "model", "syntax", "param"]),
     ("spec", &["diag", "model", "syntax", "param", "control"]),
-    ("plan", &["diag", "model", "spec", "judge"]),
+    ("plan", &["diag", "model", "spec", "judge", "inspec"]),
     ("lsp", &["diag", "model", "syntax", "spec", "control", "plan"]),
     ("sys", &["model"]),
     ("store", &["model", "sys"]),
     ("secret", &["model", "sys"]),
     ("exec", &["model", "store", "secret", "sys"]),
     ("artifact", &["model", "store", "sys"]),
-    ("verify", &["model", "judge", "store", "sys"]),
+    ("verify", &["model", "judge", "inspec", "store", "sys"]),
     ("report", &["diag", "model"]),
 ];
 

@@ -304,8 +304,9 @@ fn timeout(cursor: &mut Cursor<'_>) -> u32 {
     })
 }
 
-/// `target=`, the level before which nothing of this is judged.
-fn target(cursor: &mut Cursor<'_>) -> Option<Level> {
+/// `target=`: of a control the level before which nothing of it is judged, of a profile of `InSpec`
+/// the last one.
+pub(crate) fn target(cursor: &mut Cursor<'_>) -> Option<Level> {
     let given = cursor.prop::<String>("target")?;
     let found = LEVELS.into_iter().find(|level| level.name() == given.value);
     if found.is_none() {

@@ -3,8 +3,10 @@
 use forge_syntax::reference::{Child, Field, NodeKind};
 
 /// Every node kind of this crate, in the order in which the reference names them.
-pub const NODE_KINDS: [&NodeKind; 12] = [
+pub const NODE_KINDS: [&NodeKind; 14] = [
     &PROFILE,
+    &INPUT,
+    &SKIP,
     &CONTROL,
     &FILE,
     &PACKAGE,
@@ -30,10 +32,27 @@ const NOT: Child = Child::new("not", "holds what must not be so");
 /// `profile`.
 pub const PROFILE: NodeKind = NodeKind {
     name: "profile",
-    doc: "A set of controls. An image or a role asks for it by `controls \"name\"`.",
+    doc: "A set of controls. An image or a role asks for it by `controls \"name\"`. With `inspec=` it is \
+          a profile of InSpec that stands in the project as it is, and only `input` and `skip` may \
+          stand in it.",
     args: &[Field::required("name", "name", "how `controls` refers to it")],
-    props: &[],
+    props: &[
+        Field::optional(
+            "inspec",
+            "path in the project",
+            "the directory of the profile's `inspec.yml`",
+        ),
+        Field::default(
+            "target",
+            "`\"tree\"`, `\"container\"` or `\"booted\"`",
+            "\"booted\"",
+            "with `inspec=`: the dearest target that its controls are judged at; each is judged at the \
+             cheapest one that can tell",
+        ),
+    ],
     children: &[
+        Child::new("input", "with `inspec=`: a value for an input"),
+        Child::new("skip", "with `inspec=`: a control that is not judged"),
         Child::new("title", "one line for reports"),
         Child::new(
             "param",
@@ -42,6 +61,33 @@ pub const PROFILE: NodeKind = NodeKind {
         Child::new("control", "a demand with an identity"),
     ],
     example: "profile \"ssh\" {\n    control \"ssh-1\" {\n        package \"openssh-server\" { installed }\n    }\n}",
+};
+
+/// `input` of a profile.
+pub const INPUT: NodeKind = NodeKind {
+    name: "input",
+    doc: "A value for an input of a profile of InSpec, in place of what its `inspec.yml` says.",
+    args: &[
+        Field::required("name", "name", "the input"),
+        Field::required(
+            "value",
+            "text, number or truth value",
+            "its value; several are a list, and one is a list where `inspec.yml` says `type: Array`",
+        ),
+    ],
+    props: &[],
+    children: &[],
+    example: "input \"login_defs_umask\" \"027\"",
+};
+
+/// `skip` of a profile.
+pub const SKIP: NodeKind = NodeKind {
+    name: "skip",
+    doc: "A control of a profile of InSpec that is not judged: reports show it as waived.",
+    args: &[Field::required("control", "id of a control", "which control")],
+    props: &[Field::required("because", "text", "why, for reports")],
+    children: &[],
+    example: "skip \"os-14\" because=\"these nodes start over the network\"",
 };
 
 /// `control`.

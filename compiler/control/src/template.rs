@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use forge_diag::{Diagnostic, Sink, SourceMap, Span, Spanned, codes};
 use forge_model::{Profile, Shared};
 use forge_param::{ParamDecl, ParamValue};
-use forge_syntax::{Cursor, Node, Value};
+use forge_syntax::{Cursor, Node, Text, Value};
 
 use crate::control::Decoder;
+use crate::inspec::{self, InspecDecl, Parts};
 use crate::reference;
 use crate::scope::Scope;
 
@@ -23,6 +24,8 @@ pub struct ProfileTemplate {
     pub head: Span,
     /// One line for reports.
     pub title: String,
+    /// Of a profile of `InSpec`, where it is and what is given to it: it has nothing else.
+    pub inspec: Option<InspecDecl>,
     controls: Vec<Node>,
 }
 
@@ -32,10 +35,27 @@ impl ProfileTemplate {
     pub fn decode(node: &Node, map: &SourceMap, sink: &mut Sink) -> Option<Self> {
         let mut cursor = Cursor::of(node, &reference::PROFILE);
         let name = cursor.arg::<String>("name");
+        let parts = Parts {
+            node,
+            directory: cursor.prop::<Text>("inspec"),
+            level: inspec::level(&mut cursor),
+            inputs: cursor.children("input"),
+            skips: cursor.children("skip"),
+            kdl: Vec::new(),
+        };
         let title = cursor.child("title");
         let params = cursor.children("param");
-        let controls: Vec<Node> = cursor.children("control").into_iter().cloned().collect();
+        let controls = cursor.children("control");
         cursor.finish(sink);
+        let kdl = title.iter().chain(&params).chain(&controls).copied().collect();
+        let is_kdl = parts.directory.is_none();
+        let inspec = Parts { kdl, ..parts }.decode(map, sink);
+        if !is_kdl {
+            let (params, controls) = (Vec::new(), Vec::new());
+            let (name, head, title) = (name?, node.head, String::new());
+            let params_are_whole = true;
+            return Some(Self { name, params, params_are_whole, head, title, inspec, controls });
+        }
         let title = title.and_then(|node| {
             let mut cursor = Cursor::new(node);
             let title = cursor.arg::<String>("title");
@@ -44,6 +64,7 @@ impl ProfileTemplate {
         });
         let name = name?;
         let (params, params_are_whole) = forge_param::decode_all(&params, sink);
+        let controls: Vec<Node> = controls.into_iter().cloned().collect();
         if controls.is_empty() {
             let headline = format!("profile `{}` has no control", name.value);
             sink.push(
@@ -53,7 +74,8 @@ impl ProfileTemplate {
             );
         }
         let title = title.map(|title| title.value).unwrap_or_default();
-        let template = Self { name, params, params_are_whole, head: node.head, title, controls };
+        let head = node.head;
+        let template = Self { name, params, params_are_whole, head, title, inspec, controls };
         template.check(map, sink);
         Some(template)
     }

@@ -148,6 +148,7 @@ catalogue! {
     Error CONTROL_EMPTY = "control" "empty": "A control that asks nothing";
     Error CONTROL_VALUE = "control" "value": "An expectation's value that its property does not allow";
     Error CONTROL_DUPLICATE = "control" "duplicate": "Two controls with one id";
+    Error CONTROL_INSPEC = "control" "inspec": "A profile of Ruby that cannot be used as it is declared";
     Error CONTROL_REGEX = "control" "regex": "A pattern that is no regular expression";
     Warning CONTROL_PATH = "control" "path": "A control about a path that is nearly one that the spec makes";
     Error CONTROL_VIOLATED = "control" "violated": "A control that the spec itself breaks";

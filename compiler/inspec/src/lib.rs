@@ -33,6 +33,7 @@ mod limits;
 mod map;
 mod matchers;
 mod metadata;
+pub mod outline;
 mod pattern;
 mod platform;
 mod profile;

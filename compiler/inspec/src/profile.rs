@@ -14,6 +14,7 @@ use crate::inputs::{Inputs, Priority};
 use crate::interp::Machine;
 use crate::limits::Limits;
 use crate::metadata::{Dependency, Metadata};
+use crate::outline::{clean, declares_controls, dependency as directory_of};
 use crate::platform::Platform;
 use crate::run::State;
 use crate::scope::{Frame, Scope};
@@ -231,9 +232,7 @@ impl Loader<'_> {
                 "the profile `{name}` is needed, and is not given by a `path`: put it beside this one"
             ));
         };
-        let directory =
-            if path.starts_with('/') { path.clone() } else { format!("{place}/{path}") };
-        let loaded = self.load(&directory, stack)?;
+        let loaded = self.load(&directory_of(place, path), stack)?;
         if let Some((_, _, why, _)) = loaded.broken.first() {
             return Err(format!("the profile `{name}`: {why}"));
         }
@@ -309,9 +308,7 @@ impl Loader<'_> {
     }
 
     fn controls(&mut self, place: &str, files: &BTreeMap<String, Vec<u8>>, loaded: &mut Loaded) {
-        let wanted = files.iter().filter(|(path, _)| {
-            (path.starts_with("controls/") || path.starts_with("test/")) && path.ends_with(".rb")
-        });
+        let wanted = files.iter().filter(|(path, _)| declares_controls(path));
         for (path, bytes) in wanted {
             let before = self.machine.state.controls.len();
             let name = format!("{place}/{path}");
@@ -442,25 +439,6 @@ impl Loader<'_> {
             serde_json::json!({ "name": name, "options": options })
         };
         inputs.of(&profile).map(input).collect()
-    }
-}
-
-/// A path without `.` and `..` where they can be taken away.
-fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    let root = if path.starts_with('/') { "/" } else { "" };
-    match parts.as_slice() {
-        [] if root.is_empty() => ".".to_owned(),
-        parts => format!("{root}{}", parts.join("/")),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::scope::Closure;
 use crate::stop::{Eval, Halt, Stop};
 use crate::syntax::At;
 use crate::value::Value;
+use crate::waivers::Waivers;
 
 impl Machine<'_> {
     /// Runs a control.
@@ -68,7 +69,7 @@ impl Machine<'_> {
     fn results(&mut self, control: &Rc<Control>) -> Vec<CheckResult> {
         let at = control.at;
         if let Some(why) = self.state.waivers.justification(&control.name) {
-            let why = format!("Skipped control due to waiver condition: {why}");
+            let why = Waivers::message(why);
             return vec![self.row(at, "No-op", Status::Waived, Some(why))];
         }
         if let Some(skip) = control.skip.borrow().as_ref().filter(|skip| skip.holds) {
@@ -393,7 +394,10 @@ impl Machine<'_> {
             status = Status::NotKnownHere;
             message = Some(why.clone());
         }
-        let asked = note.path.as_ref().map(|path| Asked::File { path: path.clone() });
+        // Evidence is a place in a file: that of a unit, of a configured value.
+        let place = note.evidence.as_deref().filter(|evidence| evidence.starts_with('/'));
+        let file = place.and_then(|place| place.split(':').next());
+        let asked = note.path.as_deref().or(file).map(|path| Asked::File { path: path.to_owned() });
         let provenance = match (status, asked) {
             (Status::Failed, Some(asked)) => {
                 self.target.provenance(&asked, note.evidence.as_deref())

@@ -70,6 +70,17 @@ impl Waivers {
         Ok(Self { by_control })
     }
 
+    /// Leaves a control out for good.
+    pub fn skip(&mut self, id: &str, why: &str) {
+        let waiver = Waiver { justification: why.to_owned(), skips: true, ..Waiver::default() };
+        self.by_control.insert(id.to_owned(), waiver);
+    }
+
+    /// What a report says of a control that is left out.
+    pub fn message(why: &str) -> String {
+        format!("Skipped control due to waiver condition: {why}")
+    }
+
     /// Adds those of another file; it wins.
     pub fn add(&mut self, other: Self) {
         self.by_control.extend(other.by_control);

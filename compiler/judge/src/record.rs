@@ -1,9 +1,9 @@
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forge_model::{
     Account, Answer, CommandOutput, Digest, FileStat, Files, GroupRecord, InstalledPackage,
-    KernelSetting, Level, ModuleState, Provenance, Resource, Target, UnitState,
+    KernelSetting, Level, ModuleState, NoAnswer, Provenance, Resource, Target, UnitState,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,13 @@ impl Record {
         digest_of(&self.answers)
     }
 
+    /// Adds what was asked elsewhere. Different answers to one question are both kept.
+    pub fn join(&mut self, other: Self) {
+        self.answers.extend(other.answers);
+        self.answers.sort();
+        self.answers.dedup();
+    }
+
     /// Whether `target` would give the same answers. What a program printed rests on more than was
     /// asked for, so a record with such a question never holds without running it again.
     pub fn still_holds(&self, target: &dyn Target) -> bool {
@@ -99,6 +106,7 @@ fn digest_of_bytes(answer: &Answer<Option<Vec<u8>>>) -> Digest {
 pub struct Recording<'a> {
     target: &'a dyn Target,
     answers: RefCell<BTreeMap<Question, Digest>>,
+    unanswered: RefCell<BTreeSet<Question>>,
 }
 
 impl std::fmt::Debug for Recording<'_> {
@@ -110,7 +118,12 @@ impl std::fmt::Debug for Recording<'_> {
 impl<'a> Recording<'a> {
     /// Records what `target` is asked from now on.
     pub fn new(target: &'a dyn Target) -> Self {
-        Self { target, answers: RefCell::default() }
+        Self { target, answers: RefCell::default(), unanswered: RefCell::default() }
+    }
+
+    /// Questions that the target could not know the answer to.
+    pub fn unanswered(&self) -> BTreeSet<Question> {
+        self.unanswered.borrow().clone()
     }
 
     /// What was asked.
@@ -118,8 +131,11 @@ impl<'a> Recording<'a> {
         Record { answers: self.answers.into_inner().into_iter().collect() }
     }
 
-    fn note<T: Serialize>(&self, question: Question, answer: T) -> T {
+    fn note<T: Serialize>(&self, question: Question, answer: Answer<T>) -> Answer<T> {
         let digest = digest_of(&answer);
+        if matches!(answer, Err(NoAnswer::Unknown(_))) {
+            self.unanswered.borrow_mut().insert(question.clone());
+        }
         self.answers.borrow_mut().insert(question, digest);
         answer
     }

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Control, Digest, Fetch, ImagePath, Level, Located, Origin, Pin, Preseed, Repository,
-    Shared, SourceFile, Unpack,
+    Change, Control, Digest, Fetch, ImagePath, InspecProfile, Level, Located, Origin, Pin, Preseed,
+    Repository, Shared, SourceFile, Unpack,
 };
 
 /// What one node of a plan does. Closed: every `match` on it names every kind.
@@ -321,7 +321,7 @@ impl Compression {
     }
 }
 
-/// Judges controls at one level.
+/// Judges controls at one level, or profiles of `InSpec` up to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verify {
     /// The image's name, for reports.
@@ -330,6 +330,9 @@ pub struct Verify {
     pub level: Level,
     /// The controls that this level is the cheapest to judge.
     pub controls: Vec<Shared<Control>>,
+    /// Profiles of `InSpec`, each control of which is judged at the cheapest target that can tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inspec: Vec<Shared<InspecProfile>>,
     /// For a booted container: units that may and must fail.
     pub expect_failed: Vec<ExpectFailed>,
 }
@@ -338,6 +341,12 @@ impl Verify {
     /// The controls that somebody wrote: all but those that ask for what items need.
     pub fn written(&self) -> impl Iterator<Item = &Shared<Control>> {
         self.controls.iter().filter(|control| control.profile != crate::REQUIREMENTS)
+    }
+
+    /// Ids of the controls that somebody wrote, those of `InSpec` as far as files write them out.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        let written = self.written().map(|control| control.id.as_str());
+        written.chain(self.inspec.iter().flat_map(|profile| &profile.controls).map(String::as_str))
     }
 
     /// What items need of what packages and scripts bring.

@@ -5,10 +5,10 @@ use std::fmt;
 
 use crate::{
     Action, Base, Change, ChangeKind, Changes, Content, Control, DeclaredPath, Digest, Edit,
-    ExpectFailed, Fetch, ImagePath, KeyBuilder, KeyFields, KeyHasher, KeyPart, Located, Mirror,
-    Origin, OutputSettings, Pack, PackageSources, Packages, Pin, Preseed, Protected, Repository,
-    Resolve, Run, SecretFile, SecretReference, SecretSource, Secrets, SourceFile, Stamp, Unpack,
-    User, Verify,
+    ExpectFailed, Fetch, ImagePath, InspecInput, InspecProfile, InspecSkip, KeyBuilder, KeyFields,
+    KeyHasher, KeyPart, Located, Mirror, Origin, OutputSettings, Pack, PackageSources, Packages,
+    Pin, Preseed, Protected, Repository, Resolve, Run, SecretFile, SecretReference, SecretSource,
+    Secrets, SourceFile, Stamp, Unpack, User, Verify,
 };
 
 impl Action {
@@ -348,6 +348,27 @@ impl KeyPart for Control {
     }
 }
 
+impl KeyPart for InspecProfile {
+    const KIND: &'static str = "inspec profile";
+
+    fn key_fields(&self, key: &mut dyn KeyFields) {
+        let Self { name, directory, files, inputs, skips, level, interpreter, origin, .. } = self;
+        key.field_at(format_args!("profile {name}"), directory, origin);
+        key.field_at(format_args!("profile {name}, dearest target"), level.name(), origin);
+        key.field(format_args!("profile {name}, interpreter"), interpreter);
+        // Verdicts name places in files, so their paths count.
+        for SourceFile { path, digest, size: _, executable: _ } in files {
+            key.field_at(format_args!("profile {name}, file {path}"), digest, origin);
+        }
+        for InspecInput { name: input, value, origin } in inputs {
+            key.field_at(format_args!("profile {name}, input {input}"), value, origin);
+        }
+        for InspecSkip { control, because: _, origin } in skips {
+            key.field_at(format_args!("profile {name}, skipped"), control, origin);
+        }
+    }
+}
+
 fn protected_fields(protected: &Protected, key: &mut dyn KeyFields) {
     key.part(protected.digest(), &|key| protected.key_fields(key));
 }
@@ -396,11 +417,14 @@ fn stamp_fields(stamp: &Stamp, key: &mut dyn KeyFields) {
 }
 
 fn verify_fields(verify: &Verify, key: &mut dyn KeyFields) {
-    let Verify { image, level, controls, expect_failed } = verify;
+    let Verify { image, level, controls, inspec, expect_failed } = verify;
     key.field("image", image);
     key.field("target", level.name());
     for control in controls {
         key.part(control.digest(), &|key| control.key_fields(key));
+    }
+    for profile in inspec {
+        key.part(profile.digest(), &|key| profile.key_fields(key));
     }
     for ExpectFailed { unit, because: _, origin } in expect_failed {
         key.field_at("expected to fail", unit, origin);

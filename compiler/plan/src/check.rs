@@ -5,6 +5,7 @@ use forge_model::{Plan, Sources, on_all_processors};
 use forge_spec::{Compiled, ResolvedImage};
 
 use crate::builder::PlanBuilder;
+use crate::inspec::{self, Profiles};
 use crate::items::ImageChanges;
 use crate::lower::{ImageSteps, image_steps};
 use crate::{Known, LowerError, SpecTarget, judge_spec, misfits, mistyped, needs, violations};
@@ -28,7 +29,11 @@ pub fn check(sources: &dyn Sources) -> Checked {
         forge_spec::compile(sources);
     let mut plan = None;
     if let Some(spec) = spec {
-        let lowered = beside(leftovers, || lower_all(spec.images, sources, &map));
+        let lowered = beside(leftovers, || {
+            let (profiles, found) = inspec::load_all(&spec.inspec, sources, &map);
+            findings.extend(found);
+            lower_all(spec.images, &profiles, sources, &map)
+        });
         match build(lowered, &mut findings) {
             Ok(lowered) => plan = Some(lowered),
             Err(errors) => findings.extend(errors.iter().map(|error| error.diagnostic(&map))),
@@ -65,16 +70,26 @@ struct Lowered {
 
 /// Judges and lowers images, in their order. They are shared out among all processors: none knows
 /// of another. Each ends when it is lowered, so that they do not all stay to the end.
-fn lower_all(images: Vec<ResolvedImage>, sources: &dyn Sources, map: &SourceMap) -> Vec<Lowered> {
+fn lower_all(
+    images: Vec<ResolvedImage>,
+    profiles: &Profiles,
+    sources: &dyn Sources,
+    map: &SourceMap,
+) -> Vec<Lowered> {
     let images: Vec<_> = images.into_iter().map(|image| Mutex::new(Some(image))).collect();
     let lowered = on_all_processors(&images, |image| {
         let image = image.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        Some(lower_image(&image, sources, map))
+        Some(lower_image(&image, profiles, sources, map))
     });
     lowered.into_iter().flatten().collect()
 }
 
-fn lower_image(image: &ResolvedImage, sources: &dyn Sources, map: &SourceMap) -> Lowered {
+fn lower_image(
+    image: &ResolvedImage,
+    profiles: &Profiles,
+    sources: &dyn Sources,
+    map: &SourceMap,
+) -> Lowered {
     let changes = ImageChanges::of(image);
     let target = SpecTarget::new(image, &changes, sources);
     let verdicts = judge_spec(image, &target);
@@ -83,7 +98,9 @@ fn lower_image(image: &ResolvedImage, sources: &dyn Sources, map: &SourceMap) ->
     found.extend(mistyped(image, &target, map));
     let needs = needs(image, sources, &target, map);
     found.extend(needs.found);
-    let known = Known { verdicts, open: needs.open };
+    // One that cannot be read is reported.
+    let inspec = image.inspec.iter().filter_map(|name| profiles.get(name).cloned()).collect();
+    let known = Known { verdicts, open: needs.open, inspec };
     drop(target);
     Lowered { found, steps: image_steps(image, changes, known) }
 }

@@ -47,6 +47,8 @@ pub struct ImageChange {
     pub controls: Vec<(String, LayerChangeKind)>,
     /// Ids of controls that are judged again because the tree changes.
     pub controls_judged_again: usize,
+    /// Names of the profiles of `InSpec` among them.
+    pub profiles_judged_again: Vec<String>,
     /// Names of secrets whose ciphertext, version or delivery changes.
     pub secrets: Vec<(String, LayerChangeKind)>,
 }
@@ -122,8 +124,15 @@ fn whole_image(plan: &Plan, image: &Image, kind: LayerChangeKind) -> ImageChange
     let layers = steps(plan, image).into_iter().map(|node| whole_step(node, kind)).collect();
     let controls = controls(plan, image).into_keys().map(|id| (id.to_owned(), kind)).collect();
     let secrets = secrets(plan, image).into_keys().map(|name| (name, kind)).collect();
-    let image = image.name.clone();
-    ImageChange { image, kind, layers, controls, controls_judged_again: 0, secrets }
+    ImageChange {
+        image: image.name.clone(),
+        kind,
+        layers,
+        controls,
+        controls_judged_again: 0,
+        profiles_judged_again: Vec::new(),
+        secrets,
+    }
 }
 
 /// A step that is new or gone: it has no fields to compare.
@@ -143,7 +152,7 @@ fn changed_image(old: (&Plan, &Image), new: (&Plan, &Image)) -> ImageChange {
         old_steps.iter().map(|node| (node.label.as_str(), *node)).collect();
     let mut layers = Vec::new();
     let mut seen = BTreeSet::new();
-    let mut judged_again = 0;
+    let (mut judged_again, mut profiles) = (0, Vec::new());
     for node in steps(new.0, new.1) {
         seen.insert(node.label.as_str());
         let change = match before.get(node.label.as_str()) {
@@ -152,7 +161,8 @@ fn changed_image(old: (&Plan, &Image), new: (&Plan, &Image)) -> ImageChange {
             None => whole_step(node, LayerChangeKind::Added),
         };
         if let Action::Verify(verify) = &node.action {
-            judged_again += verify.written().count();
+            judged_again += verify.ids().count();
+            profiles.extend(verify.inspec.iter().map(|profile| profile.name.clone()));
         }
         layers.push(change);
     }
@@ -165,6 +175,7 @@ fn changed_image(old: (&Plan, &Image), new: (&Plan, &Image)) -> ImageChange {
             same_demands(a, b)
         }),
         controls_judged_again: judged_again,
+        profiles_judged_again: profiles,
         secrets: compare(&secrets(old.0, old.1), &secrets(new.0, new.1), |a, b| a == b),
         layers,
     }
@@ -288,6 +299,14 @@ pub fn contents(node: &Node) -> BTreeMap<String, Content> {
             add("script".to_owned(), Content::Source(run.script.clone()));
             for (path, file) in &run.inputs {
                 add(format!("input {path}"), Content::Source(file.clone()));
+            }
+        }
+        Action::Verify(verify) => {
+            for profile in &verify.inspec {
+                for file in &profile.files {
+                    let name = format!("profile {}, file {}", profile.name, file.path);
+                    add(name, Content::Source(file.clone()));
+                }
             }
         }
         _ => {}

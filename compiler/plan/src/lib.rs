@@ -13,6 +13,7 @@ mod check;
 mod demands;
 mod diff;
 mod graph;
+mod inspec;
 mod items;
 mod lower;
 mod packaging;

@@ -11,8 +11,8 @@ use std::mem::take;
 
 use forge_diag::{Diagnostic, SourceMap, codes};
 use forge_model::{
-    Action, Base, Change, ChangeKind, Changes, Control, DeclaredPath, EdgeRole, ExpectFailed,
-    Fetch, Image, ImagePath, Level, Located, NodeId, Origin, Pack, PackageSources, Packages,
+    Action, Base, Change, ChangeKind, Changes, Control, DeclaredPath, EdgeRole, Fetch, Image,
+    ImagePath, InspecProfile, Level, Located, NodeId, Origin, Pack, PackageSources, Packages,
     Protected, Resolve, Run, SecretFile, SecretReference, Secrets, Shared, SourceFile, Stamp,
     Unpack, User, Verdict, Verify,
 };
@@ -44,13 +44,16 @@ fn declared(change: &Change) -> Option<DeclaredPath> {
     Some(DeclaredPath { path, origin: change.origin.clone() })
 }
 
-/// What the spec alone knows of an image.
+/// What is known of an image beside what its spec resolves to: from the spec alone, and from files
+/// of the project.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Known {
     /// Results of controls.
     pub verdicts: Vec<Verdict>,
     /// Needs that only the built image can tell of.
     pub open: Vec<Shared<Control>>,
+    /// The profiles of `InSpec` that it is judged by.
+    pub inspec: Vec<Shared<InspecProfile>>,
 }
 
 /// An image whose nodes are numbered as its own steps are.
@@ -448,7 +451,7 @@ impl ImageLowering<'_> {
             );
             self.layers.len() - 1
         });
-        let verdicts = self.verdicts(known.open);
+        let verdicts = self.verdicts(known.open, known.inspec);
         self.stamp(delivered);
         let pack = self.pack(&verdicts, secrets.is_some());
         let ids = |handles: &[Handle]| handles.iter().map(|handle| handle.local()).collect();
@@ -472,16 +475,22 @@ impl ImageLowering<'_> {
         }
     }
 
-    /// One node for each level at which controls of this image are judged. They look at all
-    /// layers but the stamp, so that a new name does not test an old tree again.
-    fn verdicts(&mut self, open: Vec<Shared<Control>>) -> Vec<Handle> {
+    /// One node for each level at which controls of this image are judged, and one for all profiles
+    /// of `InSpec`. They look at all layers but the stamp, so that a new name does not test an old
+    /// tree again.
+    fn verdicts(
+        &mut self,
+        open: Vec<Shared<Control>>,
+        inspec: Vec<Shared<InspecProfile>>,
+    ) -> Vec<Handle> {
         let image = self.image;
         let controls = || image.profiles.iter().flat_map(|profile| &profile.controls);
         let mut handles = Vec::new();
         // What items need is asked first, and in a node of its own: another control asks nothing
         // of it again.
         if !open.is_empty() {
-            handles.push(self.verdict("requirements", Level::Tree, open, Vec::new()));
+            let judged = self.judging(Level::Tree);
+            handles.push(self.verdict("requirements", Verify { controls: open, ..judged }));
         }
         for level in [Level::Tree, Level::Container, Level::Booted] {
             let judged: Vec<_> = controls()
@@ -494,22 +503,31 @@ impl ImageLowering<'_> {
                 continue;
             }
             let label = format!("controls, {}", level.name());
-            handles.push(self.verdict(&label, level, judged, expect_failed));
+            let judged = Verify { controls: judged, expect_failed, ..self.judging(level) };
+            handles.push(self.verdict(&label, judged));
+        }
+        if let Some(level) = inspec.iter().map(|profile| profile.level).max() {
+            let judged = Verify { inspec, ..self.judging(level) };
+            handles.push(self.verdict("controls, inspec", judged));
         }
         handles
     }
 
-    fn verdict(
-        &mut self,
-        label: &str,
-        level: Level,
-        controls: Vec<Shared<Control>>,
-        expect_failed: Vec<ExpectFailed>,
-    ) -> Handle {
-        let image = self.image;
-        let mut origins: Vec<_> = controls.iter().map(|one| one.origin.clone()).collect();
-        origins.push(image.origin.clone());
-        let action = Verify { image: image.name.clone(), level, controls, expect_failed };
+    fn judging(&self, level: Level) -> Verify {
+        Verify {
+            image: self.image.name.clone(),
+            level,
+            controls: Vec::new(),
+            inspec: Vec::new(),
+            expect_failed: Vec::new(),
+        }
+    }
+
+    fn verdict(&mut self, label: &str, action: Verify) -> Handle {
+        let controls = action.controls.iter().map(|one| &one.origin);
+        let profiles = action.inspec.iter().map(|one| &one.origin);
+        let mut origins: Vec<_> = controls.chain(profiles).cloned().collect();
+        origins.push(self.image.origin.clone());
         let below = self.layers.last().map(|below| (*below, EdgeRole::Lower));
         let inputs: Vec<_> = below.into_iter().collect();
         self.steps.add(label.to_owned(), Action::Verify(Box::new(action)), inputs, origins)

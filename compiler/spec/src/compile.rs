@@ -36,7 +36,7 @@ pub struct Leftovers(#[expect(dead_code, reason = "it is only dropped")] Project
 pub fn compile(sources: &dyn Sources) -> Compiled {
     let (mut map, mut sink) = (SourceMap::new(), Sink::new());
     let (project, complete) = read_project(sources, &mut map, &mut sink);
-    let images = resolve::images(&project, sources, &mut map, &mut sink);
+    let spec = resolve::all(&project, sources, &mut map, &mut sink);
     let mut diagnostics = sink.into_sorted();
     if !complete {
         // What an unreadable file declares is not undefined.
@@ -44,7 +44,7 @@ pub fn compile(sources: &dyn Sources) -> Compiled {
         diagnostics.retain(|found| !follows.contains(&found.code));
     }
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
-    let spec = (!failed).then_some(ResolvedSpec { images });
+    let spec = (!failed).then_some(spec);
     let levels = project.levels.clone();
     Compiled { spec, diagnostics, levels, source_map: map, leftovers: Leftovers(project) }
 }

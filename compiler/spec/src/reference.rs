@@ -108,7 +108,7 @@ fn words(ty: &'static str) -> Vec<&'static str> {
 
 /// The kind of a node of this name below these nodes, the outermost first.
 pub fn kind(parents: &[&str], name: &str) -> Option<&'static NodeKind> {
-    use forge_control::reference::{CONTROL, NODE_KINDS, PROFILE};
+    use forge_control::reference::{CONTROL, INPUT, NODE_KINDS, PROFILE, SKIP};
     let named = |kind: &&NodeKind| kind.name == name;
     let [first, ..] = parents else {
         return top_level().into_iter().chain([&PROFILE]).find(named);
@@ -118,8 +118,12 @@ pub fn kind(parents: &[&str], name: &str) -> Option<&'static NodeKind> {
         return match (*parent, name) {
             ("profile", "param") => Some(&forge_param::KIND),
             ("profile", "control") => Some(&CONTROL),
+            ("profile", "input") => Some(&INPUT),
+            ("profile", "skip") => Some(&SKIP),
             ("control" | "any-of" | "only-if", _) => {
-                let demands = |kind: &&NodeKind| !matches!(kind.name, "profile" | "control");
+                let demands = |kind: &&NodeKind| {
+                    !matches!(kind.name, "profile" | "input" | "skip" | "control")
+                };
                 NODE_KINDS.into_iter().filter(demands).find(named)
             }
             _ => None,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use forge_model::{
-    Beside, Content, Edit, ExpectFailed, Fetch, ImagePath, Located, Origin, OutputSettings,
-    PackageSources, PinTo, Profile, SecretReference, SourceFile, User,
+    Beside, Content, Edit, ExpectFailed, Fetch, ImagePath, InspecInput, InspecSkip, Level, Located,
+    Origin, OutputSettings, PackageSources, PinTo, Profile, SecretReference, SourceFile, User,
 };
 use forge_param::ParamValue;
 
@@ -17,6 +17,25 @@ use crate::{StepPlace, SystemFact, fstab};
 pub struct ResolvedSpec {
     /// The images.
     pub images: Vec<ResolvedImage>,
+    /// Profiles of `InSpec`, whether an image asks for them or not, by name.
+    pub inspec: Vec<ResolvedInspec>,
+}
+
+/// A profile of `InSpec`. What stands in its directory is not looked at here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedInspec {
+    /// Its name.
+    pub name: String,
+    /// Its directory, by its path in the project.
+    pub directory: Located<String>,
+    /// Values for its inputs.
+    pub inputs: Vec<InspecInput>,
+    /// Controls that are not judged.
+    pub skips: Vec<InspecSkip>,
+    /// The dearest target that it is judged at.
+    pub level: Level,
+    /// Where it is declared.
+    pub origin: Origin,
 }
 
 /// One image.
@@ -42,6 +61,8 @@ pub struct ResolvedImage {
     pub parts: Vec<Part>,
     /// Profiles with their parameters put in.
     pub profiles: Vec<Profile>,
+    /// Names of the profiles of `InSpec` that it is judged by, each once.
+    pub inspec: Vec<String>,
     /// How it is packed.
     pub output: Option<Located<OutputSettings>>,
     /// Units that may and must fail in a booted container.

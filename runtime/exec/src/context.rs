@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use forge_model::{Digest, EventSink, Sources, Tree};
+use forge_model::{Digest, EventSink, SourceFile, Sources, Tree};
 use forge_store::Store;
 use forge_sys::process::Cancel;
 
@@ -74,6 +74,16 @@ impl Context {
         let Surroundings { store, sources, work, outer, cancel, events } = surroundings;
         let trees = Mutex::new(BTreeMap::new());
         Self { store, sources, work, outer, cancel, vault, refresh, events, trees }
+    }
+
+    /// A file of the project as the plan saw it.
+    pub fn read_source(&self, file: &SourceFile) -> Result<Arc<[u8]>, StepError> {
+        let failed = |why: String| StepError::user(format!("`{}`: {why}", file.path));
+        let bytes = self.sources.read(&file.path).map_err(|why| failed(why.to_string()))?;
+        if Digest::of(&bytes) == file.digest {
+            return Ok(bytes);
+        }
+        Err(failed("it changed while the build ran".to_owned()).help("build again"))
     }
 
     /// The layers of these digests, from the bottom up, with their merged view.

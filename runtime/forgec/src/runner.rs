@@ -151,10 +151,12 @@ impl Runner {
     }
 }
 
+const MEND: &str = "mend the image or the control; the report says where";
+
 /// A failed control blocks packing.
 fn gate(request: &NodeRequest<'_>) -> Result<ControlCounts, StepError> {
     let mut counts = ControlCounts::default();
-    let mut blocking = Vec::new();
+    let (mut blocking, mut help) = (Vec::new(), MEND.to_owned());
     for edge in request.node.inputs.iter().filter(|edge| edge.role == EdgeRole::Verdict) {
         let Some(output) = request.inputs.get(&edge.node) else { continue };
         let outcome = verdicts::read(&request.context.store, output)
@@ -162,13 +164,17 @@ fn gate(request: &NodeRequest<'_>) -> Result<ControlCounts, StepError> {
         for verdict in &outcome.verdicts {
             verdicts::count(verdict, &mut counts);
         }
-        blocking.extend(verdicts::blocking(&outcome));
+        let Action::Verify(action) = &request.plan.node(edge.node).action else { continue };
+        blocking.extend(verdicts::blocking(&outcome, action));
+        if let Some(way) = verdicts::way_out(&outcome, action) {
+            help = format!("{MEND}; {way}");
+        }
     }
     if blocking.is_empty() {
         return Ok(counts);
     }
     let message = format!("not packed, since controls fail: {}", blocking.join(", "));
-    Err(StepError::user(message).help("mend the image or the control; the report says where"))
+    Err(StepError::user(message).help(help))
 }
 
 /// The image's digest: the key that its stamp is kept under.

@@ -5,12 +5,14 @@ use std::path::Path;
 use forge_artifact::ControlCounts;
 use forge_exec::{NodeRequest, Ran, Stack, StepError};
 use forge_model::{
-    Action, Digest, ImagePath, Level, Node, NodeId, Plan, Provenance, REQUIREMENTS, Status,
-    TreeEntry, Verdict, Verify,
+    Action, Digest, ImagePath, InspecProfile, Level, Node, NodeId, Plan, Provenance, REQUIREMENTS,
+    SourceFile, Status, TreeEntry, Verdict, Verify,
 };
 use forge_store::Store;
 use forge_sys::overlay::Mounted;
-use forge_verify::{BootReport, Containers, Image, TreeTarget, VerifyError, VerifyOutcome, verify};
+use forge_verify::{
+    BootReport, Containers, Image, TreeTarget, VerifyError, VerifyOutcome, verify, verify_inspec,
+};
 
 use crate::container::Ground;
 
@@ -28,13 +30,18 @@ pub(crate) fn verdicts(request: &NodeRequest<'_>, action: &Verify) -> Result<Ran
         is_secret: &is_secret,
         blame: &blame,
     };
-    let (outcome, record) = if action.level == Level::Tree {
-        match earlier(request, action, &TreeTarget::new(image)) {
-            Some((outcome, record)) => (outcome, record),
-            None => (verify(action, image, None).map_err(step_error)?, None),
-        }
+    let inspec = !action.inspec.is_empty();
+    let known = if action.level == Level::Tree || inspec {
+        earlier(request, action, &TreeTarget::new(image))
     } else {
-        (in_containers(request, action, image)?, None)
+        None
+    };
+    let (outcome, record) = match known {
+        Some(known) => known,
+        None if action.level == Level::Tree && !inspec => {
+            (verify(action, image, None).map_err(step_error)?, None)
+        }
+        None => (in_containers(request, action, image)?, None),
     };
     check_needs(&outcome, action)?;
     Ok(record.map_or_else(|| Ran::Made(outcome.encode()), Ran::Stands))
@@ -84,7 +91,15 @@ fn in_containers(
         cancel: &context.cancel,
         mask: &mask,
     };
-    verify(action, image, Some(containers)).map_err(step_error)
+    let outcome = if action.inspec.is_empty() {
+        verify(action, image, Some(containers))
+    } else {
+        let read = |file: &SourceFile| {
+            context.read_source(file).map(|bytes| bytes.to_vec()).map_err(|why| why.message)
+        };
+        verify_inspec(action, image, Some(containers), &read)
+    };
+    outcome.map_err(step_error)
 }
 
 /// Boots an image without any control, for the report of its units.
@@ -102,6 +117,7 @@ pub(crate) fn boot(
         image: image.name.clone(),
         level: Level::Booted,
         controls: Vec::new(),
+        inspec: Vec::new(),
         expect_failed: image.expect_failed.clone(),
     };
     let content = |path: &ImagePath, entry: &TreeEntry| stack.read(path, entry);
@@ -137,6 +153,7 @@ fn step_error(error: VerifyError) -> StepError {
         VerifyError::Cancelled => StepError::new(forge_exec::Fault::Interrupted, message),
         VerifyError::Systemd(_) => StepError::user(message),
         VerifyError::NoContainers(_) | VerifyError::OnNodes(_) => StepError::bug(message),
+        VerifyError::Profile { origin, .. } => StepError::user(message).at(&origin),
         VerifyError::Mount(_) | VerifyError::Container(_) => StepError::environment(message),
     }
 }
@@ -230,16 +247,38 @@ pub(crate) fn count(verdict: &Verdict, counts: &mut ControlCounts) {
         | Status::NotReviewed
         | Status::Waived
         | Status::NotApplicable
+        | Status::NotKnownHere
         | Status::Empty => counts.skipped += 1,
-        Status::Error | Status::NotKnownHere => counts.errors += 1,
+        Status::Error => counts.errors += 1,
     }
 }
 
 /// What keeps an image from being packed: ids of controls, and units that are not as they should.
-pub(crate) fn blocking(outcome: &VerifyOutcome) -> Vec<String> {
+pub(crate) fn blocking(outcome: &VerifyOutcome, action: &Verify) -> Vec<String> {
+    let name = |verdict: &Verdict| match inspec_of(action, verdict) {
+        Some(profile) => format!("`{}` of profile `{}`", verdict.control, profile.name),
+        None => format!("`{}`", verdict.control),
+    };
     let controls = outcome.verdicts.iter().filter(|verdict| verdict.blocks());
-    let mut names: Vec<_> = controls.map(|verdict| format!("`{}`", verdict.control)).collect();
+    let mut names: Vec<_> = controls.map(name).collect();
     let boot = outcome.boot.iter().flat_map(|boot| &boot.failures);
     names.extend(boot.map(|failure| format!("boot: {}", failure.message)));
     names
+}
+
+/// The profile of `InSpec` that a verdict is of.
+fn inspec_of<'a>(action: &'a Verify, verdict: &Verdict) -> Option<&'a InspecProfile> {
+    let mut profiles = action.inspec.iter().map(|profile| &**profile);
+    profiles.find(|profile| profile.name == verdict.profile)
+}
+
+/// How to leave a control out that nobody here can mend: the Ruby of a profile stays as it is.
+pub(crate) fn way_out(outcome: &VerifyOutcome, action: &Verify) -> Option<String> {
+    // What stands in parentheses is no control, but a file that cannot be run.
+    let control = |verdict: &&Verdict| verdict.blocks() && !verdict.control.starts_with('(');
+    let mut blocking = outcome.verdicts.iter().filter(control);
+    let (verdict, profile) =
+        blocking.find_map(|verdict| Some((verdict, inspec_of(action, verdict)?)))?;
+    let (id, place) = (&verdict.control, &profile.origin);
+    Some(format!("`skip \"{id}\" because=\"…\"` in the profile at {place} leaves one out"))
 }

@@ -115,6 +115,8 @@ pub struct ImageDiff {
     pub controls: Vec<NamedChange>,
     /// Number of controls that are judged again because the tree changes.
     pub controls_judged_again: usize,
+    /// Names of the profiles of `InSpec` among them.
+    pub profiles_judged_again: Vec<String>,
     /// Secrets whose ciphertext, version or delivery changes, by name; never a value.
     pub secrets: Vec<NamedChange>,
 }

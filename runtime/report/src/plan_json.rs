@@ -39,6 +39,8 @@ struct Image<'a> {
     controls: Vec<Named<'a>>,
     /// Number of controls that are judged again because the tree changes.
     controls_judged_again: usize,
+    /// Names of the profiles of `InSpec` among them.
+    profiles_judged_again: &'a [String],
     /// Secrets whose ciphertext, version or delivery changes; never a value.
     secrets: Vec<Named<'a>>,
 }
@@ -79,6 +81,7 @@ fn image(image: &ImageDiff) -> Image<'_> {
         steps: image.layers.iter().map(Step::from).collect(),
         controls: image.controls.iter().map(Named::from).collect(),
         controls_judged_again: image.controls_judged_again,
+        profiles_judged_again: &image.profiles_judged_again,
         secrets: image.secrets.iter().map(Named::from).collect(),
     }
 }

@@ -21,7 +21,7 @@ pub fn plan_markdown(diff: &PlanDiff) -> String {
     out.push('\n');
     for image in &diff.images {
         let name = code(&image.image);
-        let line = summary::image_line(image);
+        let line = summary::image_line(image, code);
         let _ = writeln!(out, "- {name}: {line}");
     }
     if !diff.unchanged.is_empty() {

@@ -13,7 +13,7 @@ pub fn plan_text(diff: &PlanDiff) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(out, "{}, compared with {basis}", summary::headline(diff));
     for image in &diff.images {
-        let line = summary::image_line(image);
+        let line = summary::image_line(image, quoted);
         let _ = writeln!(out, "  {} {}: {line}", image.change.sign(), image.image);
     }
     if !diff.unchanged.is_empty() && !diff.images.is_empty() {

@@ -154,7 +154,7 @@ pub(crate) fn basis(basis: &Basis, code: impl Fn(&str) -> String) -> String {
 }
 
 /// `3 steps change, 2 follow; 24 controls judged again`.
-pub(crate) fn image_line(image: &ImageDiff) -> String {
+pub(crate) fn image_line(image: &ImageDiff, code: impl Fn(&str) -> String) -> String {
     let steps = count(image.layers.len(), "step");
     let follow = image.layers.iter().filter(|layer| layer.change == ChangeKind::Cascade).count();
     let mut line = match image.change {
@@ -174,6 +174,11 @@ pub(crate) fn image_line(image: &ImageDiff) -> String {
             ChangeKind::Added => " judged",
             ChangeKind::Changed | ChangeKind::Removed | ChangeKind::Cascade => " judged again",
         });
+        if !image.profiles_judged_again.is_empty() {
+            let profiles: Vec<_> =
+                image.profiles_judged_again.iter().map(|one| code(one)).collect();
+            line.push_str(&format!(", those of {} among them", profiles.join(", ")));
+        }
     }
     line
 }

@@ -10,7 +10,7 @@ use forge_sys::process::Output;
 use serde::{Deserialize, Serialize};
 
 use crate::container::why_not;
-use crate::{Containers, TreeTarget, VerifyError};
+use crate::{Containers, TreeTarget, VerifyError, doubt};
 
 /// Time from the start of a container to its init's readiness.
 const BOOT_TIMEOUT: Duration = Duration::from_mins(2);
@@ -55,6 +55,7 @@ pub struct BootedTarget<'a> {
     containers: Containers<'a>,
     booted: Option<Booted>,
     report: BootReport,
+    doubts: bool,
 }
 
 impl<'a> BootedTarget<'a> {
@@ -84,18 +85,30 @@ impl<'a> BootedTarget<'a> {
                     failures: vec![failure],
                     ..BootReport::default()
                 };
-                return Ok(Self { tree, containers, booted: None, report });
+                return Ok(Self { tree, containers, booted: None, report, doubts: false });
             }
             Err(error) => return Err(VerifyError::Container(error)),
         };
-        let mut target = Self { tree, containers, booted, report: BootReport::default() };
+        let report = BootReport::default();
+        let mut target = Self { tree, containers, booted, report, doubts: false };
         target.settle(expect_failed)?;
         Ok(target)
+    }
+
+    /// One that does not know what only a node's kernel could answer.
+    #[must_use]
+    pub fn doubting(self) -> Self {
+        Self { doubts: true, ..self }
     }
 
     /// How the boot went.
     pub fn report(&self) -> &BootReport {
         &self.report
+    }
+
+    /// Whether it is there to be asked.
+    pub fn is_up(&self) -> bool {
+        self.booted.is_some()
     }
 
     /// Powers the container off; gives how the boot went.
@@ -254,6 +267,9 @@ impl Target for BootedTarget<'_> {
     }
 
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput> {
+        if self.doubts {
+            doubt::check(line, true)?;
+        }
         self.exec(&["/bin/sh", "-c", line], timeout).map_err(NoAnswer::Failed)
     }
 

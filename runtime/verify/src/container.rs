@@ -10,7 +10,7 @@ use forge_sys::nspawn::{self, Bind, NspawnError, Payload, Sandbox};
 use forge_sys::overlay::Mounted;
 use forge_sys::process::{Cancel, Output, ProcessError};
 
-use crate::TreeTarget;
+use crate::{TreeTarget, doubt};
 
 /// What containers of an image need of the run that they are part of.
 #[derive(Clone, Copy)]
@@ -68,6 +68,7 @@ pub struct ContainerTarget<'a> {
     tree: TreeTarget<'a>,
     containers: Containers<'a>,
     commands: AtomicU32,
+    doubts: bool,
 }
 
 /// Where a payload says that it started. Without it, a failure of nspawn could not be told from
@@ -78,7 +79,13 @@ const START: &str = ": >/run/forge-started/yes && exec /bin/sh -c \"$1\"";
 impl<'a> ContainerTarget<'a> {
     /// Containers of the image whose files `tree` shows.
     pub fn new(tree: TreeTarget<'a>, containers: Containers<'a>) -> Self {
-        Self { tree, containers, commands: AtomicU32::new(0) }
+        Self { tree, containers, commands: AtomicU32::new(0), doubts: false }
+    }
+
+    /// One that does not know what only a booted system, or a node's kernel, could answer.
+    #[must_use]
+    pub fn doubting(self) -> Self {
+        Self { doubts: true, ..self }
     }
 
     fn run(&self, line: &str, timeout: u32) -> Result<CommandOutput, String> {
@@ -161,6 +168,9 @@ impl Target for ContainerTarget<'_> {
     }
 
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput> {
+        if self.doubts {
+            doubt::check(line, false)?;
+        }
         if self.tree.stat("/bin/sh", true)?.is_none() {
             return Err(NoAnswer::Failed("the image has no `/bin/sh`".to_owned()));
         }

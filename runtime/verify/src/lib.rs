@@ -15,6 +15,8 @@
 mod booted;
 mod container;
 mod directory;
+mod doubt;
+mod inspec;
 mod node;
 mod outcome;
 mod tree;
@@ -23,6 +25,7 @@ mod verify;
 pub use booted::{BootReport, BootedTarget, UnitFailure};
 pub use container::{ContainerTarget, Containers};
 pub use directory::DirectoryTarget;
+pub use inspec::{ReadSource, verify_inspec};
 pub use node::NodeTarget;
 pub use outcome::{OUTCOME_VERSION, VerifyOutcome};
 pub use tree::{Image, TreeTarget};

@@ -41,6 +41,9 @@ impl VerifyOutcome {
     /// Gives the verdicts the places that the controls have now: a control that only moved is
     /// not judged again.
     pub fn relocate(&mut self, action: &Verify) {
+        for profile in &action.inspec {
+            crate::inspec::reword(&mut self.verdicts, profile);
+        }
         for verdict in &mut self.verdicts {
             let same = action.controls.iter().find(|control| {
                 control.id == verdict.control && control.profile == verdict.profile

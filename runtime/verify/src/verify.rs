@@ -1,5 +1,5 @@
 use forge_judge::{Record, Recording};
-use forge_model::{Control, Level, Shared, Status, Target, Verdict, Verify};
+use forge_model::{Control, Level, Origin, Shared, Status, Target, Verdict, Verify};
 use forge_sys::nspawn::NspawnError;
 
 use crate::{
@@ -25,6 +25,16 @@ pub enum VerifyError {
     /// No image is judged at this level.
     #[error("controls of level `{0}` are judged on nodes, by `forgec controls run --node`")]
     OnNodes(Level),
+    /// A profile of `InSpec` cannot be run.
+    #[error("the profile `{profile}` cannot be judged by: {why}")]
+    Profile {
+        /// Its name.
+        profile: String,
+        /// Why.
+        why: String,
+        /// Where that is said.
+        origin: Origin,
+    },
     /// The run was stopped.
     #[error("the run was stopped")]
     Cancelled,

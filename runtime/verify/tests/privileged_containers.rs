@@ -16,13 +16,14 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use forge_model::{
-    Check, Control, Entry, EntryKind, ExpectFailed, Expectation, ImagePath, Level, Manifest,
-    Operator, Origin, Property as P, Resource, Scalar, Status, Tree, TreeEntry, Verify, Xattrs,
+    Check, Control, Digest, Entry, EntryKind, ExpectFailed, Expectation, ImagePath, InspecProfile,
+    Level, Manifest, Operator, Origin, Property as P, Resource, Scalar, SourceFile, Status, Tree,
+    TreeEntry, Verify, Xattrs,
 };
 use forge_sys::overlay::{Mounted, Overlay, Upper, set_opaque};
 use forge_sys::process::Cancel;
 use forge_sys::sandbox::{Entered, Inside, Options, enter};
-use forge_verify::{Containers, Image, VerifyOutcome, verify};
+use forge_verify::{Containers, Image, VerifyOutcome, verify, verify_inspec};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -50,11 +51,12 @@ fn play(directory: &Path) -> u8 {
     match enter(&options).unwrap() {
         Entered::Outside(status) => status,
         Entered::Inside(inside) => {
-            let tests: [Test; 4] = [
+            let tests: [Test; 5] = [
                 ("commands_are_judged", commands_are_judged),
                 ("a_container_that_cannot_start_is_an_error", cannot_start),
                 ("a_boot_is_judged", a_boot_is_judged),
                 ("units_that_fail_are_findings", units_that_fail_are_findings),
+                ("ruby_is_judged_where_it_is_known", ruby_is_judged_where_it_is_known),
             ];
             for (name, test) in tests {
                 let directory = inside.work.join(name);
@@ -125,8 +127,15 @@ impl Site {
     }
 
     fn verify(&self, action: &Verify) -> VerifyOutcome {
+        self.judge(|image, containers| verify(action, image, Some(containers)).unwrap())
+    }
+
+    fn judge(
+        &self,
+        judge: impl FnOnce(Image<'_>, Containers<'_>) -> VerifyOutcome,
+    ) -> VerifyOutcome {
         let tree = tree();
-        let content = |_: &ImagePath, _: &TreeEntry| Err(std::io::ErrorKind::NotFound.into());
+        let content = |_: &ImagePath, _: &TreeEntry| Ok(b"[Service]\n".to_vec());
         let image =
             Image { tree: &tree, content: &content, is_secret: &|_| false, blame: &|_, _| None };
         let (mount, cancel) = (|| self.mount(), Cancel::new().unwrap());
@@ -141,16 +150,28 @@ impl Site {
             cancel: &cancel,
             mask: &|text| text.replace("hunter2", "***"),
         };
-        verify(action, image, Some(containers)).unwrap()
+        judge(image, containers)
     }
 }
 
 /// What the evaluator is to see of the image's files.
 fn tree() -> Tree {
     let mut manifest = Manifest::default();
-    let file = EntryKind::File { size: 1, digest: forge_model::Digest::of(b"x"), group: None };
+    let file = EntryKind::File { size: 1, digest: Digest::of(b"x"), group: None };
     let directory = EntryKind::Directory { opaque: false };
-    for (path, kind) in [("", &directory), ("bin", &directory), ("bin/sh", &file)] {
+    let entries = [
+        ("", &directory),
+        ("bin", &directory),
+        ("bin/sh", &file),
+        ("etc", &directory),
+        ("etc/systemd", &directory),
+        ("etc/systemd/system", &directory),
+        ("etc/systemd/system/good.service", &file),
+        ("lib", &directory),
+        ("lib/systemd", &directory),
+        ("lib/systemd/systemd", &file),
+    ];
+    for (path, kind) in entries {
         let (kind, xattrs) = (kind.clone(), Xattrs::new());
         let entry = Entry { kind, mode: 0o755, uid: 0, gid: 0, mtime: 0, xattrs };
         manifest.entries.insert(ImagePath::new(path).unwrap(), entry);
@@ -194,6 +215,7 @@ fn action(level: Level, controls: Vec<Control>, expect_failed: Vec<ExpectFailed>
         image: "node".to_owned(),
         level,
         controls: controls.into_iter().map(Into::into).collect(),
+        inspec: Vec::new(),
         expect_failed,
     }
 }
@@ -272,4 +294,98 @@ fn units_that_fail_are_findings(site: &Site) {
     assert!(bad.log.iter().any(|line| line.contains("I am broken")), "{bad:#?}");
     assert!(find("good.service").unwrap().origin.is_some());
     assert!(find("known.service").is_none());
+}
+
+const RUBY: &str = r#"
+control 'file' do
+  describe(file('/bin/sh')) { it { should exist } }
+end
+control 'program' do
+  describe command('cat /etc/os-release') do
+    its('stdout') { should match(/^ID=test/) }
+    its('exit_status') { should eq 0 }
+  end
+end
+control 'bash' do
+  describe(bash("echo 'it is' | cat")) { its('stdout') { should eq "it is\n" } }
+end
+control 'body' do
+  command('echo one; echo two').stdout.lines.each do |line|
+    describe(line.strip) { it { should match(/^(one|two)$/) } }
+  end
+end
+control 'service' do
+  describe(service('good')) { it { should be_running } }
+end
+control 'manager' do
+  describe(command('systemctl is-active good')) { its('stdout') { should match(/^active/) } }
+end
+control 'kernel' do
+  describe(command('uname -r')) { its('exit_status') { should eq 0 } }
+end
+control 'port' do
+  describe(port(22)) { it { should be_listening } }
+end
+"#;
+
+/// A profile of Ruby, each control at the cheapest target that can tell, and no dearer than `level`.
+fn ruby(site: &Site, level: Level) -> Vec<(String, Level, Status)> {
+    let texts = [("rules/inspec.yml", "name: rules\n"), ("rules/controls/a.rb", RUBY)];
+    let files = texts.map(|(path, text)| SourceFile {
+        path: path.to_owned(),
+        digest: Digest::of(text.as_bytes()),
+        size: text.len() as u64,
+        executable: false,
+    });
+    let profile = InspecProfile {
+        name: "rules".to_owned(),
+        directory: "rules".to_owned(),
+        files: files.into(),
+        inputs: Vec::new(),
+        skips: Vec::new(),
+        level,
+        interpreter: "1".to_owned(),
+        controls: Vec::new(),
+        makes_ids: true,
+        origin: Origin::new("site.kdl", 1, 1),
+    };
+    let action = Verify { inspec: vec![profile.into()], ..action(level, Vec::new(), Vec::new()) };
+    let read = |file: &SourceFile| {
+        let (_, text) = texts.iter().find(|(path, _)| *path == file.path).unwrap();
+        Ok(text.as_bytes().to_vec())
+    };
+    let outcome = site
+        .judge(|image, containers| verify_inspec(&action, image, Some(containers), &read).unwrap());
+    assert!(outcome.boot.is_none(), "the profile asked for no boot test");
+    let rows = outcome.verdicts.into_iter().map(|one| (one.control, one.level, one.status));
+    rows.collect()
+}
+
+fn ruby_is_judged_where_it_is_known(site: &Site) {
+    use Status::{NotKnownHere as Unknown, Passed};
+    let found = |level| ruby(site, level);
+    let wanted = |rows: [(&str, Level, Status); 8]| {
+        rows.map(|(id, level, status)| (id.to_owned(), level, status))
+    };
+    let (tree, container, booted) = (Level::Tree, Level::Container, Level::Booted);
+    assert_eq!(
+        found(booted),
+        wanted([
+            ("file", tree, Passed),
+            ("program", container, Passed),
+            ("bash", container, Passed),
+            ("body", container, Passed),
+            ("service", booted, Passed),
+            ("manager", booted, Passed),
+            ("kernel", booted, Unknown),
+            ("port", booted, Unknown),
+        ])
+    );
+    let at_tree = found(tree);
+    assert_eq!(at_tree.iter().filter(|row| row.2 == Unknown).count(), 7, "{at_tree:?}");
+    let unbooted = found(container);
+    assert_eq!(unbooted.iter().filter(|row| row.2 == Unknown).count(), 4, "{unbooted:?}");
+    let mounts = site.mounts.get();
+    assert_eq!(found(tree), at_tree);
+    assert_eq!(site.mounts.get(), mounts, "what only looks at the tree starts no container");
 }

@@ -136,6 +136,11 @@ impl Resource for Live {
         if RUBY.contains(&name) {
             return Ok(None);
         }
+        if let Some(line) = &self.line
+            && let Some(value) = super::program::property(machine, &self.kind, line, name)?
+        {
+            return Ok(Some(value));
+        }
         Ok(Some(match (name, &self.line) {
             ("command" | "resource_id", Some(line)) => Value::Str(line.clone()),
             // A program by its bare name is looked for where a shell does.

@@ -10,6 +10,7 @@ mod mount;
 mod packages;
 pub(crate) mod pam;
 mod platform;
+mod program;
 mod registry;
 mod service;
 mod structured;
@@ -76,6 +77,7 @@ pub(crate) struct Facts {
     packages: OnceCell<Rc<Vec<Rc<crate::filter_table::Row>>>>,
     fstab: OnceCell<Rc<Vec<mount::Configured>>>,
     rules: OnceCell<Rc<audit::Rules>>,
+    asked: program::Asked,
 }
 
 impl Machine<'_> {

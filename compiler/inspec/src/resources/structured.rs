@@ -31,9 +31,14 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &'static str, args: &[Value]
             if let Some(line) = options.symbol("command") {
                 let line = line.text();
                 config.text = format!("{base} from command: {line}");
-                return Ok(super::live::unknown_of(name, &config.text, super::live::NOTHING_RUNS));
+                match super::program::property(machine, "command", &line, "stdout")? {
+                    Some(Value::Str(text)) => Some(text),
+                    Some(Value::Unknown(why)) => return Ok(Value::Unknown(why)),
+                    _ => None,
+                }
+            } else {
+                options.symbol("content").map(Value::text)
             }
-            options.symbol("content").map(Value::text)
         }
         Some(path) => {
             let path = path.text();

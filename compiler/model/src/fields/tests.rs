@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 use crate::{
     Action, Base, Change, ChangeKind, Changes, Check, Compression, Content, Control, DeclaredPath,
-    Digest, Edit, ExpectFailed, Expectation, Fetch, ImagePath, Level, Located, Mirror, Operator,
-    Origin, OutputSettings, Pack, PackageSources, Packages, Pin, PinTo, Preseed, Property,
-    Protected, Repository, Resolve, Resource, Run, Scalar, SecretFile, SecretReference,
-    SecretSource, Secrets, SourceFile, Stamp, Unpack, User, Verify,
+    Digest, Edit, ExpectFailed, Expectation, Fetch, ImagePath, InspecInput, InspecProfile,
+    InspecSkip, Level, Located, Mirror, Operator, Origin, OutputSettings, Pack, PackageSources,
+    Packages, Pin, PinTo, Preseed, Property, Protected, Repository, Resolve, Resource, Run, Scalar,
+    SecretFile, SecretReference, SecretSource, Secrets, SourceFile, Stamp, Unpack, User, Verify,
 };
 
 fn origin() -> Origin {
@@ -30,6 +30,33 @@ fn path(text: &str) -> ImagePath {
 fn source(name: &str) -> SourceFile {
     let (path, digest) = (format!("roles/a/{name}"), Digest::of(name.as_bytes()));
     SourceFile { path, digest, size: 7, executable: false }
+}
+
+fn inspec_profile() -> InspecProfile {
+    InspecProfile {
+        name: "linux".to_owned(),
+        directory: "vendor/linux".to_owned(),
+        files: vec![source("inspec.yml"), source("controls/a.rb")],
+        inputs: vec![
+            InspecInput { name: "umask".to_owned(), value: json!("027"), origin: origin() },
+            InspecInput {
+                name: "shells".to_owned(),
+                value: json!(["a", 2, true]),
+                origin: origin(),
+            },
+        ],
+        skips: ["os-14", "os-15"].map(skip).into(),
+        level: Level::Tree,
+        interpreter: "1.0".to_owned(),
+        controls: vec!["os-01".to_owned(), "os-02".to_owned()],
+        makes_ids: true,
+        origin: origin(),
+    }
+}
+
+fn skip(control: &str) -> InspecSkip {
+    let (control, because) = (control.to_owned(), "started over the network".to_owned());
+    InspecSkip { control, because, origin: origin() }
 }
 
 fn names() -> Vec<Located<String>> {
@@ -351,6 +378,7 @@ fn samples() -> Vec<Action> {
             image: image.clone(),
             level: Level::Container,
             controls: vec![control().into()],
+            inspec: vec![inspec_profile().into()],
             expect_failed: expect_failed(),
         })),
         Action::Pack(Box::new(Pack {
@@ -464,6 +492,9 @@ fn must_not_count(kind: &str, part: &Part) -> bool {
         || ends(&["Unpack", "source"])
         || ends(&["Tree", "directory"])
         || ends(&["because"])
+        // Ids follow from the files, which count.
+        || (holds("inspec") && (holds("controls") || ends(&["makes_ids"])))
+        || (holds("inspec") && (ends(&["size"]) || ends(&["executable"])))
         || ends(&["code"])
 }
 

@@ -150,6 +150,7 @@ fn image(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> ResolvedImage {
             controls: vec![control("c-1", checks).into()],
             origin: at(1),
         }],
+        inspec: Vec::new(),
         output: None,
         expect_failed: Vec::new(),
     }

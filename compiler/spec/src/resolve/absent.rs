@@ -271,6 +271,7 @@ impl<'a, 'c> Walk<'a, 'c> {
             self.because.push(Because::Dropped { role: name.clone(), origin });
         }
         let taker = Taker {
+            inspec: false,
             kind: "role",
             name,
             head: role.head,

@@ -16,6 +16,8 @@ use crate::value::{Bound, Values};
 pub(crate) struct Taker<'a> {
     /// `role` or `profile`.
     pub(crate) kind: &'static str,
+    /// It is a profile of `InSpec`, which is given its values where it is declared.
+    pub(crate) inspec: bool,
     pub(crate) name: &'a str,
     pub(crate) head: Span,
     pub(crate) params: &'a [ParamDecl],
@@ -100,6 +102,10 @@ fn unknown(taker: &Taker<'_>, given: &Given) -> Diagnostic {
     )
     .at(given.name.span, "unknown parameter")
     .and(taker.head, format!("the {} is declared here", taker.kind));
+    if taker.inspec {
+        let input = forge_syntax::quote(&given.name.value);
+        return found.help(format!("its inputs stand in it: `input {input} …`"));
+    }
     suggest(found, &given.name, Written::Bare, known)
 }
 

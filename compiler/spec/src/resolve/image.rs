@@ -60,6 +60,7 @@ pub(crate) fn resolve<'a>(
         return None;
     }
     let (parts, profiles, met) = (builder.parts, builder.profiles, builder.dropped_met);
+    let inspec = builder.inspec;
     report_dropped(cx, image, &met);
     unused::shadowed(cx, image, &builder.shadowed, &builder.taken);
     conflict::check(cx, &image.name.value, &parts);
@@ -86,6 +87,7 @@ pub(crate) fn resolve<'a>(
         kernel,
         parts,
         profiles: unique_profiles(cx, profiles),
+        inspec,
         output,
         expect_failed: expect_failed(cx, &chain),
     })

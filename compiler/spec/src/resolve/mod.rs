@@ -11,6 +11,7 @@ mod hidden;
 mod identity;
 mod ids;
 mod image;
+mod inspec;
 mod limits;
 mod memo;
 mod owner;
@@ -24,19 +25,20 @@ use forge_model::{Sources, on_all_processors};
 
 pub(crate) use self::memo::{FileMemo, ItemMemo};
 
-use crate::ResolvedImage;
 use crate::budget::Budget;
 use crate::context::Context;
 use crate::node::image::ImageDecl;
 use crate::project::Project;
+use crate::{ResolvedImage, ResolvedSpec};
 
-/// All images in the order of their names, without those that could not be resolved.
-pub(crate) fn images(
+/// All images, and all profiles of `InSpec`, in the order of their names, without those that could
+/// not be resolved.
+pub(crate) fn all(
     project: &Project,
     sources: &dyn Sources,
     map: &mut SourceMap,
     sink: &mut Sink,
-) -> Vec<ResolvedImage> {
+) -> ResolvedSpec {
     let (budget, files) = (Budget::default(), FileMemo::default());
     let shared = (&budget, &files);
     let shares = shares(project, sources, map, shared);
@@ -45,7 +47,7 @@ pub(crate) fn images(
         if let Some(first) = project.images.values().next() {
             sink.push(Budget::finding(project.images.len(), first.name.span));
         }
-        return Vec::new();
+        return ResolvedSpec::default();
     }
     let mut cx = Context::new(project, sources, (map, sink), shared);
     let (mut images, mut used) = (Vec::new(), BTreeSet::new());
@@ -74,11 +76,12 @@ pub(crate) fn images(
     for source in project.fetched.values() {
         source.resolve(&mut cx);
     }
+    let inspec = inspec::all(&mut cx);
     conflict::report_overrides(&mut cx);
     chain::role_cycles(&mut cx);
     explore::roles(&mut cx, &used);
     unused::report(&mut cx);
-    images
+    ResolvedSpec { images, inspec }
 }
 
 /// Some images, resolved without a look at the others.

@@ -71,6 +71,8 @@ pub(crate) struct Builder<'a, 'b> {
     /// What the image at hand says itself.
     own: Option<Built>,
     pub(crate) profiles: Vec<(Profile, Span)>,
+    /// Names of profiles of `InSpec`, each once.
+    pub(crate) inspec: Vec<String>,
     /// Values that the image sets itself, and that a role is given on its line: name and place.
     pub(crate) shadowed: Vec<(String, Span)>,
     /// Values that the image sets itself, and that a parameter got.
@@ -96,6 +98,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             parts: Vec::new(),
             own: None,
             profiles: Vec::new(),
+            inspec: Vec::new(),
             made: BTreeSet::new(),
             used,
             open: Vec::new(),
@@ -179,6 +182,7 @@ impl<'a, 'b> Builder<'a, 'b> {
         self.used.insert(role.name.value.clone());
         let taker = Taker {
             kind: "role",
+            inspec: false,
             name: &role.name.value,
             head: role.head,
             params: &role.params,
@@ -258,6 +262,12 @@ impl<'a, 'b> Builder<'a, 'b> {
             let Some(values) = bind::values(cx, taker, given, self.set, name.span) else {
                 continue;
             };
+            if template.inspec.is_some() {
+                if !self.inspec.contains(&template.name.value) {
+                    self.inspec.push(template.name.value.clone());
+                }
+                continue;
+            }
             let values = values.into_iter().map(|(name, bound)| (name, bound.value)).collect();
             self.profiles.push((profile(cx, template, values), name.span));
         }
@@ -378,6 +388,7 @@ fn profile(
 fn taker(profile: &ProfileTemplate) -> Taker<'_> {
     Taker {
         kind: "profile",
+        inspec: profile.inspec.is_some(),
         name: &profile.name.value,
         head: profile.head,
         params: &profile.params,

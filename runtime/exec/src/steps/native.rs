@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use forge_model::{
-    Action, Change, ChangeKind, Changes, Content, DeclaredPath, Digest, EntryKind, ImagePath, Key,
+    Action, Change, ChangeKind, Changes, Content, DeclaredPath, EntryKind, ImagePath, Key,
     Manifest, Secrets, Shared, Stamp, Tree,
 };
 use forge_store::{LayerContent, OutputKind};
@@ -93,12 +93,7 @@ pub(crate) fn read_source(
     step: &Step<'_>,
     file: &forge_model::SourceFile,
 ) -> Result<Vec<u8>, StepError> {
-    let failed = |why: String| StepError::user(format!("`{}`: {why}", file.path));
-    let bytes = step.context.sources.read(&file.path).map_err(|why| failed(why.to_string()))?;
-    if Digest::of(&bytes) == file.digest {
-        return Ok(bytes.to_vec());
-    }
-    Err(failed("it changed while the build ran".to_owned()).help("build again"))
+    step.context.read_source(file).map(|bytes| bytes.to_vec())
 }
 
 fn commit(

@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use forge_model::{Action, Image, InspecProfile, Plan};
+
+use crate::cmd::show::inspec_line;
 use crate::ctx::Ctx;
 use crate::exit::{CmdError, Exit};
 use crate::ui::Ui;
@@ -24,6 +27,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, _args: &Args) -> Result<Exit, CmdError> {
                     "type": image.image_type,
                     "architecture": image.arch,
                     "layers": image.layers.len(),
+                    "inspec": inspec(&plan, image).map(directory).collect::<Vec<_>>(),
                     "place": image.origin.to_string(),
                 })
             })
@@ -38,7 +42,23 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, _args: &Args) -> Result<Exit, CmdError> {
         // Writing to a String cannot fail.
         let _ =
             writeln!(text, "{:width$}  {arch}  {layers:>3} layers  {}", image.name, image.origin);
+        for profile in inspec(&plan, image) {
+            let _ = writeln!(text, "  {}", inspec_line(profile));
+        }
     }
     ui.out(&text);
     Ok(Exit::Done)
+}
+
+/// The profiles of `InSpec` that an image is judged by.
+fn inspec<'a>(plan: &'a Plan, image: &'a Image) -> impl Iterator<Item = &'a InspecProfile> {
+    let judged = image.verdicts.iter().filter_map(|id| match &plan.node(*id).action {
+        Action::Verify(verify) => Some(&verify.inspec),
+        _ => None,
+    });
+    judged.flatten().map(|profile| &**profile)
+}
+
+fn directory(profile: &InspecProfile) -> serde_json::Value {
+    serde_json::json!({ "profile": profile.name, "directory": profile.directory })
 }

@@ -184,6 +184,7 @@ fn image_diff(
         layers: layers.into_values().chain(gone).collect(),
         controls: named(change.controls),
         controls_judged_again: change.controls_judged_again,
+        profiles_judged_again: change.profiles_judged_again,
         secrets: named(change.secrets),
     }
 }
@@ -255,6 +256,7 @@ fn image_outlook(
     let ids = closure(plan, targets(image));
     let (mut layers, mut secrets) = (BTreeMap::new(), BTreeSet::new());
     let (mut controls, mut judged_again, mut steps) = (Vec::new(), 0, Vec::new());
+    let mut profiles = Vec::new();
     for id in &ids {
         let Some(layer) = preview.step(history, *id) else { continue };
         steps.push((*id, layer.last));
@@ -263,7 +265,8 @@ fn image_outlook(
             secrets.extend(unopened.iter().map(|secret| secret.name.clone()));
         }
         if let Action::Verify(verify) = &node.action {
-            judged_again += verify.written().count();
+            judged_again += verify.ids().count();
+            profiles.extend(verify.inspec.iter().map(|profile| profile.name.clone()));
             controls.extend(named_controls(&layer.fields));
         }
         layers.insert(*id, layer);
@@ -283,6 +286,7 @@ fn image_outlook(
         layers: layers.into_values().chain(gone).collect(),
         controls,
         controls_judged_again: judged_again,
+        profiles_judged_again: profiles,
         secrets: secrets.into_iter().map(|name| NamedChange { name, change }).collect(),
     };
     Some((diff, steps))

@@ -4,7 +4,7 @@ pub(crate) mod resolved;
 
 use std::fmt::Write as _;
 
-use forge_model::{Action, Control, Image, Node, Plan};
+use forge_model::{Action, Control, Image, InspecProfile, Node, Plan};
 use forge_syntax::closest;
 
 use crate::ctx::{Ctx, image};
@@ -87,6 +87,11 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
             node.label,
             node.action.kind()
         );
+        if let Action::Verify(verify) = &node.action {
+            for profile in &verify.inspec {
+                let _ = writeln!(text, "      {}", inspec_line(profile));
+            }
+        }
         if args.step.is_some() || ui.verbose() {
             for field in &plan.key(node.id).fields {
                 let place = field.origin.as_ref().map(|at| format!("  {at}")).unwrap_or_default();
@@ -96,6 +101,17 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     }
     ui.out(&text);
     Ok(Exit::Done)
+}
+
+/// `profile linux-baseline, InSpec in vendor/linux-baseline: 57 controls`.
+pub(crate) fn inspec_line(profile: &InspecProfile) -> String {
+    let InspecProfile { name, directory, .. } = profile;
+    let more = if profile.makes_ids { " and more" } else { "" };
+    let controls = match profile.controls.len() {
+        1 => "1 control".to_owned(),
+        many => format!("{many} controls"),
+    };
+    format!("profile {name}, InSpec in {directory}: {controls}{more}  {}", profile.origin)
 }
 
 /// A step with the fields of its key.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use forge_artifact::DEFAULT_KEEP;
 use forge_exec::Outputs;
-use forge_model::{Action, Image, Level, NodeId, Plan, REQUIREMENTS, Verdict};
+use forge_model::{Action, Image, InspecProfile, Level, NodeId, Plan, REQUIREMENTS, Verdict};
 use forge_store::Store;
 use forge_sys::sandbox;
 
@@ -107,9 +107,22 @@ pub(crate) fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError
 
 impl Args {
     fn is_wanted(&self, control: &str, level: Level) -> bool {
-        (self.control.is_empty() || self.control.iter().any(|wanted| wanted == control))
-            && (self.target.is_empty()
-                || Target::of(level).is_some_and(|level| self.target.contains(&level)))
+        let asked = self.control.is_empty() || self.control.iter().any(|wanted| wanted == control);
+        asked && self.is_at(level)
+    }
+
+    fn is_at(&self, level: Level) -> bool {
+        let named = || Target::of(level).is_some_and(|level| self.target.contains(&level));
+        self.target.is_empty() || named()
+    }
+
+    /// Whether a profile of `InSpec` may have a control that is asked for: each is judged at the
+    /// cheapest target that can tell.
+    fn wants(&self, profile: &InspecProfile) -> bool {
+        let mut levels = [Level::Tree, Level::Container, Level::Booted].into_iter();
+        let is_asked = |id: &String| self.control.is_empty() || self.control.contains(id);
+        levels.any(|level| level <= profile.level && self.is_at(level))
+            && (profile.makes_ids || profile.controls.iter().any(is_asked))
     }
 
     /// The steps that judge what is asked for.
@@ -119,6 +132,7 @@ impl Args {
                 // A booted image is proven by its units, whatever controls it has.
                 let all = self.control.is_empty() && self.is_wanted("", verify.level);
                 all || verify.written().any(|control| self.is_wanted(&control.id, verify.level))
+                    || verify.inspec.iter().any(|profile| self.wants(profile))
             }
             _ => false,
         };
@@ -128,16 +142,19 @@ impl Args {
     /// A control that no image has is a mistyped one.
     fn check_controls(&self, plan: &Plan, images: &[&Image]) -> Result<(), CmdError> {
         let mut known: BTreeSet<&str> = BTreeSet::new();
+        // Ids that a profile of Ruby makes are known when it is run.
+        let mut makes_ids = false;
         for image in images {
             known.extend(image.spec_verdicts.iter().map(|verdict| verdict.control.as_str()));
             for id in &image.verdicts {
                 if let Action::Verify(verify) = &plan.node(*id).action {
-                    known.extend(verify.written().map(|control| control.id.as_str()));
+                    known.extend(verify.ids());
+                    makes_ids |= verify.inspec.iter().any(|profile| profile.makes_ids);
                 }
             }
         }
         for id in &self.control {
-            if !known.contains(id.as_str()) {
+            if !known.contains(id.as_str()) && !makes_ids {
                 let error = CmdError::usage(format!("no control of these images is called `{id}`"));
                 return Err(match forge_syntax::closest(id, known.iter().copied()) {
                     Some(near) => error.help(format!("did you mean `{near}`?")),

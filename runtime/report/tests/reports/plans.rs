@@ -56,11 +56,13 @@ fn diff() -> PlanDiff {
         layers,
         controls: Vec::new(),
         controls_judged_again: 0,
+        profiles_judged_again: Vec::new(),
         secrets: Vec::new(),
     };
     let mut compute = image("summit-compute", ChangeKind::Changed, shared());
     compute.controls = vec![named("beegfs-7", ChangeKind::Added)];
     compute.controls_judged_again = 24;
+    compute.profiles_judged_again = vec!["linux-baseline".to_owned()];
     compute.secrets = vec![named("munge-key", ChangeKind::Changed)];
     let new = layer(
         "base",
@@ -223,7 +225,7 @@ fn text_says_once_what_images_share() {
     insta::assert_snapshot!(plan_text(&diff()), @r#"
     4 of 5 images change, compared with `main`
       + blanca-bhpc: new, 1 step
-      ~ summit-compute: 2 steps change, 1 follows; 24 controls judged again
+      ~ summit-compute: 2 steps change, 1 follows; 24 controls judged again, those of `linux-baseline` among them
       ~ summit-gpu: 2 steps change, 1 follows
       - summit-old: gone, with 1 step
         unchanged: blanca-compute
@@ -309,7 +311,7 @@ fn markdown_folds_what_follows() {
     Compared with `main`.
 
     - `blanca-bhpc`: new, 1 step
-    - `summit-compute`: 2 steps change, 1 follows; 24 controls judged again
+    - `summit-compute`: 2 steps change, 1 follows; 24 controls judged again, those of `linux-baseline` among them
     - `summit-gpu`: 2 steps change, 1 follows
     - `summit-old`: gone, with 1 step
 
@@ -368,6 +370,7 @@ fn one_cause() -> PlanDiff {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a whole document")]
 fn json_holds_values_in_full() {
     let mut diff = one_cause();
     diff.images.retain(|image| image.image == "summit-compute");
@@ -430,6 +433,9 @@ fn json_holds_values_in_full() {
             }
           ],
           "controls_judged_again": 24,
+          "profiles_judged_again": [
+            "linux-baseline"
+          ],
           "secrets": [
             {
               "name": "munge-key",

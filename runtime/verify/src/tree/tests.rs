@@ -135,7 +135,8 @@ fn control(id: &str, demands: Vec<(Resource, Vec<(P, Operator)>)>) -> Control {
 fn judged(layers: &Layers, controls: Vec<Control>) -> VerifyOutcome {
     let (image, level) = ("summit-compute".to_owned(), Level::Tree);
     let controls = controls.into_iter().map(Into::into).collect();
-    let action = Verify { image, level, controls, expect_failed: Vec::new() };
+    let (inspec, expect_failed) = (Vec::new(), Vec::new());
+    let action = Verify { image, level, controls, inspec, expect_failed };
     layers.ask(|image| verify(&action, image, None)).unwrap()
 }
 
@@ -292,6 +293,7 @@ fn an_outcome_is_stored_and_moves_with_its_controls() {
         image: outcome.image.clone(),
         level: Level::Tree,
         controls: moved.into_iter().map(Into::into).collect(),
+        inspec: Vec::new(),
         expect_failed: Vec::new(),
     };
     let mut relocated = outcome;
@@ -319,4 +321,99 @@ fn the_record_tells_what_a_verdict_rests_on() {
     assert!(!holds(|layers| {
         layers.link(UNIT, "/dev/null");
     }));
+}
+
+/// A profile of Ruby over the layers, with a skip.
+fn ruby(layers: &Layers, skip: &str, controls: &str) -> Result<VerifyOutcome, crate::VerifyError> {
+    let origin = || Origin::new("site.kdl", 3, 1);
+    let texts =
+        [("rules/inspec.yml", "name: rules-of-the-site\n"), ("rules/controls/a.rb", controls)];
+    let file = |(path, text): &(&str, &str)| forge_model::SourceFile {
+        path: (*path).to_owned(),
+        digest: Digest::of(text.as_bytes()),
+        size: text.len() as u64,
+        executable: false,
+    };
+    let skips = (!skip.is_empty()).then(|| forge_model::InspecSkip {
+        control: skip.to_owned(),
+        because: "known".to_owned(),
+        origin: Origin::new("site.kdl", 5, 5),
+    });
+    let profile = forge_model::InspecProfile {
+        name: "rules".to_owned(),
+        directory: "rules".to_owned(),
+        files: texts.iter().map(file).collect(),
+        inputs: vec![forge_model::InspecInput {
+            name: "owner".to_owned(),
+            value: serde_json::json!("root"),
+            origin: origin(),
+        }],
+        skips: skips.into_iter().collect(),
+        level: Level::Booted,
+        interpreter: "1".to_owned(),
+        controls: Vec::new(),
+        makes_ids: true,
+        origin: origin(),
+    };
+    let action = Verify {
+        image: "summit-compute".to_owned(),
+        level: Level::Booted,
+        controls: Vec::new(),
+        inspec: vec![profile.into()],
+        expect_failed: Vec::new(),
+    };
+    let read = |file: &forge_model::SourceFile| {
+        let text = texts.iter().find(|(path, _)| *path == file.path).unwrap().1;
+        Ok(text.as_bytes().to_vec())
+    };
+    layers.ask(|image| crate::verify_inspec(&action, image, None, &read))
+}
+
+const RULES: &str = "control 'owner' do\n  describe file('/etc/beegfs/beegfs-client.conf') do\n    \
+                     it { should be_owned_by input('owner') }\n    its('mode') { should cmp '0600' }\n  \
+                     end\nend\ncontrol 'program' do\n  describe command('true') do\n    \
+                     its('exit_status') { should eq 0 }\n  end\nend\n";
+
+#[test]
+fn a_profile_of_ruby_is_judged_at_the_tree() {
+    let layers = layers();
+    let outcome = ruby(&layers, "", RULES).unwrap();
+    let found: Vec<_> =
+        outcome.verdicts.iter().map(|one| (one.control.as_str(), one.status)).collect();
+    assert_eq!(found, [("owner", Status::Failed), ("program", Status::NotKnownHere)]);
+    let owner = &outcome.verdicts[0];
+    assert_eq!(owner.profile, "rules", "the name that the spec knows it by");
+    let [passed, failed] = owner.results.as_slice() else { panic!("{:?}", owner.results) };
+    assert_eq!((passed.status, failed.status), (Status::Passed, Status::Failed));
+    assert_eq!((&*failed.origin.file, failed.origin.line), ("rules/controls/a.rb", 4));
+    assert_eq!(failed.provenance.as_ref().unwrap().layer, "layer 1");
+    // What is not known blocks nothing; what fails does.
+    assert!(outcome.blocks());
+    assert!(!outcome.verdicts[1].blocks());
+    // What asked a program is asked again; what did not stands until an answer is another.
+    assert!(layers.ask(|image| !outcome.record.still_holds(&TreeTarget::new(image))));
+    let tree_only = ruby(&layers, "program", RULES).unwrap();
+    assert!(layers.ask(|image| tree_only.record.still_holds(&TreeTarget::new(image))));
+    let mut other = super::tests::layers();
+    other.layer().file("etc/elsewhere", "x", 0o600, 0);
+    assert!(other.ask(|image| tree_only.record.still_holds(&TreeTarget::new(image))));
+    other.layer().file(CLIENT, "x", 0o600, 0);
+    assert!(!other.ask(|image| tree_only.record.still_holds(&TreeTarget::new(image))));
+}
+
+#[test]
+fn a_skipped_control_is_waived() {
+    let outcome = ruby(&layers(), "owner", RULES).unwrap();
+    assert_eq!(outcome.verdicts[0].status, Status::Waived);
+    assert!(outcome.verdicts[0].results[0].message.as_ref().unwrap().ends_with("known"));
+    assert!(!outcome.blocks());
+    let error = ruby(&layers(), "owmer", RULES).unwrap_err();
+    assert!(error.to_string().contains("it has no control `owmer`"), "{error}");
+}
+
+#[test]
+fn a_file_of_ruby_that_cannot_run_blocks() {
+    let outcome = ruby(&layers(), "", "raise 'broken'\n").unwrap();
+    assert_eq!(outcome.verdicts[0].status, Status::Error, "{outcome:?}");
+    assert!(outcome.blocks());
 }

@@ -31,13 +31,16 @@ pub(super) fn text(image: &ResolvedImage) -> String {
     for part in &image.parts {
         part_text(&mut out, part);
     }
-    if !image.profiles.is_empty() {
+    if !image.profiles.is_empty() || !image.inspec.is_empty() {
         out.push('\n');
     }
     for profile in &image.profiles {
         let controls = profile.controls.len();
         let plural = if controls == 1 { "control" } else { "controls" };
         line!(out, "profile {} ({controls} {plural})  {}", profile.name, profile.origin);
+    }
+    for profile in &image.inspec {
+        line!(out, "profile {profile} (InSpec)");
     }
     if let Some(output) = &image.output {
         let settings = &output.value;
@@ -157,6 +160,7 @@ pub(super) fn json(image: &ResolvedImage) -> Value {
         "set": parameters_json(&image.set),
         "parts": image.parts.iter().map(part_json).collect::<Vec<_>>(),
         "profiles": profiles.collect::<Vec<_>>(),
+        "inspec": image.inspec,
         "output": image.output.as_ref().map(|output| json!({
             "settings": output.value,
             "place": output.origin.to_string(),

@@ -1,0 +1,47 @@
+//! Programs of the image, where the target runs them.
+
+use std::collections::BTreeMap;
+
+use forge_model::{Answer, CommandOutput, NoAnswer};
+
+use crate::interp::Machine;
+use crate::stop::{Stop, no_answer};
+use crate::value::Value;
+
+/// Seconds that a program may take.
+const TIMEOUT: u32 = 300;
+
+/// What lines gave that were asked: one line is one answer in a run.
+pub(crate) type Asked = BTreeMap<String, Answer<CommandOutput>>;
+
+/// A property of what a line prints: not known, where the target runs nothing. None for other
+/// properties, and where no shell of the image reads the line.
+pub(super) fn property(
+    machine: &mut Machine<'_>,
+    kind: &str,
+    line: &str,
+    name: &str,
+) -> Result<Option<Value>, Stop> {
+    if !matches!(name, "stdout" | "stderr" | "exit_status") {
+        return Ok(None);
+    }
+    let line = match kind {
+        "command" => line.to_owned(),
+        "bash" | "ksh" => format!("{kind} -c '{}'", line.replace('\'', r"'\''")),
+        _ => return Ok(None),
+    };
+    let known = machine.state.facts.asked.get(&line).cloned();
+    let answer = known.unwrap_or_else(|| machine.target.command(&line, TIMEOUT));
+    machine.state.facts.asked.insert(line, answer.clone());
+    let output = match answer {
+        Ok(output) => output,
+        Err(NoAnswer::Unknown(why)) => return Ok(Some(Value::Unknown(why.into()))),
+        Err(failed) => return Err(no_answer(failed)),
+    };
+    machine.meter.charge(output.stdout.len() + output.stderr.len())?;
+    Ok(Some(match name {
+        "stdout" => output.stdout.into(),
+        "stderr" => output.stderr.into(),
+        _ => Value::Int(output.status.into()),
+    }))
+}
