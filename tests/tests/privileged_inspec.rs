@@ -37,7 +37,7 @@ const PROGRAMS: &str = "\
 control 'programs-1' do
   impact 0.5
   title 'The message can be printed'
-  describe command('cat /etc/motd') do
+  describe command('. /etc/os-release && cat /etc/motd') do
     its('stdout') { should match(/Welcome/) }
     its('exit_status') { should eq 0 }
   end

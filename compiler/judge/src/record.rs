@@ -65,10 +65,15 @@ impl Record {
     }
 
     /// Whether `target` would give the same answers. What a program printed rests on more than was
-    /// asked for, so a record with such a question never holds without running it again.
+    /// asked for, so a record with such an answer never holds: only that a tree runs none can be
+    /// told again.
     pub fn still_holds(&self, target: &dyn Target) -> bool {
-        !self.asks_programs()
-            && self.answers.iter().all(|(question, digest)| ask(target, question) == *digest)
+        let tellable = |question: &Question| {
+            !matches!(question, Question::Command { .. }) || target.level() == Level::Tree
+        };
+        self.answers
+            .iter()
+            .all(|(question, digest)| tellable(question) && ask(target, question) == *digest)
     }
 
     /// True when the output of a command was asked for.

@@ -172,7 +172,7 @@ fn changed_image(old: (&Plan, &Image), new: (&Plan, &Image)) -> ImageChange {
         image: new.1.name.clone(),
         kind: LayerChangeKind::Changed,
         controls: compare(&controls(old.0, old.1), &controls(new.0, new.1), |a, b| {
-            same_demands(a, b)
+            same_demands(*a, *b)
         }),
         controls_judged_again: judged_again,
         profiles_judged_again: profiles,
@@ -201,17 +201,19 @@ fn compare<K: Ord + ToString, V>(
     changes
 }
 
-fn controls<'a>(plan: &'a Plan, image: &Image) -> BTreeMap<&'a str, &'a Shared<Control>> {
-    let nodes = image.verdicts.iter().map(|id| plan.node(*id));
-    let judged = nodes.filter_map(|node| match &node.action {
-        Action::Verify(verify) => Some(verify.written()),
-        _ => None,
-    });
-    judged.flatten().map(|control| (control.id.as_str(), control)).collect()
+/// Controls by their ids; of those of Ruby no more is known than the id.
+fn controls<'a>(plan: &'a Plan, image: &Image) -> BTreeMap<&'a str, Option<&'a Shared<Control>>> {
+    let mut found = BTreeMap::new();
+    for id in &image.verdicts {
+        let Action::Verify(verify) = &plan.node(*id).action else { continue };
+        found.extend(verify.ids().map(|id| (id, None)));
+        found.extend(verify.written().map(|control| (control.id.as_str(), Some(control))));
+    }
+    found
 }
 
-fn same_demands(a: &Shared<Control>, b: &Shared<Control>) -> bool {
-    a.digest() == b.digest()
+fn same_demands(a: Option<&Shared<Control>>, b: Option<&Shared<Control>>) -> bool {
+    a.map(Shared::digest) == b.map(Shared::digest)
 }
 
 /// Secrets of an image: name to what identifies source and delivery, never a value.

@@ -301,7 +301,7 @@ control 'file' do
   describe(file('/bin/sh')) { it { should exist } }
 end
 control 'program' do
-  describe command('cat /etc/os-release') do
+  describe command('grep . /etc/os-release') do
     its('stdout') { should match(/^ID=test/) }
     its('exit_status') { should eq 0 }
   end
@@ -328,9 +328,19 @@ control 'port' do
 end
 "#;
 
+/// What decides which controls there are is known in a container alone.
+const BY_FILE: &str = r"
+system = command('grep . /etc/os-release').stdout
+if system.include?('ID=test')
+  control 'of-test' do
+    describe(file('/bin/sh')) { it { should exist } }
+  end
+end
+";
+
 /// A profile of Ruby, each control at the cheapest target that can tell, and no dearer than `level`.
-fn ruby(site: &Site, level: Level) -> Vec<(String, Level, Status)> {
-    let texts = [("rules/inspec.yml", "name: rules\n"), ("rules/controls/a.rb", RUBY)];
+fn ruby(site: &Site, level: Level, controls: &str) -> Vec<(String, Level, Status)> {
+    let texts = [("rules/inspec.yml", "name: rules\n"), ("rules/controls/a.rb", controls)];
     let files = texts.map(|(path, text)| SourceFile {
         path: path.to_owned(),
         digest: Digest::of(text.as_bytes()),
@@ -363,7 +373,7 @@ fn ruby(site: &Site, level: Level) -> Vec<(String, Level, Status)> {
 
 fn ruby_is_judged_where_it_is_known(site: &Site) {
     use Status::{NotKnownHere as Unknown, Passed};
-    let found = |level| ruby(site, level);
+    let found = |level| ruby(site, level, RUBY);
     let wanted = |rows: [(&str, Level, Status); 8]| {
         rows.map(|(id, level, status)| (id.to_owned(), level, status))
     };
@@ -385,6 +395,8 @@ fn ruby_is_judged_where_it_is_known(site: &Site) {
     assert_eq!(at_tree.iter().filter(|row| row.2 == Unknown).count(), 7, "{at_tree:?}");
     let unbooted = found(container);
     assert_eq!(unbooted.iter().filter(|row| row.2 == Unknown).count(), 4, "{unbooted:?}");
+    let by_file = ruby(site, booted, BY_FILE);
+    assert_eq!(by_file, [("of-test".to_owned(), container, Passed)]);
     let mounts = site.mounts.get();
     assert_eq!(found(tree), at_tree);
     assert_eq!(site.mounts.get(), mounts, "what only looks at the tree starts no container");

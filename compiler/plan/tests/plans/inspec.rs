@@ -1,7 +1,7 @@
 //! Profiles of `InSpec` in plans.
 
 use forge_model::{Action, Digest, InspecProfile, MemorySources, Plan};
-use forge_plan::check;
+use forge_plan::{LayerChangeKind, check, diff};
 
 const SITE: &str = r#"base "b" { debian suite="bookworm"; }
 profile "linux" inspec="vendor/linux" {
@@ -87,4 +87,28 @@ fn what_a_profile_is_judged_by_enters_the_key() {
     for (path, text) in &others {
         assert_ne!(key(&[(path, text)]), before, "{path}: {text}");
     }
+}
+
+#[test]
+fn a_plan_names_controls_that_come_and_go_and_the_profile() {
+    let more = format!("{}control 'os-3' do\nend\n", FILES[2].1.replace("os-1", "os-0"));
+    let (before, after) = (plan(&[]), plan(&[("vendor/linux/controls/os.rb", &more)]));
+    let changes = diff(&before, &after);
+    assert_eq!(changes.unchanged, ["three"]);
+    let two = changes.images.iter().find(|change| change.image == "two").expect("it changes");
+    let named = |name: &str, kind| (name.to_owned(), kind);
+    let wanted = [
+        named("os-0", LayerChangeKind::Added),
+        named("os-3", LayerChangeKind::Added),
+        named("os-1", LayerChangeKind::Removed),
+    ];
+    assert_eq!(two.controls, wanted);
+    assert_eq!(
+        (two.controls_judged_again, &*two.profiles_judged_again),
+        (3, &["linux".to_owned()][..])
+    );
+    let [step] = two.layers.as_slice() else { panic!("{:?}", two.layers) };
+    let [field] = step.fields.as_slice() else { panic!("{:?}", step.fields) };
+    assert_eq!(field.name, "profile linux, file vendor/linux/controls/os.rb");
+    assert!(field.contents.is_some(), "the lines that differ can be shown");
 }
