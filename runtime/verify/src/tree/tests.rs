@@ -401,6 +401,18 @@ fn a_profile_of_ruby_is_judged_at_the_tree() {
     assert!(!other.ask(|image| tree_only.record.still_holds(&TreeTarget::new(image))));
 }
 
+/// What is asked about no path names who made the file that the answer rests on.
+#[test]
+fn a_failure_names_who_made_what_it_rests_on() {
+    let rules = "control 'off' do\n  describe service('beegfs-helperd') do\n    \
+                 it { should_not be_enabled }\n  end\nend\n";
+    let outcome = ruby(&layers(), "", rules).unwrap();
+    let result = &outcome.verdicts[0].results[0];
+    assert_eq!(result.status, Status::Failed, "{result:?}");
+    assert!(result.evidence.as_ref().unwrap().starts_with("/etc/systemd/system/"));
+    assert_eq!(result.provenance.as_ref().unwrap().layer, "layer 1");
+}
+
 #[test]
 fn a_skipped_control_is_waived() {
     let outcome = ruby(&layers(), "owner", RULES).unwrap();
