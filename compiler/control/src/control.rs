@@ -1,7 +1,8 @@
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, Sink, SourceMap, Span, Spanned, codes};
-use forge_model::{Check, Control, Expectation, Level, Origin, Property, Resource};
+use forge_model::{Check, Control, Expectation, Level, Operator, Origin, Property, Resource};
 use forge_syntax::{Cursor, Entry, Node, Text, Value, did_you_mean};
 
 use crate::reference;
@@ -114,15 +115,86 @@ impl Decoder<'_> {
     }
 
     fn checks(&mut self, nodes: &[Node], level: &mut Option<Level>) -> Vec<Check> {
-        nodes.iter().filter_map(|node| self.check(node, level)).collect()
+        nodes.iter().flat_map(|node| self.check(node, level)).collect()
     }
 
-    fn check(&mut self, node: &Node, level: &mut Option<Level>) -> Option<Check> {
-        if node.name.value == "any-of" {
-            let checks = self.nested(node, &reference::ANY_OF, level);
-            return Some(Check::AnyOf { checks, origin: self.origin(node) });
+    fn check(&mut self, node: &Node, level: &mut Option<Level>) -> Vec<Check> {
+        match node.name.value.as_str() {
+            "any-of" => {
+                let checks = self.nested(node, &reference::ANY_OF, level);
+                vec![Check::AnyOf { checks, origin: self.origin(node) }]
+            }
+            "packages-absent" => self.packages_absent(node),
+            "for-each" => self.for_each(node, level),
+            _ => self.resource(node, level).into_iter().collect(),
         }
-        self.resource(node, level)
+    }
+
+    fn packages_absent(&mut self, node: &Node) -> Vec<Check> {
+        let mut cursor = Cursor::of(node, &reference::PACKAGES_ABSENT);
+        let names = cursor.some_args::<Text>("a package");
+        cursor.finish(self.sink);
+        let origin = self.origin(node);
+        let mut checks = Vec::new();
+        for name in names.iter().flat_map(|given| self.elements(given)) {
+            let expectation = Expectation {
+                property: Property::Installed,
+                negated: true,
+                operator: Operator::IsTrue,
+                origin: origin.clone(),
+            };
+            let (resource, expectations) = (Resource::Package { name }, vec![expectation]);
+            checks.push(Check::Resource { resource, expectations, origin: origin.clone() });
+        }
+        checks
+    }
+
+    /// The checks of a `for-each`, for each of its values. Where these come with an image, the body
+    /// is only looked at.
+    fn for_each(&mut self, node: &Node, level: &mut Option<Level>) -> Vec<Check> {
+        let mut cursor = Cursor::of(node, &reference::FOR_EACH);
+        let name = cursor.arg::<String>("a name");
+        let values = cursor.some_args::<Text>("a value");
+        take_checks(&mut cursor);
+        cursor.finish(self.sink);
+        if node.children.is_empty() {
+            self.report_empty("for-each", node, "add what must hold for each value");
+        }
+        let Some(name) = name else { return Vec::new() };
+        let mut all: Vec<Option<String>> = Vec::new();
+        for given in &values {
+            let known = self.elements(given);
+            all.extend(known.into_iter().map(Some));
+        }
+        if all.is_empty() {
+            all.push(None);
+        }
+        let read = Cell::new(false);
+        let mut checks = Vec::new();
+        for value in all {
+            let scope = Scope::Local { name: &name.value, value, read: &read, outer: self.scope };
+            let Decoder { profile, map, .. } = *self;
+            let mut inside = Decoder { profile, scope: &scope, map, sink: self.sink };
+            checks.extend(inside.checks(&node.children, level));
+        }
+        if !read.get() && !node.children.is_empty() {
+            let headline = format!("nothing in this `for-each` reads `{}`", name.value);
+            self.sink.push(
+                Diagnostic::warning(codes::SPEC_PARAM_UNUSED, headline)
+                    .at(name.span, "the same is asked for each value")
+                    .help(format!("write `${{{}}}` where it belongs", name.value)),
+            );
+        }
+        checks
+    }
+
+    /// A text, or the elements of a list that it passes on; nothing while they are still to come.
+    fn elements(&mut self, given: &Spanned<Text>) -> Vec<String> {
+        if let Some(several) = self.scope.elements(&given.value) {
+            return several;
+        }
+        let filled = self.scope.fill(given, self.sink);
+        filled.and_then(|filled| filled.value).into_iter().collect()
     }
 
     /// The checks in an `any-of` or an `only-if`.
@@ -145,11 +217,16 @@ impl Decoder<'_> {
     fn resource(&mut self, node: &Node, level: &mut Option<Level>) -> Option<Check> {
         let kind = reference::resource(&node.name.value)?;
         let mut cursor = Cursor::of(node, kind);
-        let subject = cursor.arg::<Text>(kind.args.first().map_or("name", |field| field.name));
+        // What there is only one of has no name.
+        let named = kind.args.first();
+        let subject = named.map(|field| cursor.arg::<Text>(field.name));
         let stated = target(&mut cursor);
         *level = (*level).max(stated);
         let timeout = if kind.name == "command" { timeout(&mut cursor) } else { DEFAULT_TIMEOUT };
-        let subject_name = subject.and_then(|subject| self.subject(kind.name, &subject));
+        let subject_name = match subject {
+            None => Some(String::new()),
+            Some(subject) => subject.and_then(|subject| self.subject(kind.name, &subject)),
+        };
         let resource = make_resource(kind.name, subject_name.clone().unwrap_or_default(), timeout)?;
         for property in resource.properties() {
             cursor.children(property.name());
@@ -163,7 +240,10 @@ impl Decoder<'_> {
         }
         if node.children.is_empty() {
             let example = resource.properties().first().map_or("exists", |known| known.name());
-            let help = format!("write `{} \"…\" {{ {example} }}`", kind.name);
+            let help = match named {
+                Some(_) => format!("write `{} \"…\" {{ {example} }}`", kind.name),
+                None => format!("write `{} {{ {example} \"Keyword\" \"value\" }}`", kind.name),
+            };
             self.report_empty(kind.name, node, &help);
         }
         subject_name?;
@@ -229,7 +309,9 @@ impl Decoder<'_> {
 
 /// Marks all nodes that are checks as known: they are read in the order of the text.
 fn take_checks(cursor: &mut Cursor<'_>) {
-    cursor.children("any-of");
+    for name in ["any-of", "packages-absent", "for-each"] {
+        cursor.children(name);
+    }
     for kind in reference::RESOURCES {
         cursor.children(kind.name);
     }
@@ -244,6 +326,7 @@ fn make_resource(kind: &str, name: String, timeout: u32) -> Option<Resource> {
         "service" => Resource::Service { name },
         "kernel-parameter" => Resource::KernelParameter { name },
         "kernel-module" => Resource::KernelModule { name },
+        "sshd-config" => Resource::SshdConfig { path: "/etc/ssh/sshd_config".to_owned() },
         "command" => Resource::Command { line: name, timeout },
         _ => return None,
     })

@@ -14,6 +14,7 @@ impl Decoder<'_> {
         match property.value_kind() {
             ValueKind::Flag => self.flag(property, node),
             ValueKind::Setting => self.setting(node).into_iter().collect(),
+            ValueKind::Keyword => self.keyword(property, node).into_iter().collect(),
             ValueKind::Text
             | ValueKind::Number
             | ValueKind::Mode
@@ -58,6 +59,20 @@ impl Decoder<'_> {
             None => None,
         };
         good.then_some(Operator::Setting { key, values, separator, section })
+    }
+
+    /// `set "Keyword" "value" …` or `absent "Keyword"`.
+    fn keyword(&mut self, property: Property, node: &Node) -> Option<Operator> {
+        let mut cursor = Cursor::new(node);
+        let key = cursor.arg::<Text>("a keyword");
+        let values = match property {
+            Property::Absent => Vec::new(),
+            _ => cursor.some_args::<Value>("a value"),
+        };
+        let good = cursor.finish(self.sink);
+        let (values, whole) = self.scalars(Property::Setting, &values);
+        let key = self.plain(&key?)?;
+        (good && whole).then_some(Operator::Keyword { key, values })
     }
 
     fn comparisons(&mut self, property: Property, node: &Node) -> Vec<Operator> {

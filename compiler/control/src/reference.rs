@@ -3,7 +3,7 @@
 use forge_syntax::reference::{Child, Field, NodeKind};
 
 /// Every node kind of this crate, in the order in which the reference names them.
-pub const NODE_KINDS: [&NodeKind; 14] = [
+pub const NODE_KINDS: [&NodeKind; 17] = [
     &PROFILE,
     &INPUT,
     &SKIP,
@@ -15,7 +15,10 @@ pub const NODE_KINDS: [&NodeKind; 14] = [
     &SERVICE,
     &KERNEL_PARAMETER,
     &KERNEL_MODULE,
+    &SSHD_CONFIG,
     &COMMAND,
+    &PACKAGES_ABSENT,
+    &FOR_EACH,
     &ANY_OF,
     &ONLY_IF,
 ];
@@ -110,6 +113,8 @@ pub const CONTROL: NodeKind = NodeKind {
         Child::new("tag", "properties that reports pass on, `tag nist=\"CM-6\"`"),
         Child::new("only-if", "the control counts only where this holds"),
         Child::new("any-of", "one of these must hold whole"),
+        Child::new("for-each", "the same for several values"),
+        Child::new("packages-absent", "packages that must not be there"),
         Child::new("file", "a path of the image"),
         Child::new("package", "a package"),
         Child::new("user", "an account"),
@@ -117,6 +122,7 @@ pub const CONTROL: NodeKind = NodeKind {
         Child::new("service", "a systemd unit"),
         Child::new("kernel-parameter", "a kernel parameter, as sysctl.d sets it"),
         Child::new("kernel-module", "a kernel module, as modprobe.d has it"),
+        Child::new("sshd-config", "what the SSH server is told"),
         Child::new("command", "a program of the image, run in a container of it"),
     ],
     example: "control \"ssh-1\" impact=\"high\" {\n    title \"SSH answers\"\n    service \"ssh\" { enabled }\n}",
@@ -238,6 +244,23 @@ pub const KERNEL_MODULE: NodeKind = NodeKind {
     example: "kernel-module \"cramfs\" { disabled }",
 };
 
+/// `sshd-config`.
+pub const SSHD_CONFIG: NodeKind = NodeKind {
+    name: "sshd-config",
+    doc: "What the image's SSH server is told: `/etc/ssh/sshd_config` with what it includes, read as sshd reads it. The first value of a keyword counts; what stands below a `Match` is not for everybody and does not count.",
+    args: &[],
+    props: &[TARGET],
+    children: &[
+        Child::new(
+            "set",
+            "`set \"Keyword\" \"value\" …`: the keyword has one of the values; of a keyword that may stand several times, such as `Port`, every one",
+        ),
+        Child::new("absent", "`absent \"Keyword\"`: nothing sets it"),
+        NOT,
+    ],
+    example: "sshd-config { set \"PermitRootLogin\" \"no\" \"prohibit-password\"; absent \"Protocol\" }",
+};
+
 /// `command`.
 pub const COMMAND: NodeKind = NodeKind {
     name: "command",
@@ -259,6 +282,29 @@ pub const COMMAND: NodeKind = NodeKind {
         NOT,
     ],
     example: "command \"getent hosts localhost\" timeout=\"5s\" { exit-status 0 }",
+};
+
+/// `packages-absent`.
+pub const PACKAGES_ABSENT: NodeKind = NodeKind {
+    name: "packages-absent",
+    doc: "None of these packages is installed: short for a `package` with `not { installed }` each.",
+    args: &[Field::required("name", "name", "one or more packages")],
+    props: &[],
+    children: &[],
+    example: "packages-absent \"telnetd\" \"rsh-server\" \"xinetd\"",
+};
+
+/// `for-each`.
+pub const FOR_EACH: NodeKind = NodeKind {
+    name: "for-each",
+    doc: "What stands in it must hold for each of the values, read by the name as `${name}`. A list of the profile is passed on as `\"${list}\"` alone.",
+    args: &[
+        Field::required("name", "name", "what the value is called"),
+        Field::required("value", "text", "one or more values"),
+    ],
+    props: &[],
+    children: CHECKS,
+    example: "for-each \"path\" \"/etc/passwd\" \"/etc/group\" {\n    file \"${path}\" { owner \"root\"; mode max=\"0644\" }\n}",
 };
 
 /// `any-of`.
@@ -283,6 +329,8 @@ pub const ONLY_IF: NodeKind = NodeKind {
 
 const CHECKS: &[Child] = &[
     Child::new("any-of", "one of these must hold whole"),
+    Child::new("for-each", "the same for several values"),
+    Child::new("packages-absent", "packages that must not be there"),
     Child::new("file", "a path of the image"),
     Child::new("package", "a package"),
     Child::new("user", "an account"),
@@ -290,6 +338,7 @@ const CHECKS: &[Child] = &[
     Child::new("service", "a systemd unit"),
     Child::new("kernel-parameter", "a kernel parameter"),
     Child::new("kernel-module", "a kernel module"),
+    Child::new("sshd-config", "what the SSH server is told"),
     Child::new("command", "a program of the image"),
 ];
 
@@ -299,5 +348,14 @@ pub(crate) fn resource(name: &str) -> Option<&'static NodeKind> {
 }
 
 /// The kinds of resources' nodes.
-pub(crate) const RESOURCES: [&NodeKind; 8] =
-    [&FILE, &PACKAGE, &USER, &GROUP, &SERVICE, &KERNEL_PARAMETER, &KERNEL_MODULE, &COMMAND];
+pub(crate) const RESOURCES: [&NodeKind; 9] = [
+    &FILE,
+    &PACKAGE,
+    &USER,
+    &GROUP,
+    &SERVICE,
+    &KERNEL_PARAMETER,
+    &KERNEL_MODULE,
+    &SSHD_CONFIG,
+    &COMMAND,
+];

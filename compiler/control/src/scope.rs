@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
@@ -16,6 +16,17 @@ pub(crate) enum Scope<'a> {
     },
     /// An image uses the profile.
     Bound(&'a BTreeMap<String, ParamValue>),
+    /// Within a `for-each`.
+    Local {
+        /// What its value is called.
+        name: &'a str,
+        /// The value; none while it is still to come.
+        value: Option<String>,
+        /// Something read it.
+        read: &'a Cell<bool>,
+        /// What stands around it.
+        outer: &'a Scope<'a>,
+    },
 }
 
 /// A text with its parameters put in.
@@ -50,8 +61,8 @@ impl Scope<'_> {
                 return None;
             }
         };
-        let whole = match (self, pieces.as_slice()) {
-            (Self::Bound(values), [Piece::Name { name, .. }]) => read(values, name),
+        let whole = match pieces.as_slice() {
+            [Piece::Name { name, .. }] => self.bound(name),
             _ => None,
         };
         let mut value = Some(String::new());
@@ -89,6 +100,28 @@ impl Scope<'_> {
                 })
             }
             Self::Bound(values) => read(values, name)?.elements(),
+            Self::Local { name: own, outer, .. } => {
+                if name == own {
+                    None
+                } else {
+                    outer.elements(text)
+                }
+            }
+        }
+    }
+
+    /// The value of a parameter, when an image uses the profile.
+    fn bound(&self, name: &str) -> Option<ParamValue> {
+        match self {
+            Self::Declared { .. } => None,
+            Self::Bound(values) => read(values, name),
+            Self::Local { name: own, outer, .. } => {
+                if name == *own {
+                    None
+                } else {
+                    outer.bound(name)
+                }
+            }
         }
     }
 
@@ -113,6 +146,13 @@ impl Scope<'_> {
                     return value.text().map(Found::Value);
                 }
                 values.keys().map(String::as_str).collect()
+            }
+            Self::Local { name: own, value, read, outer } => {
+                if name != *own {
+                    return outer.lookup(name, span, sink);
+                }
+                read.set(true);
+                return Some(value.clone().map_or(Found::Later, Found::Value));
             }
         };
         sink.push(

@@ -302,6 +302,24 @@ const MISTAKES: &[(&str, &str)] = &[
         "`a(?!b)` is no regular expression @ \"a(?!b)\" @ look-around does not exist here: ask two things, one of them in `not { … }`",
     ),
     (
+        "for-each \"x\" \"a\" \"b\" { package \"c\" { installed } }",
+        "warning: nothing in this `for-each` reads `x` @ \"x\" @ write `${x}` where it belongs",
+    ),
+    (
+        "for-each \"x\" \"a\" \"/b\" { file \"${x}\" { exists } }",
+        "a path of the image begins with `/`: `a` @ \"${x}\" @ -",
+    ),
+    (
+        "packages-absent",
+        "`packages-absent` lacks a package @ packages-absent @ it is written like this: `packages-absent \"telnetd\" \"rsh-server\" \"xinetd\"`",
+    ),
+    (
+        "sshd-config",
+        "this `sshd-config` asks nothing @ sshd-config @ write `sshd-config { set \"Keyword\" \"value\" }`",
+    ),
+    ("sshd-config { set \"Port\" }", "`set` lacks a value @ set @ -"),
+    ("sshd-config { absent \"Port\" 22 }", "`absent` takes one argument @ 22 @ -"),
+    (
         "file \"/a\" { content includes=\"${x\" }",
         "`${x` cannot be put in: `${` is never closed @ \"${x\" @ write `$${` for a literal `${`",
     ),
@@ -312,6 +330,59 @@ fn mistakes_of_controls() {
     for (body, want) in MISTAKES {
         assert_eq!(found_in(body), [*want], "{body}");
     }
+}
+
+#[test]
+fn one_demand_for_several_values() {
+    let text = r#"profile "p" {
+    param "paths" type="list" of="path"
+    param "gone" type="list" of="name" { default "telnetd" "rsh-server"; }
+    control "c" {
+        for-each "path" "${paths}" "/etc/group" { file "${path}" { owner "root"; mode max="0644" } }
+        packages-absent "${gone}" "xinetd"
+        sshd-config { set "Port" 22 2222; not { set "PermitRootLogin" "yes" }; absent "Protocol" }
+    }
+}"#;
+    let list = |names: &[&str]| {
+        ParamValue::List(names.iter().map(|name| ParamValue::Text((*name).to_owned())).collect())
+    };
+    let (mut map, mut sink) = (SourceMap::new(), Sink::new());
+    let file = map.add("p.kdl", text);
+    let nodes = forge_syntax::parse(file, text, &mut sink).unwrap();
+    let template = ProfileTemplate::decode(&nodes[0], &map, &mut sink).unwrap();
+    let values = BTreeMap::from([
+        ("paths".to_owned(), list(&["/etc/passwd"])),
+        ("gone".to_owned(), list(&["telnetd", "rsh-server"])),
+    ]);
+    let profile = template.instantiate(&values, &map, &mut sink);
+    assert!(sink.into_sorted().is_empty());
+    let mut demands = Vec::new();
+    for check in &profile.controls[0].checks {
+        let Check::Resource { resource, expectations, .. } = check else { panic!("{check:?}") };
+        let said = expectations.iter().map(|expected| {
+            let not = if expected.negated { "not " } else { "" };
+            match &expected.operator {
+                Operator::Keyword { key, values } => {
+                    let values: Vec<String> = values.iter().map(Scalar::to_string).collect();
+                    format!("{not}{} {key} {}", expected.property, values.join("|"))
+                }
+                _ => format!("{not}{}", expected.property),
+            }
+        });
+        demands.push(format!("{resource}: {}", said.collect::<Vec<_>>().join(", ")));
+    }
+    assert_eq!(
+        demands,
+        [
+            "file /etc/passwd: owner, mode",
+            "file /etc/group: owner, mode",
+            "package telnetd: not installed",
+            "package rsh-server: not installed",
+            "package xinetd: not installed",
+            "sshd-config /etc/ssh/sshd_config: set Port 22|2222, not set PermitRootLogin yes, \
+             absent Protocol ",
+        ]
+    );
 }
 
 #[test]

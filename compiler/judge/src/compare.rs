@@ -35,7 +35,9 @@ pub(crate) fn holds(
             .unwrap_or_else(|| Ok(order(property, found, value)? != Ordering::Greater)),
         Operator::Above(value) => Ok(order(property, found, value)? == Ordering::Greater),
         Operator::Below(value) => Ok(order(property, found, value)? == Ordering::Less),
-        Operator::Setting { .. } => Err("a setting is looked up in a file's text".to_owned()),
+        Operator::Setting { .. } | Operator::Keyword { .. } => {
+            Err("a setting is looked up in a file's text".to_owned())
+        }
     }
 }
 

@@ -216,7 +216,8 @@ pub fn blamed_path<'a>(resource: &'a Resource, evidence: Option<&'a str>) -> Opt
         Resource::File { path } => Some(path),
         Resource::Service { .. }
         | Resource::KernelParameter { .. }
-        | Resource::KernelModule { .. } => evidence?.split(':').next(),
+        | Resource::KernelModule { .. }
+        | Resource::SshdConfig { .. } => evidence?.split(':').next(),
         Resource::Package { .. }
         | Resource::User { .. }
         | Resource::Group { .. }

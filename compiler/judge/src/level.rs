@@ -26,7 +26,8 @@ fn check_level(check: &Check) -> Level {
             | Resource::User { .. }
             | Resource::Group { .. }
             | Resource::KernelParameter { .. }
-            | Resource::KernelModule { .. } => Level::Tree,
+            | Resource::KernelModule { .. }
+            | Resource::SshdConfig { .. } => Level::Tree,
         },
     }
 }

@@ -6,6 +6,7 @@ use forge_model::{
 };
 
 use crate::compare::Found;
+use crate::parsers::sshd::SshdConfig;
 use crate::setting;
 
 /// What looking a property up gave.
@@ -73,6 +74,7 @@ impl<'a> Lookup<'a> {
                 _ => None,
             },
             Resource::KernelModule { name } => self.kernel_module(name, property)?,
+            Resource::SshdConfig { path } => self.sshd(path, &expected.operator)?,
             Resource::Command { line, timeout } => self.command(line, *timeout, property)?,
         };
         look.ok_or_else(|| {
@@ -187,6 +189,30 @@ impl<'a> Lookup<'a> {
         }
         let evidence = Some(format!("{path}:{}", shown.line));
         Ok(Some(Look::Compared { holds: other.is_none(), message, evidence }))
+    }
+
+    /// What sshd would take for a keyword.
+    fn sshd(&self, path: &str, operator: &Operator) -> Answer<Option<Look>> {
+        let Operator::Keyword { key, values } = operator else { return Ok(None) };
+        let Some(config) = SshdConfig::read(self.target, path)? else {
+            return Ok(Some(Look::absent(format!("there is no `{path}`"))));
+        };
+        let said = config.said(key);
+        let Some(first) = said.first() else {
+            if values.is_empty() {
+                let message = format!("nothing sets `{key}`");
+                return Ok(Some(Look::Compared { holds: true, message, evidence: None }));
+            }
+            return Ok(Some(Look::absent(format!("nothing sets `{key}`: sshd decides"))));
+        };
+        let wanted = |value: &str| {
+            values.iter().any(|wanted| wanted.to_string().eq_ignore_ascii_case(value))
+        };
+        let shown = said.iter().find(|line| !wanted(&line.value)).unwrap_or(first);
+        let message = format!("it is \"{}\"", shown.value);
+        let holds = said.iter().all(|line| wanted(&line.value));
+        let evidence = Some(format!("{}:{}", shown.file, shown.line));
+        Ok(Some(Look::Compared { holds, message, evidence }))
     }
 
     fn package(&self, name: &str, property: Property) -> Answer<Option<Look>> {

@@ -142,6 +142,11 @@ pub enum Resource {
         /// Its name.
         name: String,
     },
+    /// What the SSH server is told: `/etc/ssh/sshd_config` with all that it includes.
+    SshdConfig {
+        /// The file.
+        path: String,
+    },
     /// A command line, run by `/bin/sh -c` in the image.
     Command {
         /// The line.
@@ -162,6 +167,7 @@ impl Resource {
             Self::Service { .. } => "service",
             Self::KernelParameter { .. } => "kernel-parameter",
             Self::KernelModule { .. } => "kernel-module",
+            Self::SshdConfig { .. } => "sshd-config",
             Self::Command { .. } => "command",
         }
     }
@@ -169,7 +175,7 @@ impl Resource {
     /// What it names: the path, the package, the command line.
     pub fn subject(&self) -> &str {
         match self {
-            Self::File { path } => path,
+            Self::File { path } | Self::SshdConfig { path } => path,
             Self::Package { name }
             | Self::User { name }
             | Self::Group { name }
@@ -201,6 +207,7 @@ impl Resource {
             Self::Service { .. } => &[P::Installed, P::Enabled, P::Masked, P::Running],
             Self::KernelParameter { .. } => &[P::Value],
             Self::KernelModule { .. } => &[P::Exists, P::Disabled, P::Blacklisted],
+            Self::SshdConfig { .. } => &[P::Set, P::Absent],
             Self::Command { .. } => &[P::ExitStatus, P::Stdout, P::Stderr],
         }
     }
@@ -261,6 +268,10 @@ pub enum Property {
     Disabled,
     /// A kernel module is not loaded by itself.
     Blacklisted,
+    /// A keyword of a configuration has a value.
+    Set,
+    /// A keyword of a configuration has none.
+    Absent,
     /// A command's exit status.
     ExitStatus,
     /// A command's standard output.
@@ -286,11 +297,13 @@ pub enum ValueKind {
     List,
     /// A key with its value.
     Setting,
+    /// A keyword, with values or alone.
+    Keyword,
 }
 
 impl Property {
     /// Every property.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Exists,
         Self::Type,
         Self::Owner,
@@ -313,6 +326,8 @@ impl Property {
         Self::Value,
         Self::Disabled,
         Self::Blacklisted,
+        Self::Set,
+        Self::Absent,
         Self::ExitStatus,
         Self::Stdout,
         Self::Stderr,
@@ -343,6 +358,8 @@ impl Property {
             Self::Value => "value",
             Self::Disabled => "disabled",
             Self::Blacklisted => "blacklisted",
+            Self::Set => "set",
+            Self::Absent => "absent",
             Self::ExitStatus => "exit-status",
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
@@ -379,6 +396,7 @@ impl Property {
             Self::Version => ValueKind::Version,
             Self::Groups => ValueKind::List,
             Self::Setting => ValueKind::Setting,
+            Self::Set | Self::Absent => ValueKind::Keyword,
         }
     }
 }
@@ -433,6 +451,13 @@ pub enum Operator {
         /// Only below this `[section]`.
         section: Option<String>,
     },
+    /// `set "KEYWORD" "value"`, `absent "KEYWORD"`.
+    Keyword {
+        /// The keyword.
+        key: String,
+        /// One of these values; none for a keyword that must be absent.
+        values: Vec<Scalar>,
+    },
 }
 
 impl Operator {
@@ -445,7 +470,7 @@ impl Operator {
         let value = property == Property::Value;
         match self {
             Self::IsTrue => kind == K::Flag,
-            Self::OneOf(_) => !matches!(kind, K::Flag | K::List | K::Setting),
+            Self::OneOf(_) => !matches!(kind, K::Flag | K::List | K::Setting | K::Keyword),
             Self::Includes(_) => matches!(kind, K::Text | K::List),
             Self::Matches(_) => matches!(kind, K::Text | K::List | K::Version),
             Self::Min(_) | Self::Max(_) => {
@@ -453,6 +478,7 @@ impl Operator {
             }
             Self::Above(_) | Self::Below(_) => value || matches!(kind, K::Number | K::Version),
             Self::Setting { .. } => kind == K::Setting,
+            Self::Keyword { .. } => kind == K::Keyword,
         }
     }
 }

@@ -540,7 +540,9 @@ impl Target for SpecTarget<'_> {
     fn provenance(&self, resource: &Resource, evidence: Option<&str>) -> Option<Provenance> {
         let made = match resource {
             Resource::File { path } => self.followed(path).or_else(|_| self.path(path)).ok()?.made,
-            Resource::KernelParameter { .. } | Resource::KernelModule { .. } => {
+            Resource::KernelParameter { .. }
+            | Resource::KernelModule { .. }
+            | Resource::SshdConfig { .. } => {
                 let path = forge_judge::blamed_path(resource, evidence)?;
                 self.path(path).ok()?.made
             }

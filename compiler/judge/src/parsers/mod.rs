@@ -1,5 +1,6 @@
 //! Parsers of files that programs of an image are configured by.
 
 mod simple_config;
+pub mod sshd;
 
 pub use simple_config::{Assignment, Options, Setting, SimpleConfig};

@@ -222,6 +222,11 @@ fn checks() -> Vec<Check> {
             Operator::IsTrue,
         ),
         (
+            Resource::SshdConfig { path: "/etc/ssh/sshd_config".to_owned() },
+            Property::Set,
+            Operator::Keyword { key: "Port".to_owned(), values: vec![Scalar::Integer(22)] },
+        ),
+        (
             Resource::Command { line: "true".to_owned(), timeout: 30 },
             Property::Stdout,
             Operator::Matches("^a".to_owned()),

@@ -33,8 +33,8 @@ variants! {
     Edit { Line, Setting }
     SecretSource { Age, Environment, File }
     Check { Resource, AnyOf }
-    Resource { File, Package, User, Group, Service, KernelParameter, KernelModule, Command }
-    Operator { IsTrue, OneOf, Includes, Matches, Min, Max, Above, Below, Setting }
+    Resource { File, Package, User, Group, Service, KernelParameter, KernelModule, SshdConfig, Command }
+    Operator { IsTrue, OneOf, Includes, Matches, Min, Max, Above, Below, Setting, Keyword }
     Scalar { Text, Integer, Bool }
 }
 
@@ -58,7 +58,9 @@ fn resources<'a>(checks: &'a [Check], found: &mut Vec<(&'a Resource, &'a Operato
 fn scalars(operator: &Operator) -> Vec<&Scalar> {
     match operator {
         Operator::IsTrue | Operator::Matches(_) => Vec::new(),
-        Operator::OneOf(values) | Operator::Setting { values, .. } => values.iter().collect(),
+        Operator::OneOf(values)
+        | Operator::Setting { values, .. }
+        | Operator::Keyword { values, .. } => values.iter().collect(),
         Operator::Includes(value)
         | Operator::Min(value)
         | Operator::Max(value)
