@@ -1,9 +1,11 @@
 //! Classes that a profile's libraries define, and their objects.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::library_table::Installed;
+use crate::map::Map;
 use crate::scope::Closure;
 use crate::syntax::Method;
 use crate::value::Value;
@@ -22,6 +24,11 @@ pub(crate) struct Class {
     pub(crate) includes: RefCell<Vec<Rc<Class>>>,
     /// `name 'x'` of a resource.
     pub(crate) resource: RefCell<Option<Rc<str>>>,
+    /// Fields of a `Struct`, and whether `new` takes them by name.
+    pub(crate) fields: RefCell<Vec<Rc<str>>>,
+    pub(crate) by_keyword: Cell<bool>,
+    /// The table that `FilterTable` installed.
+    pub(crate) table: RefCell<Option<Rc<Installed>>>,
     /// Variables of the class itself.
     pub(crate) variables: RefCell<BTreeMap<Rc<str>, Value>>,
 }
@@ -52,6 +59,9 @@ impl Class {
             constants: RefCell::default(),
             includes: RefCell::default(),
             resource: RefCell::default(),
+            fields: RefCell::default(),
+            by_keyword: Cell::default(),
+            table: RefCell::default(),
             variables: RefCell::default(),
         }
     }
@@ -99,6 +109,27 @@ impl Class {
             || self.superclass.as_ref().is_some_and(|class| class.is_resource())
     }
 
+    /// The class of Ruby itself that it comes from.
+    pub(crate) fn origin(&self) -> Option<Rc<str>> {
+        let own = self.base.clone();
+        own.or_else(|| self.superclass.as_ref()?.origin())
+    }
+
+    /// The fields of the `Struct` that it is or comes from, and whether `new` takes them by name.
+    pub(crate) fn members(&self) -> (Vec<Rc<str>>, bool) {
+        let own = self.fields.borrow().clone();
+        match &self.superclass {
+            Some(above) if own.is_empty() => above.members(),
+            _ => (own, self.by_keyword.get()),
+        }
+    }
+
+    /// The table that it or a class above it has installed.
+    pub(crate) fn installed(&self) -> Option<Rc<Installed>> {
+        let own = self.table.borrow().clone();
+        own.or_else(|| self.superclass.as_ref()?.installed())
+    }
+
     /// The resource's name, `name 'x'`.
     pub(crate) fn resource_name(&self) -> Option<Rc<str>> {
         let own = self.resource.borrow().clone();
@@ -114,13 +145,22 @@ pub(crate) const RESOURCE_BASE: &str = "Inspec.resource";
 pub(crate) struct Object {
     pub(crate) class: Rc<Class>,
     pub(crate) variables: RefCell<BTreeMap<Rc<str>, Value>>,
+    /// The list or hash that an object of a class below `Array` or `Hash` is.
+    pub(crate) inner: Option<Value>,
     /// `skip_resource`.
     pub(crate) skipped: RefCell<Option<Rc<str>>>,
 }
 
 impl Object {
     pub(crate) fn new(class: &Rc<Class>) -> Self {
-        Self { class: class.clone(), variables: RefCell::default(), skipped: RefCell::default() }
+        let inner = match class.origin().as_deref() {
+            Some("Array") => Some(Vec::new().into()),
+            Some("Hash") => Some(Map::default().into()),
+            Some("Hashie::Mash") => Some(Map::default().by_method(true).into()),
+            _ => None,
+        };
+        let (variables, skipped) = (RefCell::default(), RefCell::default());
+        Self { class: class.clone(), variables, inner, skipped }
     }
 
     pub(crate) fn label(&self) -> String {

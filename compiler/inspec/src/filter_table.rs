@@ -1,5 +1,6 @@
 //! Tables that `where` filters: the rows of `/etc/passwd`, of fstab, of audit rules.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -11,28 +12,28 @@ use crate::stop::{Halt, Stop, no_method};
 use crate::value::Value;
 
 /// A column: the name of its list, and of its field in a row.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Column {
-    pub(crate) list: &'static str,
-    pub(crate) field: &'static str,
+    pub(crate) list: Cow<'static, str>,
+    pub(crate) field: Cow<'static, str>,
     /// The list is flat, each value once, without `nil`.
     pub(crate) simple: bool,
 }
 
 /// A column whose list has every value.
 pub(crate) const fn column(list: &'static str, field: &'static str) -> Column {
-    Column { list, field, simple: false }
+    Column { list: Cow::Borrowed(list), field: Cow::Borrowed(field), simple: false }
 }
 
 /// A column whose list is flat and has each value once.
 pub(crate) const fn simple(list: &'static str, field: &'static str) -> Column {
-    Column { list, field, simple: true }
+    Column { list: Cow::Borrowed(list), field: Cow::Borrowed(field), simple: true }
 }
 
 /// Rows of a resource that some criteria let through.
 pub(crate) struct Table {
     pub(crate) of: Rc<dyn Resource>,
-    pub(crate) columns: &'static [Column],
+    pub(crate) columns: Rc<[Column]>,
     pub(crate) rows: Vec<Rc<Row>>,
     pub(crate) criteria: String,
     /// Keys of `params` are symbols.
@@ -47,8 +48,9 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn new(fields: Vec<(&'static str, Value)>) -> Rc<Self> {
-        let fields = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
+    pub(crate) fn new<N: AsRef<str>>(fields: Vec<(N, Value)>) -> Rc<Self> {
+        let fields =
+            fields.into_iter().map(|(name, value)| (name.as_ref().into(), value)).collect();
         Rc::new(Self { fields, text: RefCell::new("".into()) })
     }
 
@@ -80,12 +82,13 @@ impl std::fmt::Debug for Table {
 }
 
 impl Table {
-    pub(crate) fn new(
-        of: Rc<dyn Resource>,
-        columns: &'static [Column],
-        rows: Vec<Rc<Row>>,
-    ) -> Rc<Self> {
-        Rc::new(Self { of, columns, rows, criteria: " with".to_owned(), symbols: false })
+    pub(crate) fn new(of: Rc<dyn Resource>, columns: &[Column], rows: Vec<Rc<Row>>) -> Rc<Self> {
+        Rc::new(Self::plain(of, columns, rows))
+    }
+
+    /// The same, to be changed before it is shared.
+    pub(crate) fn plain(of: Rc<dyn Resource>, columns: &[Column], rows: Vec<Rc<Row>>) -> Self {
+        Self { of, columns: columns.into(), rows, criteria: " with".to_owned(), symbols: false }
     }
 
     pub(crate) fn text(&self) -> String {
@@ -107,7 +110,7 @@ impl Table {
     fn with(&self, rows: Vec<Rc<Row>>, criteria: String) -> Value {
         Value::Table(Rc::new(Self {
             of: self.of.clone(),
-            columns: self.columns,
+            columns: self.columns.clone(),
             rows,
             criteria,
             symbols: self.symbols,
@@ -144,7 +147,7 @@ impl Machine<'_> {
             _ => {
                 let column = table.columns.iter().find(|column| column.list == name);
                 if let Some(column) = column {
-                    self.column(table, *column, args, block)?
+                    self.column(table, column, args, block)?
                 } else {
                     let of = table.of.clone();
                     return of.table_call(self, table, name, args, block);
@@ -156,18 +159,19 @@ impl Machine<'_> {
     fn column(
         &mut self,
         table: &Rc<Table>,
-        column: Column,
+        column: &Column,
         args: &[Value],
         block: Given<'_>,
     ) -> Result<Value, Stop> {
         if let Some(wanted) = args.first() {
-            let criterion: Map = [(Value::sym(column.field), wanted.clone())].into_iter().collect();
+            let criterion: Map =
+                [(Value::sym(&column.field), wanted.clone())].into_iter().collect();
             return self.filtered(table, &[criterion.into()], block);
         }
         if block.is_some() {
             return self.filtered(table, &[], block);
         }
-        let values = table.rows.iter().map(|row| row.get(column.field).cloned().into());
+        let values = table.rows.iter().map(|row| row.get(&column.field).cloned().into());
         let values: Vec<Value> = values.collect();
         self.meter.charge(values.len() * size_of::<Value>())?;
         if !column.simple {
@@ -189,7 +193,7 @@ impl Machine<'_> {
         if let Some(Value::Hash(wanted)) = args.first() {
             for (field, wanted) in wanted.borrow().iter() {
                 let field = field.text();
-                let known = table.columns.iter().any(|column| column.field == &*field)
+                let known = table.columns.iter().any(|column| *column.field == *field)
                     || table.rows.iter().any(|row| row.get(&field).is_some());
                 if !known && !table.rows.is_empty() {
                     let why = format!("'{field}' is not a recognized criterion");

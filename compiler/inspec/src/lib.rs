@@ -29,6 +29,7 @@ mod dsl;
 mod filter_table;
 mod inputs;
 mod interp;
+mod library_table;
 mod limits;
 mod map;
 mod matchers;

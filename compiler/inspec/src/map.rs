@@ -37,6 +37,11 @@ pub(crate) struct Map {
 }
 
 impl Map {
+    /// The same, its keys methods or not.
+    pub(crate) fn by_method(self, by_method: bool) -> Self {
+        Self { by_method, ..self }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.index.len()
     }

@@ -45,6 +45,8 @@ pub struct Options {
     pub waivers: Waivers,
     /// Only these controls; all, when there are none.
     pub controls: Vec<String>,
+    /// What `Date.today` and `Time.now` are, in seconds since 1970; not known, unless given.
+    pub now: Option<i64>,
 }
 
 /// Profiles that need profiles that need profiles.
@@ -79,6 +81,7 @@ pub fn run(
         platform,
         waivers: options.waivers.clone(),
         wanted: options.controls.clone(),
+        now: options.now,
         ..State::default()
     };
     outside_inputs(&mut state.inputs, options)?;

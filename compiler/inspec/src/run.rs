@@ -19,6 +19,10 @@ pub(crate) struct State {
     pub(crate) profile: Rc<str>,
     /// `@x`, by the number of its context.
     pub(crate) variables: BTreeMap<(u64, Rc<str>), Value>,
+    /// `RSpec::Matchers.define` of libraries.
+    pub(crate) matchers: BTreeMap<Rc<str>, Rc<Closure>>,
+    /// What time it is, in seconds since 1970, where somebody says so.
+    pub(crate) now: Option<i64>,
     /// `def` outside of classes.
     pub(crate) functions: BTreeMap<Rc<str>, Rc<Closure>>,
     /// Resources of the profile's libraries.
@@ -39,6 +43,8 @@ pub(crate) struct State {
     pub(crate) profile_files: BTreeMap<String, Vec<u8>>,
     /// Statements outside of controls that rest on something unknown, and why.
     pub(crate) unknown_in_file: Vec<(crate::syntax::At, String)>,
+    /// A `describe.one` runs: nothing there is skipped for its resource.
+    pub(crate) in_one: bool,
     pub(crate) note: Note,
     pub(crate) facts: crate::resources::Facts,
 }

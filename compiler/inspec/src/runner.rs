@@ -126,7 +126,9 @@ impl Machine<'_> {
         let mut all = Vec::new();
         let (mut holding, mut hopeful) = (Vec::new(), None);
         for check in checks {
+            let around = std::mem::replace(&mut self.state.in_one, true);
             let results = self.run_check(control, check);
+            self.state.in_one = around;
             let worst = |status: Status| results.iter().any(|result| result.status == status);
             if results.iter().all(|result| result.status == Status::Passed) && !results.is_empty() {
                 holding.extend(results.clone());
@@ -204,6 +206,10 @@ impl Machine<'_> {
                 (Status::Error, message, Some("NeedsRuby".to_owned()))
             }
             Halt::Limit(why) => (Status::Error, why.clone(), Some("LimitExceeded".to_owned())),
+            Halt::Throw(tag, _) => {
+                let message = format!("uncaught throw {}", tag.inspect());
+                (Status::Error, message, Some("UncaughtThrowError".to_owned()))
+            }
             Halt::Skipped(why) => (Status::NotReviewed, why.clone(), None),
             Halt::Next(_) | Halt::Break(..) | Halt::Return(..) => {
                 (Status::Passed, String::new(), None)

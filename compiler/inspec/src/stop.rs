@@ -27,6 +27,8 @@ pub(crate) enum Halt {
     /// A resource that refuses to be tested: the whole group is skipped.
     Skipped(String),
     Next(Value),
+    /// `throw`: the tag and the value.
+    Throw(Value, Value),
     /// The frame whose call ends, and the value.
     Break(u64, Value),
     Return(u64, Value),

@@ -71,6 +71,7 @@ impl Files for MemoryImage {
             gid: Some(0),
             size,
             link: link.cloned(),
+            mtime: None,
         };
         Ok(match self.nodes.get(&path) {
             Some(Node::File { text, mode, owner }) => {

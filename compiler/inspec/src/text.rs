@@ -88,6 +88,8 @@ impl Value {
             Self::Table(table) => table.text(),
             Self::Row(row) => row.text(),
             Self::Trace(_) => "#<FilterTable::Trace>".to_owned(),
+            Self::Moment(moment) => moment.text(),
+            Self::Builder(_) => "#<FilterTable::Factory>".to_owned(),
             Self::Object(object) => object.label(),
             Self::Class(class) => class.name.to_string(),
             Self::Const(path) => path.to_string(),

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use crate::class::{Class, Object};
 use crate::context::Context;
+use crate::core::time::Moment;
 use crate::filter_table::{Row, Table, Trace};
+use crate::library_table::Builder;
 use crate::map::Map;
 use crate::matchers::Matcher;
 use crate::pattern::Pattern;
@@ -33,6 +35,10 @@ pub(crate) enum Value {
     Table(Rc<Table>),
     Row(Rc<Row>),
     Trace(Rc<Trace>),
+    /// `FilterTable.create`, as its columns are named.
+    Builder(Rc<Builder>),
+    /// A day or a time.
+    Moment(Moment),
     Object(Rc<Object>),
     Class(Rc<Class>),
     /// A constant of Ruby or `InSpec` itself, by its path.
@@ -163,6 +169,7 @@ impl Value {
         match self {
             Self::Array(items) => Some(items.borrow().clone()),
             Self::Set(map) => Some(map.borrow().iter().map(|(key, _)| key.clone()).collect()),
+            Self::Object(object) => object.inner.as_ref()?.items(),
             _ => None,
         }
     }
@@ -183,6 +190,7 @@ impl Value {
                 }
                 _ => vec![self.clone()],
             },
+            Self::Object(object) if object.inner.is_some() => self.items().unwrap_or_default(),
             _ => vec![self],
         }
     }
@@ -208,6 +216,8 @@ impl Value {
             Self::Table(_) => "FilterTable".to_owned(),
             Self::Row(_) => "Struct".to_owned(),
             Self::Trace(_) => "Trace".to_owned(),
+            Self::Builder(_) => "FilterTable::Factory".to_owned(),
+            Self::Moment(moment) => moment.class_name().to_owned(),
             Self::Object(object) => object.class.name.to_string(),
             Self::Class(_) | Self::Const(_) => "Class".to_owned(),
             Self::Matcher(_) => "Matcher".to_owned(),
@@ -254,6 +264,7 @@ impl Value {
             (Self::Object(a), Self::Object(b)) => Rc::ptr_eq(a, b),
             (Self::Class(a), Self::Class(b)) => Rc::ptr_eq(a, b),
             (Self::Row(a), Self::Row(b)) => a.equals(b),
+            (Self::Moment(a), Self::Moment(b)) => a.at == b.at,
             _ => false,
         }
     }
@@ -278,6 +289,7 @@ impl Value {
                 }
                 Some(a.len().cmp(&b.len()))
             }
+            (Self::Moment(a), Self::Moment(b)) => Some(a.at.cmp(&b.at)),
             _ => self.equals(other).then_some(std::cmp::Ordering::Equal),
         }
     }

@@ -18,7 +18,62 @@ enum Open {
 
 /// The first document of a text.
 pub(crate) fn parse(text: &str) -> Result<Value, String> {
-    document(text).or_else(|why| document(&closed_where_opened(text)).map_err(|_| why))
+    document(text).or_else(|why| {
+        let closed = closed_where_opened(text);
+        let tried = document(&closed).or_else(|_| document(&quotes_indented(text)));
+        tried.or_else(|_| document(&quotes_indented(&closed))).map_err(|_| why)
+    })
+}
+
+/// A text whose quoted scalars go on deep inside of their lines: libyaml takes those lines at any
+/// indentation, and YAML 1.2 does not. Blanks at their begin are no content.
+fn quotes_indented(text: &str) -> String {
+    const DEEP: &str = "                                                            ";
+    let mut out = String::with_capacity(text.len() * 2);
+    let mut open = None;
+    for line in text.lines() {
+        if let Some(quote) = open {
+            out.push_str(DEEP);
+            out.push_str(line.trim_start());
+            if closes(line, quote) {
+                open = None;
+            }
+        } else {
+            out.push_str(line);
+            open = opens(line);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The quote that a line opens and leaves open.
+fn opens(line: &str) -> Option<char> {
+    let mut value = line.trim_start();
+    while let Some(item) = value.strip_prefix("- ") {
+        value = item.trim_start();
+    }
+    if !value.starts_with(['"', '\'']) {
+        value = value.split_once(": ")?.1.trim_start();
+    }
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    (!closes(&value[1..], quote)).then_some(quote)
+}
+
+/// Whether a quote is closed in a text.
+fn closes(text: &str, quote: char) -> bool {
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if quote == '"' => {
+                chars.next();
+            }
+            // Two of a single quote stand for one.
+            c if c == quote && (quote == '"' || chars.next_if_eq(&'\'').is_none()) => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// A text whose lines never begin with a closing brace or bracket: libyaml, which Ruby reads by,
@@ -203,6 +258,10 @@ mod tests {
             ("{a: {b: c}}", "{\"a\"=>{\"b\"=>\"c\"}}"),
             ("a: &x {b: 1}\nc: {<<: *x, d: 2}", "{\"a\"=>{\"b\"=>1}, \"c\"=>{\"b\"=>1, \"d\"=>2}}"),
             ("|\n  a\n  b\n", "\"a\\nb\\n\""),
+            (
+                "- a:\n  b: \"c \\\n  d\n\n  e\"\n  f: 'it''s\n  g'",
+                "[{\"a\"=>nil, \"b\"=>\"c d\\ne\", \"f\"=>\"it's g\"}]",
+            ),
             ("- a:\n    b: {\n      c: 1\n    }\n- d", "[{\"a\"=>{\"b\"=>{\"c\"=>1}}}, \"d\"]"),
         ] {
             assert_eq!(parse(text).map(|value| value.inspect()).as_deref(), Ok(want), "{text}");

@@ -82,6 +82,7 @@ impl Files for MemoryImage {
             gid: None,
             size: Some(size),
             link: link.cloned(),
+            mtime: None,
         };
         Ok(match self.nodes.get(&path) {
             Some(Node::File { text, mode, owner }) => {

@@ -47,6 +47,10 @@ pub struct FileStat {
     pub size: Option<u64>,
     /// For a symbolic link: as written.
     pub link: Option<String>,
+    /// When its content was written last, in seconds since 1970; trees of layers have no times of
+    /// their own, and no record keeps one.
+    #[serde(skip)]
+    pub mtime: Option<i64>,
 }
 
 /// What a target says of a command that ran.

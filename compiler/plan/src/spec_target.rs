@@ -399,6 +399,7 @@ impl Files for SpecTarget<'_> {
             gid: None,
             size,
             link: None,
+            mtime: None,
         };
         Ok(Some(match &declared.what {
             Path::File { content, mode, owner, group } => {

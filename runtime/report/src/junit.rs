@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use forge_model::{CheckResult, Origin, Status, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::verdicts::{ImageVerdicts, details, says_something, settled};
+use crate::verdicts::{ImageVerdicts, details, settled, telling};
 
 /// A text that could not become XML.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub fn junit(images: &[ImageVerdicts<'_>]) -> Result<String, JunitError> {
         let mut suite = TestSuite::new(*image);
         let mut names = Names::default();
         for verdict in settled(verdicts) {
-            for case in cases(image, verdict, &mut names) {
+            for case in cases(image, verdicts, verdict, &mut names) {
                 suite.add_test_case(case);
             }
         }
@@ -53,10 +53,9 @@ impl Names {
     }
 }
 
-fn cases(image: &str, verdict: &Verdict, names: &mut Names) -> Vec<TestCase> {
+fn cases(image: &str, verdicts: &[Verdict], verdict: &Verdict, names: &mut Names) -> Vec<TestCase> {
     let control = &verdict.control;
-    let results = verdict.results.iter().filter(|result| says_something(verdict, result));
-    let mut cases: Vec<_> = results
+    let mut cases: Vec<_> = telling(verdicts, verdict)
         .map(|result| {
             let name = names.unique(format!("{control}: {}", result.text));
             case(image, name, status(verdict, result.status, text(verdict, result)), &result.origin)

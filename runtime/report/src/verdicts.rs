@@ -93,14 +93,25 @@ fn weight(status: Status) -> u8 {
 /// Verdicts that stand: one that a level left to a later one falls away when a later one gave it.
 pub(crate) fn settled(verdicts: &[Verdict]) -> impl Iterator<Item = &Verdict> {
     verdicts.iter().filter(|verdict| {
-        let later = |other: &Verdict| id(other) == id(verdict) && other.level > verdict.level;
-        verdict.status != Status::NotKnownHere || !verdicts.iter().any(later)
+        verdict.status != Status::NotKnownHere || !is_taken_over(verdicts, verdict)
     })
 }
 
-/// A result that a later level takes over says nothing; all others do.
-pub(crate) fn says_something(verdict: &Verdict, result: &CheckResult) -> bool {
-    result.status != Status::NotKnownHere || verdict.status == Status::NotKnownHere
+/// True when a later level judged the control, too.
+fn is_taken_over(verdicts: &[Verdict], verdict: &Verdict) -> bool {
+    verdicts.iter().any(|other| id(other) == id(verdict) && other.level > verdict.level)
+}
+
+/// A verdict's results, but those that a later level takes over.
+pub(crate) fn telling<'v>(
+    verdicts: &[Verdict],
+    verdict: &'v Verdict,
+) -> impl Iterator<Item = &'v CheckResult> {
+    let taken_over = verdict.status != Status::NotKnownHere && is_taken_over(verdicts, verdict);
+    verdict
+        .results
+        .iter()
+        .filter(move |result| result.status != Status::NotKnownHere || !taken_over)
 }
 
 /// How the controls of images came out: a line for each image, and every control that did not
@@ -112,7 +123,7 @@ pub fn verdicts_text(images: &[ImageVerdicts<'_>], all: bool) -> String {
         let _ = writeln!(out, "{image}: {}", tally_text(tally(verdicts)));
         for verdict in settled(verdicts) {
             if all || verdict.status != Status::Passed {
-                write_verdict(&mut out, verdict, all);
+                write_verdict(&mut out, verdicts, verdict, all);
             }
         }
     }
@@ -163,7 +174,7 @@ fn word(status: Status) -> &'static str {
     }
 }
 
-fn write_verdict(out: &mut String, verdict: &Verdict, all: bool) {
+fn write_verdict(out: &mut String, verdicts: &[Verdict], verdict: &Verdict, all: bool) {
     let Verdict { control, title, impact, level, origin, .. } = verdict;
     let blocks = match verdict.status {
         Status::Failed | Status::Error if !verdict.blocks() => ", does not block",
@@ -175,9 +186,8 @@ fn write_verdict(out: &mut String, verdict: &Verdict, all: bool) {
         word(verdict.status),
         level.name(),
     );
-    for result in &verdict.results {
-        let kept = says_something(verdict, result);
-        if kept && (all || result.status != Status::Passed) {
+    for result in telling(verdicts, verdict) {
+        if all || result.status != Status::Passed {
             write_result(out, result);
         }
     }

@@ -75,6 +75,7 @@ impl Files for DirectoryTarget {
             gid: Some(stat.gid),
             size: (!stat.kind.is_dir()).then_some(stat.size),
             link: link.map(|target| String::from_utf8_lossy(&target).into_owned()),
+            mtime: Some(stat.mtime),
         }))
     }
 

@@ -131,6 +131,7 @@ impl Files for NodeTarget {
             gid: u32::try_from(gid).ok(),
             size: size.filter(|_| kind != "directory"),
             link: link.map(|target| String::from_utf8_lossy(&target).into_owned()),
+            mtime: None,
         }))
     }
 

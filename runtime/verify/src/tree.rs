@@ -81,6 +81,7 @@ impl Files for TreeTarget<'_> {
             gid: Some(entry.gid),
             size,
             link,
+            mtime: None,
         }))
     }
 

@@ -151,6 +151,9 @@ fn reading(machine: &mut Machine<'_>, shared: &Items, name: &str, args: &[Value]
         }
         "include?" | "member?" => match args.first() {
             Some(wanted) => {
+                if has_objects(&items) {
+                    return Ok(Some(by_method(machine, &items, wanted)?.is_some().into()));
+                }
                 if !items.iter().any(|item| item.equals(wanted)) {
                     let unknown = items.iter().find(|item| matches!(item, Value::Unknown(_)));
                     if let Some(unknown) = unknown {
@@ -170,6 +173,10 @@ fn reading(machine: &mut Machine<'_>, shared: &Items, name: &str, args: &[Value]
             out.into()
         }
         "index" | "find_index" if !args.is_empty() => {
+            if let (true, Some(wanted)) = (has_objects(&items), args.first()) {
+                let at = by_method(machine, &items, wanted)?;
+                return Ok(Some(at.map_or(Value::Nil, Value::int)));
+            }
             let at = args.first().and_then(|wanted| items.iter().position(|i| i.equals(wanted)));
             at.map_or(Value::Nil, Value::int)
         }
@@ -178,12 +185,47 @@ fn reading(machine: &mut Machine<'_>, shared: &Items, name: &str, args: &[Value]
             at.map_or(Value::Nil, Value::int)
         }
         "to_a" | "entries" | "to_ary" | "lazy" | "force" => Value::Array(shared.clone()),
+        "==" if has_objects(&items) => {
+            let others = match args.first() {
+                Some(other @ (Value::Array(_) | Value::Object(_))) => other.items(),
+                _ => None,
+            };
+            let Some(others) = others.filter(|others| others.len() == items.len()) else {
+                return Ok(Some(Value::Bool(false)));
+            };
+            let pairs: Vec<(Value, Value)> = items.iter().cloned().zip(others).collect();
+            for (a, b) in pairs {
+                if !machine.same(&a, &b)? {
+                    return Ok(Some(Value::Bool(false)));
+                }
+            }
+            Value::Bool(true)
+        }
         "<=>" => match args.first().and_then(|other| Value::Array(shared.clone()).compare(other)) {
             Some(order) => Value::Int(order as i64),
             None => Value::Nil,
         },
         _ => return Ok(None),
     }))
+}
+
+/// Whether a list has objects of the profile's classes, which say themselves what they equal.
+fn has_objects(items: &[Value]) -> bool {
+    items.iter().any(|item| matches!(item, Value::Object(_)))
+}
+
+/// Where a value stands in such a list.
+fn by_method(
+    machine: &mut Machine<'_>,
+    items: &[Value],
+    wanted: &Value,
+) -> Result<Option<usize>, Stop> {
+    for (at, item) in items.iter().enumerate() {
+        if machine.same(item, wanted)? {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
 }
 
 fn join(

@@ -52,9 +52,8 @@ pub(crate) fn call(
         }
         ("Inspec", "resource") => Machine::resource_base(),
         ("Date" | "Time" | "DateTime", _) => {
-            return Err(machine.needs_ruby(format!("the clock, `{path}.{name}`")));
+            return super::time::of_class(machine, path.trim_start_matches("::"), name, args);
         }
-        ("RSpec::Matchers", "define") | ("RSpec", "configure") => Value::Nil,
         (_, "==") => return Ok(None),
         (_, "name" | "to_s") => path.into(),
         (_, "new" | "exception") if path.ends_with("Error") || path.ends_with("Exception") => {
@@ -64,6 +63,50 @@ pub(crate) fn call(
                 message,
                 at: machine.here,
             }))
+        }
+        _ => return of_libraries(machine, path, name, args, block),
+    }))
+}
+
+/// What libraries of profiles ask for.
+fn of_libraries(
+    machine: &mut Machine<'_>,
+    path: &str,
+    name: &str,
+    args: &[Value],
+    block: Given<'_>,
+) -> Called {
+    let arg = args.first();
+    Ok(Some(match (path.trim_start_matches("::"), name) {
+        ("RSpec::Matchers", "define") => {
+            if let (Some(name), Some(block)) = (arg, block) {
+                machine.state.matchers.insert(name.text(), block.clone());
+            }
+            Value::Nil
+        }
+        ("RSpec", "configure") => Value::Nil,
+        ("FilterTable", "create") | ("FilterTable::Factory", "new") => {
+            Value::Builder(std::rc::Rc::default())
+        }
+        ("Hashie::Mash", "new") => {
+            let mut map = match arg {
+                Some(Value::Hash(map)) => map.borrow().clone(),
+                _ => crate::map::Map::default(),
+            };
+            map.by_method = true;
+            map.into()
+        }
+        ("Struct", "new") => return machine.struct_class(args, block).map(Some),
+        ("Dir", _) => return super::disk::dir(machine, name, args),
+        (
+            "Numeric" | "Integer" | "Float" | "Comparable",
+            "method_defined?" | "instance_methods",
+        ) => {
+            let operators = ["<", "<=", ">", ">=", "==", "!=", "<=>", "===", "between?"];
+            match arg {
+                Some(asked) => operators.contains(&&*asked.text()).into(),
+                None => return Err(machine.needs_ruby(format!("`{path}.{name}`"))),
+            }
         }
         _ => return Ok(None),
     }))
@@ -190,6 +233,6 @@ fn file(machine: &mut Machine<'_>, name: &str, args: &[Value]) -> Called {
             .map_or_else(String::new, |(_, ext)| format!(".{ext}"))
             .into(),
         "expand_path" if path.starts_with('/') => Value::Str(path),
-        _ => return Err(machine.needs_ruby(format!("`File.{name}`, a file of the builder"))),
+        _ => return super::disk::file(machine, name, args),
     }))
 }

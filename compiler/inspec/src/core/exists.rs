@@ -230,7 +230,9 @@ pub(crate) fn exists_in_ruby(value: &Value, name: &str) -> bool {
         | Value::Class(_)
         | Value::Context(_)
         | Value::Proc(_)
-        | Value::Match(_) => return true,
+        | Value::Match(_)
+        | Value::Moment(_)
+        | Value::Builder(_) => return true,
         _ => &[],
     };
     own.contains(&name) || ALL.contains(&name)

@@ -54,7 +54,7 @@ fn reading(
     let map = shared.borrow();
     let arg = args.first();
     Ok(Some(match (name, arg) {
-        ("[]", Some(key)) => map.get(key).cloned().into(),
+        ("[]", Some(key)) => map.get(key).or_else(|| by_name(&map, key)).cloned().into(),
         ("fetch", Some(key)) => match (map.get(key).cloned(), args.get(1), block) {
             (Some(value), _, _) => value,
             (None, Some(default), _) => default.clone(),
@@ -78,7 +78,9 @@ fn reading(
                 (found, _) => found,
             }
         }
-        ("key?" | "has_key?" | "include?" | "member?", Some(key)) => map.contains(key).into(),
+        ("key?" | "has_key?" | "include?" | "member?", Some(key)) => {
+            (map.contains(key) || by_name(&map, key).is_some()).into()
+        }
         ("value?" | "has_value?", Some(value)) => map.iter().any(|(_, v)| v.equals(value)).into(),
         ("key", Some(value)) => {
             map.iter().find(|(_, v)| v.equals(value)).map(|(k, _)| k.clone()).into()
@@ -121,6 +123,19 @@ fn reading(
     }))
 }
 
+/// The entry of a text key by its symbol, where keys are methods, too.
+fn by_name<'m>(map: &'m Map, key: &Value) -> Option<&'m Value> {
+    match key {
+        Value::Sym(name) if map.by_method => map.text(name),
+        _ => None,
+    }
+}
+
+fn is_setter(name: &str) -> bool {
+    let word = name.strip_suffix('=').unwrap_or_default();
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
 fn changing(
     machine: &mut Machine<'_>,
     map: &Entries,
@@ -134,7 +149,26 @@ fn changing(
             map.borrow_mut().insert(key.clone(), value.clone());
             value.clone()
         }
+        // `mash.name = value`.
+        (_, [value]) if name.len() > 1 && map.borrow().by_method && is_setter(name) => {
+            machine.meter.charge(128)?;
+            let key = name.trim_end_matches('=');
+            map.borrow_mut().insert(key.into(), value.clone());
+            value.clone()
+        }
         ("delete", [key]) => map.borrow_mut().remove(key).into(),
+        ("replace", [other]) => {
+            let new = match other {
+                Value::Hash(other) => other.borrow().clone(),
+                other => {
+                    let why = format!("no implicit conversion of {} into Hash", other.class_name());
+                    return Err(machine.raise("TypeError", why));
+                }
+            };
+            let by_method = map.borrow().by_method;
+            *map.borrow_mut() = new.by_method(by_method);
+            Value::Hash(map.clone())
+        }
         ("clear", _) => {
             *map.borrow_mut() = Map::default();
             Value::Hash(map.clone())

@@ -2,6 +2,7 @@
 
 pub(crate) mod array;
 pub(crate) mod constant;
+mod disk;
 mod enumerable;
 mod exists;
 pub(crate) mod format;
@@ -12,6 +13,7 @@ pub(crate) mod set;
 pub(crate) mod simple;
 pub(crate) mod string;
 mod substitute;
+pub(crate) mod time;
 
 pub(crate) use exists::exists_in_ruby;
 

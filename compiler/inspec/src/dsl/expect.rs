@@ -84,13 +84,17 @@ impl Machine<'_> {
                 _ => return Err(self.needs_ruby("this matcher")),
             },
         };
+        self.name_matchers(&matcher)?;
         self.note_words(&matcher, negated);
         let outcome = self.judge_matcher(&matcher, actual, negated)?;
         let failure = match outcome {
             Outcome::Yes if !negated => return Ok(Value::Bool(true)),
             Outcome::No if negated => return Ok(Value::Bool(true)),
             Outcome::Fails(why) => why,
-            Outcome::Yes | Outcome::No => matcher.failure(actual, negated),
+            Outcome::Yes | Outcome::No => match self.library_failure(&matcher, actual, negated)? {
+                Some(said) => said,
+                None => matcher.failure(actual, negated),
+            },
         };
         let failure = match message {
             Some(Value::Proc(block)) => {

@@ -121,11 +121,13 @@ impl Machine<'_> {
         if self.state.is_wanted(id)
             && let Some(block) = block
         {
-            self.meter.refill();
+            // A control that takes all it may take leaves the others of its file theirs.
+            let left = self.meter.refill();
             let run_anyway = !self.state.waivers.skips(id);
             if run_anyway {
                 self.body(&control, block);
             }
+            self.meter.put_back(left);
         }
         control
     }

@@ -44,6 +44,24 @@ impl Machine<'_> {
                 },
                 None => return Ok(None),
             },
+            "catch" => match block {
+                Some(block) => {
+                    let tag = arg.cloned().unwrap_or(Value::Nil);
+                    match self.call_block(block, std::slice::from_ref(&tag)) {
+                        Err(stop) => match *stop {
+                            Halt::Throw(thrown, value) if thrown.equals(&tag) => value,
+                            other => return Err(Box::new(other)),
+                        },
+                        Ok(value) => value,
+                    }
+                }
+                None => return Ok(None),
+            },
+            "throw" => {
+                let tag = arg.cloned().unwrap_or(Value::Nil);
+                let value = args.get(1).cloned().unwrap_or(Value::Nil);
+                return Err(Box::new(Halt::Throw(tag, value)));
+            }
             "raise" | "fail" => return Err(self.raised(args)),
             "format" | "sprintf" => {
                 let text = arg.map_or("".into(), Value::text);
@@ -64,8 +82,6 @@ impl Machine<'_> {
             | "gets"
             | "exit"
             | "abort"
-            | "catch"
-            | "throw"
             | "at_exit"
             | "fork"
             | "spawn" => {

@@ -179,6 +179,8 @@ impl Machine<'_> {
             Value::Table(table) => self.table_call(table, name, args, block),
             Value::Row(row) => self.row_call(row, name, args),
             Value::Trace(trace) => Ok(Some(trace.called(name, args))),
+            Value::Builder(builder) => self.builder_call(builder, name, args, block),
+            Value::Moment(moment) => core::time::call(self, *moment, name, args),
             Value::Object(object) => self.object_call(object, name, args, block),
             Value::Class(class) => self.class_call(class, name, args, block),
             Value::Matcher(matcher) => self.matcher_chain(matcher, name, args),

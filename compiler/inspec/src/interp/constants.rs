@@ -38,6 +38,9 @@ impl Machine<'_> {
             Value::Const(path) => Ok(match (&*path, &**name) {
                 ("Float", "INFINITY") => Value::Float(f64::INFINITY),
                 ("Float" | "Integer", "MAX") => Value::Int(i64::MAX),
+                ("Regexp", "IGNORECASE") => Value::Int(1),
+                ("Regexp", "EXTENDED") => Value::Int(2),
+                ("Regexp", "MULTILINE") => Value::Int(4),
                 _ => Value::Const(format!("{path}::{name}").into()),
             }),
             other => Err(self.raise("TypeError", format!("{} is not a class", other.inspect()))),

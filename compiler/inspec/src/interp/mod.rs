@@ -7,6 +7,7 @@ mod choice;
 mod constants;
 mod definitions;
 mod objects;
+mod structs;
 mod taint;
 
 pub(crate) use assign::char_index;

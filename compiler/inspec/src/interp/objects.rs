@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::Machine;
 use super::call::Given;
 use crate::class::{Class, Defined, Object};
+use crate::matchers::MATCHER_BASE;
 use crate::scope::{Frame, Running, Scope};
 use crate::stop::{Eval, Stop, skipped};
 use crate::syntax::{At, Node};
@@ -22,6 +23,10 @@ impl Machine<'_> {
         let value = Value::Object(object.clone());
         if class.find("initialize").is_some() {
             self.object_call(&object, "initialize", args, block)?;
+        } else if !class.members().0.is_empty() {
+            self.fill_struct(&object, args)?;
+        } else if let (Some(inner), Some(first)) = (&object.inner, args.first()) {
+            self.send(inner, "replace", std::slice::from_ref(first), None)?;
         }
         Ok(value)
     }
@@ -56,16 +61,47 @@ impl Machine<'_> {
                 object.variables.borrow_mut().insert(name, value.clone());
                 Ok(Some(value))
             }
-            _ => match object.class.find("method_missing") {
-                Some((class, method)) if !missing_is_for_ruby(name) => {
-                    let mut all = vec![Value::sym(name)];
-                    all.extend_from_slice(args);
-                    let done =
-                        self.run_defined(&me, (class, method), "method_missing", &all, block)?;
-                    Ok(Some(done))
-                }
-                _ => Ok(None),
+            _ => match self.of_kind(object, name, args, block)? {
+                Some(value) => Ok(Some(value)),
+                None => self.missing(object, name, args, block),
             },
+        }
+    }
+
+    /// What an object answers for the table, the fields or the list that it is.
+    fn of_kind(
+        &mut self,
+        object: &Rc<Object>,
+        name: &str,
+        args: &[Value],
+        block: Given<'_>,
+    ) -> Result<Option<Value>, Stop> {
+        if let Some(value) = self.installed_call(object, name, args, block)? {
+            return Ok(Some(value));
+        }
+        if let Some(value) = self.struct_call(object, name, args)? {
+            return Ok(Some(value));
+        }
+        self.inner_call(object, name, args, block)
+    }
+
+    /// `method_missing`.
+    fn missing(
+        &mut self,
+        object: &Rc<Object>,
+        name: &str,
+        args: &[Value],
+        block: Given<'_>,
+    ) -> Result<Option<Value>, Stop> {
+        let me = Value::Object(object.clone());
+        match object.class.find("method_missing") {
+            Some((class, method)) if !missing_is_for_ruby(name) => {
+                let mut all = vec![Value::sym(name)];
+                all.extend_from_slice(args);
+                let done = self.run_defined(&me, (class, method), "method_missing", &all, block)?;
+                Ok(Some(done))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -127,9 +163,33 @@ impl Machine<'_> {
                 frame.block.as_ref(),
             );
         }
+        if let Value::Object(object) = &frame.me
+            && object.inner.is_some()
+            && &*running.name != "initialize"
+            && let Some(value) =
+                self.inner_call(&object.clone(), &running.name, &args, frame.block.as_ref())?
+        {
+            return Ok(value);
+        }
         let base = running.class.as_ref().and_then(|class| class.base.clone());
         match (&*running.name, base.as_deref()) {
             ("initialize", None | Some(crate::class::RESOURCE_BASE | "Object")) => Ok(Value::Nil),
+            ("initialize", Some("Array" | "Hash" | "Hashie::Mash")) => match &frame.me {
+                Value::Object(object) => match (&object.inner, args.first()) {
+                    (Some(inner), Some(first)) => {
+                        let inner = inner.clone();
+                        self.send(&inner, "replace", std::slice::from_ref(first), None)
+                    }
+                    _ => Ok(Value::Nil),
+                },
+                _ => Ok(Value::Nil),
+            },
+            ("initialize", Some("Struct")) => {
+                if let Value::Object(object) = &frame.me {
+                    self.fill_struct(&object.clone(), &args)?;
+                }
+                Ok(Value::Nil)
+            }
             ("to_s", _) => Ok(frame.me.text().as_ref().into()),
             ("respond_to_missing?", _) => Ok(Value::Bool(false)),
             ("method_missing", _) => {
@@ -177,7 +237,7 @@ impl Machine<'_> {
             }
             "attr_reader" | "attr_writer" | "attr_accessor" => {
                 for arg in args {
-                    self.attribute(class, name, &arg.text());
+                    Self::attribute(class, name, &arg.text());
                 }
             }
             "include" | "extend" | "prepend" => {
@@ -200,12 +260,16 @@ impl Machine<'_> {
                     class.methods.borrow_mut().insert(new.text(), method);
                 }
             }
+            "private" | "public" | "protected" => {}
+            _ if class.base.as_deref() == Some(MATCHER_BASE) => {
+                return match self.matcher_word_of(class, name, args, block) {
+                    Some(value) => Ok(Some(value)),
+                    None => self.class_call(class, name, args, block),
+                };
+            }
             "desc"
             | "example"
             | "supports"
-            | "private"
-            | "public"
-            | "protected"
             | "module_function"
             | "private_constant"
             | "private_class_method"
@@ -217,7 +281,7 @@ impl Machine<'_> {
         }
         Ok(Some(Value::Nil))
     }
-    fn attribute(&mut self, class: &Class, kind: &str, name: &str) {
+    pub(crate) fn attribute(class: &Class, kind: &str, name: &str) {
         let variable: Rc<str> = format!("@{name}").into();
         let mut methods = class.methods.borrow_mut();
         if kind != "attr_writer" {
@@ -230,6 +294,9 @@ impl Machine<'_> {
 
     /// Stops where an object refuses to be tested.
     pub(crate) fn check_skipped(&self, value: &Value) -> Result<(), Stop> {
+        if self.state.in_one {
+            return Ok(());
+        }
         let why = match value {
             Value::Object(object) => object.skipped.borrow().as_deref().map(str::to_owned),
             Value::Resource(resource) => resource.skipped(),

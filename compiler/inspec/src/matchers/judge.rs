@@ -149,7 +149,7 @@ impl Machine<'_> {
                 let holds = self.call_block(&block.clone(), std::slice::from_ref(actual))?;
                 self.truth(&holds)?.into()
             }
-            Kind::Pam(rule) => crate::resources::pam::matches(self, actual, rule, matcher)?.into(),
+            Kind::Library(defined) => self.library_judges(defined, actual, negated)?,
             _ => return self.judge_rest(matcher, actual),
         })
     }

@@ -1,6 +1,7 @@
 //! Matchers: what an expectation asks of a value.
 
 mod cmp;
+mod defined;
 mod judge;
 mod message;
 mod words;
@@ -9,6 +10,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 pub(crate) use cmp::{Version, compare, ordered};
+pub(crate) use defined::MATCHER_BASE;
 pub(crate) use judge::Outcome;
 
 use crate::interp::{Given, Machine};
@@ -67,8 +69,8 @@ pub(crate) enum Kind {
     Satisfy(Option<Rc<str>>, Rc<Closure>),
     Either(Rc<Matcher>, Rc<Matcher>),
     Both(Rc<Matcher>, Rc<Matcher>),
-    /// A matcher that a library of the profile is known for.
-    Pam(Value),
+    /// A matcher of a library of the profile.
+    Library(defined::Defined),
     Cover(Vec<Value>),
     RaiseError(Vec<Value>),
 }
@@ -97,6 +99,9 @@ impl Machine<'_> {
         args: &[Value],
         block: Given<'_>,
     ) -> Result<Option<Value>, Stop> {
+        if let Some(body) = self.state.matchers.get(name).cloned() {
+            return self.library_matcher(name, args, &body).map(Some);
+        }
         let first = args.first().cloned();
         let one = || first.clone().unwrap_or(Value::Nil);
         let kind = match name {
@@ -148,7 +153,6 @@ impl Machine<'_> {
                 None => return Err(self.raise("ArgumentError", "`satisfy` takes a block")),
             },
             "raise_error" | "raise_exception" => Kind::RaiseError(args.to_vec()),
-            "match_pam_rule" => Kind::Pam(one()),
             _ => match (name.strip_prefix("be_"), name.strip_prefix("have_")) {
                 (Some(word), _) if !word.is_empty() => {
                     let word = word.strip_prefix("a_").or(word.strip_prefix("an_")).unwrap_or(word);
@@ -192,6 +196,10 @@ impl Machine<'_> {
             }
             (_, "nil?" | "class" | "is_a?" | "inspect" | "to_s" | "respond_to?" | "!") => Ok(None),
             (Kind::Cmp(_), _) if !operator => Ok(None),
+            (Kind::Library(defined), _) => {
+                let chained = self.library_chain(defined, name, args)?;
+                Ok(chained.then(|| Value::Matcher(matcher.clone())))
+            }
             _ => {
                 matcher.chained.borrow_mut().push((name.into(), args.to_vec()));
                 Ok(Some(Value::Matcher(matcher.clone())))

@@ -25,7 +25,7 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 /// ` "a", "b", and "c"`, with a space before; nothing for nothing.
-fn list(items: &[Value]) -> String {
+pub(super) fn list(items: &[Value]) -> String {
     match items {
         [] => String::new(),
         [only] => format!(" {}", shown(only)),
@@ -151,14 +151,7 @@ impl Matcher {
             },
             Kind::Either(a, b) => format!("{} or {}", a.description(), b.description()),
             Kind::Both(a, b) => format!("{} and {}", a.description(), b.description()),
-            Kind::Pam(rule) => {
-                let mut text = format!("include {}", rule.text());
-                for (name, args) in self.chained.borrow().iter() {
-                    let args: Vec<String> = args.iter().map(|arg| arg.text().to_string()).collect();
-                    text.push_str(&format!(", {} {}", words(name), args.join(" ")));
-                }
-                text
-            }
+            Kind::Library(defined) => defined.description(),
             Kind::Cover(values) => format!("cover{}", list(values)),
             Kind::RaiseError(args) => match args.first() {
                 Some(class) => format!("raise {}", class.text()),

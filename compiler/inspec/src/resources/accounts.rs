@@ -77,7 +77,7 @@ fn fields(line: &str) -> Vec<&str> {
 fn row(names: &'static [Column], line: &str) -> Rc<Row> {
     let fields = fields(line);
     let pairs = names.iter().enumerate();
-    Row::new(pairs.map(|(at, column)| (column.field, fields.get(at).copied().into())).collect())
+    Row::new(pairs.map(|(at, column)| (&column.field, fields.get(at).copied().into())).collect())
 }
 
 /// `passwd` and `passwd(path)`.
@@ -172,10 +172,7 @@ impl Resource for Lines {
     fn table(self: Rc<Self>, _machine: &mut Machine<'_>) -> Result<Option<Rc<Table>>, Stop> {
         let (columns, rows) = (self.columns, self.rows.clone());
         let symbols = self.symbols;
-        let mut table =
-            Table { of: self.clone(), columns, rows, criteria: " with".to_owned(), symbols };
-        table.symbols = symbols;
-        Ok(Some(Rc::new(table)))
+        Ok(Some(Rc::new(Table { symbols, ..Table::plain(self, columns, rows) })))
     }
 
     fn table_call(

@@ -67,6 +67,32 @@ impl Config {
     }
 }
 
+/// What Ruby and `InSpec` give every resource: no key of a file has one of these names.
+fn is_of_every_object(name: &str) -> bool {
+    matches!(
+        name,
+        "to_s"
+            | "inspect"
+            | "nil?"
+            | "class"
+            | "is_a?"
+            | "respond_to?"
+            | "should"
+            | "should_not"
+            | "!"
+            | "=="
+            | "!="
+            | "instance_of?"
+            | "kind_of?"
+            | "resource_skipped?"
+            | "resource_failed?"
+            | "resource_exception_message"
+            | "inspec"
+            | "tap"
+            | "then"
+    )
+}
+
 /// One value of several stands alone.
 fn single(value: Option<&Value>) -> Value {
     match value {
@@ -103,6 +129,12 @@ impl Resource for Config {
         if self.skipped.is_some() {
             machine.note_absent();
         }
+        // The menu of the boot loader is read when it is asked for.
+        if let (Some(why), "grub_conf") = (&self.skipped, self.kind)
+            && !is_of_every_object(name)
+        {
+            return Err(machine.raise("Inspec::Exceptions::ResourceSkipped", why.as_str()));
+        }
         Ok(Some(match name {
             "params" | "read_params" => match args {
                 [] => self.params.clone(),
@@ -119,28 +151,12 @@ impl Resource for Config {
             "value" if self.lookup == Lookup::Path && !args.is_empty() => {
                 self.walk(&args[0].clone().into_items())
             }
-            "resource_id" => self.path.clone().map_or(Value::Nil, Value::Str),
-            "to_s"
-            | "inspect"
-            | "nil?"
-            | "class"
-            | "is_a?"
-            | "respond_to?"
-            | "should"
-            | "should_not"
-            | "!"
-            | "=="
-            | "!="
-            | "instance_of?"
-            | "kind_of?"
-            | "resource_skipped?"
-            | "resource_failed?"
-            | "resource_exception_message"
-            | "inspec"
-            | "tap"
-            | "then" => {
-                return Ok(None);
+            // What libraries of public profiles add to it.
+            "conf_path" if machine.has_library(self.kind) => {
+                self.path.clone().map_or(Value::Nil, Value::Str)
             }
+            "resource_id" => self.path.clone().map_or(Value::Nil, Value::Str),
+            _ if is_of_every_object(name) => return Ok(None),
             // Lists and maps go over their items.
             "each" | "map" | "select" | "any?" | "all?" | "find" | "reject" | "length" | "size"
             | "keys" | "values" | "key?" | "to_a" | "entries" | "count" | "include?" | "empty?"

@@ -12,7 +12,7 @@ use crate::stop::{Eval, Stop};
 use crate::value::Value;
 
 /// `key = value`.
-const ASSIGNMENT: &str = r"^\s*([^=]*?)\s*=\s*(.*?)\s*$";
+pub(super) const ASSIGNMENT: &str = r"^\s*([^=]*?)\s*=\s*(.*?)\s*$";
 
 /// A resource over one file: its name, its words, the file, and how its lines are read.
 struct Kind {
@@ -181,6 +181,39 @@ fn parse(
     };
     let parsed = SimpleConfig::parse(text, options, &mut apart)?;
     Ok(values(parsed))
+}
+
+/// A resource that is not for this system.
+pub(super) fn unsupported(machine: &Machine<'_>, name: &str) -> Value {
+    let platform = &machine.state.platform;
+    let (system, release) = (&platform.name, &platform.release);
+    let why = format!("Resource `{name}` is not supported on platform {system}/{release}.");
+    Value::Resource(Rc::new(Config {
+        kind: "unsupported",
+        text: name.to_owned(),
+        params: Map::default().into(),
+        content: None,
+        lookup: Lookup::Plain,
+        skipped: Some(why),
+        path: None,
+    }))
+}
+
+/// `key = value` lines; a key that comes again has a list of values.
+pub(super) fn parse_lists(machine: &mut Machine<'_>, text: &str) -> Eval {
+    parse_with(machine, text, ASSIGNMENT, true)
+}
+
+/// Lines that an expression takes apart.
+pub(super) fn parse_with(
+    machine: &mut Machine<'_>,
+    text: &str,
+    assignment: &str,
+    multiple_values: bool,
+) -> Eval {
+    let assignment = machine.pattern(assignment, "");
+    let options = Options { multiple_values, ..Options::default() };
+    parse(machine, text, &options, &assignment)
 }
 
 /// Keys in lower case; of keys that are then one, the first counts.

@@ -31,12 +31,15 @@ impl FileResource {
     }
 
     fn stat(&self, machine: &mut Machine<'_>, follow: bool) -> Result<Option<FileStat>, Stop> {
+        if self.path.is_empty() {
+            // `file(nil)`: no path, so nothing is there.
+            machine.note_absent();
+            return Ok(None);
+        }
         let path = self.place();
         machine.state.note.path = Some(path.clone());
-        let found = match machine.answer(machine.target.stat(&path, follow))? {
-            None if follow => machine.answer(machine.target.stat(&path, false))?,
-            found => found,
-        };
+        // A link that leads nowhere is asked through, and nothing is there.
+        let found = machine.answer(machine.target.stat(&path, follow))?;
         if found.is_none() {
             machine.note_absent();
             if let Some(root) = only_running(&path) {
@@ -91,14 +94,14 @@ impl FileResource {
         let number = |value: Option<u32>| value.map(|value| Value::Int(i64::from(value)));
         Ok(Some(match name {
             "mode" => Value::Int(i64::from(stat.mode & 0o7777)),
-            "owner" => stat.owner.into(),
-            "group" => stat.group.into(),
+            "owner" => named(stat.owner, stat.uid),
+            "group" => named(stat.group, stat.gid),
             "size" => stat
                 .size
                 .map_or(Value::Nil, |size| Value::Int(i64::try_from(size).unwrap_or(i64::MAX))),
             "uid" => known(number(stat.uid), "the owner's number")?,
             "gid" => known(number(stat.gid), "the group's number")?,
-            "mtime" => Value::Unknown("times of files are not read".into()),
+            "mtime" => known(stat.mtime.map(Value::Int), "the time of its content")?,
             "selinux_label" => Value::Unknown("labels of SELinux are not read".into()),
             _ => return Ok(None),
         }))
@@ -170,6 +173,11 @@ impl FileResource {
 }
 
 /// A value that the target has, or that it is not known.
+/// The name of an account; nil when the image knows none of this number.
+fn named(name: String, number: Option<u32>) -> Value {
+    if number.is_some_and(|number| number.to_string() == name) { Value::Nil } else { name.into() }
+}
+
 fn known(value: Option<Value>, what: &str) -> Result<Value, Stop> {
     Ok(value.unwrap_or_else(|| Value::Unknown(format!("{what} is not known here").into())))
 }
@@ -182,7 +190,7 @@ pub(super) fn only_running(path: &str) -> Option<&'static str> {
 }
 
 /// Without doubled slashes, `.` and `..`; relative paths stand below the root.
-pub(super) fn normal(path: &str) -> String {
+pub(crate) fn normal(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

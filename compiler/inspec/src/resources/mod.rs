@@ -5,17 +5,25 @@ mod audit;
 mod config;
 mod config_kinds;
 mod file;
+mod firewalld;
+mod glob;
+mod grub;
 mod live;
 mod mount;
 mod packages;
-pub(crate) mod pam;
 mod platform;
 mod program;
 mod registry;
+mod servers;
 mod service;
+mod shell;
 mod structured;
+mod tables;
 pub(crate) mod version;
 pub(crate) mod walk;
+
+pub(crate) use file::normal;
+pub(crate) use glob::glob;
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -83,9 +91,12 @@ pub(crate) struct Facts {
 impl Machine<'_> {
     /// Whether a word is the name of a resource.
     pub(crate) fn is_resource(&self, name: &str) -> bool {
-        self.state.libraries.contains_key(name)
-            || self.state.broken_libraries.contains_key(name)
-            || registry::is_known(name)
+        self.has_library(name) || registry::is_known(name)
+    }
+
+    /// Whether the profile brings a library of this name.
+    pub(crate) fn has_library(&self, name: &str) -> bool {
+        self.state.libraries.contains_key(name) || self.state.broken_libraries.contains_key(name)
     }
 
     /// Makes a resource.

@@ -14,8 +14,9 @@ const TIMEOUT: u32 = 300;
 /// What lines gave that were asked: one line is one answer in a run.
 pub(crate) type Asked = BTreeMap<String, Answer<CommandOutput>>;
 
-/// A property of what a line prints: not known, where the target runs nothing. None for other
-/// properties, and where no shell of the image reads the line.
+/// A property of what a line prints: where the target runs nothing, what its files alone decide,
+/// and all else is not known. None for other properties, and where no shell of the image reads the
+/// line.
 pub(super) fn property(
     machine: &mut Machine<'_>,
     kind: &str,
@@ -25,6 +26,7 @@ pub(super) fn property(
     if !matches!(name, "stdout" | "stderr" | "exit_status") {
         return Ok(None);
     }
+    let asked = line;
     let line = match kind {
         "command" => line.to_owned(),
         "bash" | "ksh" => format!("{kind} -c '{}'", line.replace('\'', r"'\''")),
@@ -35,7 +37,10 @@ pub(super) fn property(
     machine.state.facts.asked.insert(line, answer.clone());
     let output = match answer {
         Ok(output) => output,
-        Err(NoAnswer::Unknown(why)) => return Ok(Some(Value::Unknown(why.into()))),
+        Err(NoAnswer::Unknown(why)) => match super::shell::output(machine, asked)? {
+            Some(output) => output,
+            None => return Ok(Some(Value::Unknown(why.into()))),
+        },
         Err(failed) => return Err(no_answer(failed)),
     };
     machine.meter.charge(output.stdout.len() + output.stderr.len())?;

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    accounts, audit, config_kinds, file, live, mount, packages, platform, service, structured, walk,
+    accounts, audit, config_kinds, file, firewalld, grub, live, mount, packages, platform, servers,
+    service, structured, tables, walk,
 };
 use crate::interp::Machine;
 use crate::stop::Stop;
@@ -46,6 +47,8 @@ const MADE: &[&str] = &[
     "yaml",
     "ini",
     "auditd",
+    "firewalld",
+    "grub_conf",
     "suid_check",
     "noop",
 ];
@@ -55,79 +58,53 @@ pub(super) fn is_known(name: &str) -> bool {
     MADE.contains(&name)
         || config_kinds::is_kind(name)
         || live::is_live(name)
+        || tables::is_table(name)
+        || servers::is_server(name)
+        || WINDOWS.contains(&name)
         || OTHERS.contains(&name)
 }
 
-/// Resources of `InSpec` that nothing here makes: they need Ruby.
-const OTHERS: &[&str] = &[
-    "aide_conf",
-    "apache",
-    "apache_conf",
-    "apt",
+/// Resources of `InSpec` that are for Windows: they are skipped on all else.
+const WINDOWS: &[&str] = &[
     "audit_policy",
-    "bond",
-    "bridge",
-    "cassandra",
-    "cassandradb_conf",
-    "cgroup",
     "chocolatey_package",
-    "cpan",
-    "cran",
-    "cron",
-    "crontab",
-    "csv",
-    "default_gateway",
-    "dh_params",
-    "etc_hosts",
-    "etc_hosts_allow",
-    "etc_hosts_deny",
-    "firewalld",
-    "gem",
-    "grub_conf",
     "iis_app",
     "iis_site",
-    "interface",
-    "interfaces",
-    "ipfilter",
-    "ipnat",
-    "key_rsa",
-    "launchd_service",
-    "lxc",
-    "mail_alias",
-    "mssql_sys_conf",
-    "mysql",
-    "mysql_conf",
-    "nginx",
-    "nginx_conf",
-    "npm",
     "oneget",
-    "oracledb_conf",
-    "pip",
-    "postfix_conf",
-    "postgres",
-    "postgres_conf",
-    "postgres_hba_conf",
-    "postgres_ident_conf",
-    "ppa",
     "registry_key",
     "security_identifier",
     "security_policy",
-    "ssh_key",
-    "timezone",
-    "toml",
     "vbscript",
     "windows_feature",
     "windows_hotfix",
     "windows_task",
     "wmi",
+];
+
+/// Resources of `InSpec` that nothing here makes: they need Ruby.
+const OTHERS: &[&str] = &[
+    "apache",
+    "apt",
+    "cassandradb_conf",
+    "cron",
+    "csv",
+    "dh_params",
+    "key_rsa",
+    "launchd_service",
+    "mail_alias",
+    "mssql_sys_conf",
+    "nginx_conf",
+    "oracledb_conf",
+    "postfix_conf",
+    "postgres_hba_conf",
+    "postgres_ident_conf",
+    "ppa",
+    "ssh_key",
+    "toml",
     "x509_certificate",
     "x509_private_key",
     "xinetd_conf",
     "xml",
-    "yum",
-    "zfs_dataset",
-    "zfs_pool",
-    "php_config",
 ];
 
 /// Built-in resources that libraries of public profiles only extend: the built-in one is taken, with
@@ -157,7 +134,8 @@ pub(super) fn make(
     let text = || args.first().map_or("".into(), Value::text);
     let resource: Value = match name {
         "file" | "directory" => {
-            let Some(path) = args.first().filter(|path| path.as_text().is_some()) else {
+            let Some(path) = args.first().filter(|path| path.as_text().is_some() || path.is_nil())
+            else {
                 let why = "a file needs a path, and this is none";
                 return Err(machine.raise("ArgumentError", why));
             };
@@ -188,6 +166,11 @@ pub(super) fn make(
         "yaml" => structured::make(machine, "yaml", args)?,
         "ini" => structured::make(machine, "ini", args)?,
         "auditd" => audit::auditd(machine)?,
+        "firewalld" => firewalld::make(),
+        "grub_conf" => grub::make(machine, args)?,
+        _ if WINDOWS.contains(&name) => config_kinds::unsupported(machine, name),
+        _ if servers::is_server(name) => servers::make(machine, name, args)?,
+        _ if tables::is_table(name) => tables::make(machine, name, args)?,
         _ => {
             if let Some(config) = config_kinds::make(machine, name, args)? {
                 return Ok(Some(config));

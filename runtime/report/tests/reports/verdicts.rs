@@ -102,6 +102,30 @@ fn text_names_what_was_found_and_who_made_it() {
 }
 
 #[test]
+fn rows_that_nobody_takes_over_are_shown() {
+    let rows = || {
+        vec![
+            result("file /etc/issue: is absent", Status::Failed),
+            result("service munge: is running", Status::NotKnownHere),
+        ]
+    };
+    let here = verdict("both", Level::Tree, Status::Failed, rows());
+    let alone = [here.clone()];
+    let shown = |verdicts: &[Verdict]| {
+        let images = [ImageVerdicts { image: "i", verdicts }];
+        (verdicts_text(&images, false), junit(&images).unwrap())
+    };
+    let (text, xml) = shown(&alone);
+    assert!(text.contains("later   service munge: is running"), "{text}");
+    assert!(xml.contains("both: service munge: is running"), "{xml}");
+    let running = result("service munge: runs", Status::Passed);
+    let later = verdict("both", Level::Booted, Status::Passed, vec![running]);
+    let (text, xml) = shown(&[here, later]);
+    assert!(!text.contains("service munge: is running"), "{text}");
+    assert!(!xml.contains("service munge: is running"), "{xml}");
+}
+
+#[test]
 fn junit_is_as_gitlab_reads_it() {
     let verdicts = verdicts();
     let images = [ImageVerdicts { image: "summit-compute", verdicts: &verdicts }];

@@ -28,6 +28,7 @@ pub(super) fn judge(
     let mut options = Options {
         inputs: inputs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         controls: args.control.clone(),
+        now: i64::try_from(now).ok(),
         ..Options::default()
     };
     for file in &args.input_file {

@@ -1,0 +1,46 @@
+control 'matchers' do
+  describe stack('/etc/pam.d/login') do
+    its('lines') { should have_line('auth \s required') }
+    its('lines') { should have_line('password').with_rounds('>=', 5000) }
+    its('lines') { should have_line('password').with_rounds('>=', 9000) }
+    its('lines') { should_not have_line('session') }
+    its('lines') { should have_line('session').or have_line('auth') }
+    its('lines.count') { should eq 3 }
+    its('lines.first.words') { should eq %w(pam_unix.so nullok) }
+  end
+  describe stack('/etc/pam.d/login').lines.of('auth') do
+    its('length') { should eq 2 }
+  end
+end
+
+control 'tables' do
+  describe sudo('/etc/sudoers /etc/sudoers.d/*').rules.where { tag == 'NOPASSWD:' } do
+    its('users') { should eq ['ops'] }
+    its('commands') { should eq ['/bin/x'] }
+    its('count') { should eq 1 }
+  end
+  describe sudo('/etc/sudoers').rules do
+    it { should_not be_free }
+    its('users') { should eq ['root'] }
+  end
+  describe sudo('/etc/sudoers') do
+    its('settings.Defaults.use_pty') { should eq true }
+    its('settings.Defaults.targetpw') { should be_nil }
+  end
+end
+
+control 'disk' do
+  describe File.directory?('/etc/pam.d') do
+    it { should eq true }
+  end
+  describe Dir.glob('/etc/pam.d/*') do
+    it { should eq ['/etc/pam.d/login'] }
+  end
+  # Output of programs that the tree does not decide.
+  describe command('cat /etc/sudoers | sort') do
+    its('stdout') { should match(/root/) }
+  end
+  describe File.read('relative') do
+    it { should eq '' }
+  end
+end

@@ -1,0 +1,3 @@
+control 'never-read' do
+  describe file('/etc/short' do
+end
