@@ -133,6 +133,7 @@ fn a_node_is_judged_as_it_runs() {
     control "commands" target="node" {{
         command "echo out; echo err >&2; exit 255" {{ exit-status 255; stdout "out"; stderr "err" }}
     }}
+    control "own" {{ command "exit 124" {{ exit-status 124 }} }}
     control "slow" {{ command "sleep 30" timeout="1s" {{ exit-status 0 }} }}
     control "wrong" {{ user "root" {{ uid 1 }} }}
 }}
@@ -146,7 +147,7 @@ fn a_node_is_judged_as_it_runs() {
     );
     let (code, out, err) = server.judge(&profile, &[]);
     assert_eq!(code, 100, "{out}{err}");
-    for passed in ["files", "links", "accounts", "packages", "kernel", "commands"] {
+    for passed in ["files", "links", "accounts", "packages", "kernel", "commands", "own"] {
         assert!(out.contains(&format!("passed  {passed}:")), "{passed}:\n{out}{err}");
     }
     assert!(out.contains("error   slow:") && out.contains("it took longer than 1 s"), "{out}");

@@ -13,14 +13,15 @@ use crate::value::Value;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What the directory of a profile may hold of it; all else in there is of no concern.
-const PARTS: [&str; 4] = ["controls/", "libraries/", "files/", "test/"];
+pub const DIRECTORIES: [&str; 4] = ["controls", "libraries", "files", "test"];
 
 /// What a profile says of itself, in either spelling.
 pub const MANIFESTS: [&str; 2] = ["inspec.yml", "inspec.yaml"];
 
 /// Whether a file belongs to a profile, by its path in the profile's directory.
 pub fn is_part(path: &str) -> bool {
-    MANIFESTS.contains(&path) || PARTS.iter().any(|part| path.starts_with(part))
+    let below = path.split_once('/').map(|(directory, _)| directory);
+    MANIFESTS.contains(&path) || below.is_some_and(|directory| DIRECTORIES.contains(&directory))
 }
 
 /// Whether a file of a profile declares controls, by its path in the profile's directory.

@@ -65,8 +65,10 @@ pub struct Ssh {
     destination: String,
     /// Questions are put as root, by `sudo`.
     sudo: bool,
+    /// `ssh` with the configuration and the socket of this connection.
+    program: Command,
     /// Holds the socket that sessions of commands go through.
-    directory: TempDir,
+    _directory: TempDir,
     shell: RefCell<Shell>,
 }
 
@@ -92,12 +94,13 @@ impl Ssh {
     ) -> Result<Self, SshError> {
         let directory = tempfile::Builder::new().prefix("forge-ssh-").tempdir();
         let directory = directory.map_err(SshError::Directory)?;
-        let mut command = ssh(&directory).args(["-T", "-o", "ControlMaster=yes"]);
+        let mut ssh = ssh(&directory);
         if let Some(configuration) = configuration {
             // A child stands in `/`.
             let configuration = std::path::absolute(configuration).map_err(SshError::Directory)?;
-            command = command.arg("-F").arg(configuration);
+            ssh = ssh.arg("-F").arg(configuration);
         }
+        let mut command = ssh.clone().args(["-T", "-o", "ControlMaster=yes"]);
         command = command.args(["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]);
         command = command.args(["-o", &format!("ConnectTimeout={}", CONNECT.as_secs() / 2)]);
         let words = if sudo { "sudo -n /bin/sh" } else { "/bin/sh" };
@@ -110,10 +113,11 @@ impl Ssh {
             over: None,
         };
         let destination = destination.to_owned();
-        let ssh = Self { destination, sudo, directory, shell: RefCell::new(shell) };
+        let shell = RefCell::new(shell);
+        let connection = Self { destination, sudo, program: ssh, _directory: directory, shell };
         // Whatever the login's start files print comes before this.
-        match ssh.ask_within("LC_ALL=C; export LC_ALL", CONNECT) {
-            Ok(_) => Ok(ssh),
+        match connection.ask_within("LC_ALL=C; export LC_ALL", CONNECT) {
+            Ok(_) => Ok(connection),
             Err(SshError::Ended { destination, why }) => {
                 Err(SshError::Connect { destination, why })
             }
@@ -156,18 +160,17 @@ impl Ssh {
         let sudo = if self.sudo { "sudo -n " } else { "" };
         let seconds = limit.as_secs().max(1);
         let line = format!("{sudo}timeout -k 5 {seconds} /bin/sh -c {}", quote(line));
-        let command = ssh(&self.directory).args(["-T", "-o", "ControlMaster=no"]);
+        let command = self.program.clone().args(["-T", "-o", "ControlMaster=no"]);
         let command = command.args(["--", &destination, &line]).timeout(limit + GRACE);
+        let begun = Instant::now();
         let output = command.run()?;
-        // 255 is the command's own unless the connection is gone, and 124 is how `timeout` says
-        // that it stopped the command.
-        if output.status == 255 && self.ask(":").is_err() {
-            return Err(self
-                .ask(":")
-                .err()
-                .unwrap_or(SshError::Silent { destination, after: limit }));
+        // It is the command's own unless the connection is gone.
+        if output.status == 255 {
+            self.ask(":")?;
         }
-        if output.status == 124 {
+        // How `timeout` says that it stopped the command, or had to kill it; before the limit it is the
+        // command's own.
+        if matches!(output.status, 124 | 137) && begun.elapsed() >= limit {
             let (program, tail) = ("the command".to_owned(), output.tail);
             return Err(ProcessError::TimedOut { program, after: limit, tail }.into());
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use forge_inspec::outline::{DIRECTORIES, MANIFESTS};
 use forge_inspec::{Options, Platform, ProfileSource, Waivers};
 use forge_model::{ProfileReport, Target};
 use forge_report::civil_day;
@@ -65,15 +66,12 @@ fn read(file: &Path) -> Result<String, CmdError> {
 /// Profiles of this machine's disk.
 struct Disk;
 
-/// What a profile consists of; all else in its directory is of no concern.
-const PARTS: [&str; 4] = ["controls", "libraries", "files", "test"];
-
 impl ProfileSource for Disk {
     fn read(&self, directory: &str) -> Result<BTreeMap<String, Vec<u8>>, String> {
         let root = PathBuf::from(directory);
         let mut found = Found::default();
-        let mut open: Vec<PathBuf> = PARTS.iter().map(|part| root.join(part)).collect();
-        for name in ["inspec.yml", "inspec.yaml"] {
+        let mut open: Vec<PathBuf> = DIRECTORIES.iter().map(|part| root.join(part)).collect();
+        for name in MANIFESTS {
             if root.join(name).is_file() {
                 found.add(&root, &root.join(name))?;
             }
