@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use forge_test::built_binary;
+use forge_test::{Turn, built_binary};
 
 /// A server of its own, with a key of its own.
 struct Server {
@@ -103,6 +103,7 @@ impl Server {
 
 #[test]
 fn a_node_is_judged_as_it_runs() {
+    let _turn = Turn::take();
     let server = Server::start();
     let lab = server.lab.path();
     let odd = lab.join("it's a\n \"file\" $(x)");
@@ -178,6 +179,7 @@ fn a_node_is_judged_as_it_runs() {
 
 #[test]
 fn a_node_that_goes_away_leaves_what_was_judged() {
+    let _turn = Turn::take();
     let server = Server::start();
     // The command ends the connection that all further questions would go through.
     let profile = r#"profile "node" {
