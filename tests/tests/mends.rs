@@ -32,15 +32,21 @@ fn compiled(files: &BTreeMap<String, String>) -> Checked {
     check(&WithLibrary::new(sources))
 }
 
-/// How often a finding is told that says the same of the same text.
-fn times(checked: &Checked, wanted: &Diagnostic, map: &SourceMap) -> usize {
-    let told = |one: &Diagnostic, map: &SourceMap| {
-        let place = one.span().map(|span| (map.path(span.file), map.slice(span).to_owned()));
+/// How often a finding is told that says the same of the same text, at the place that a mend leaves it
+/// at.
+fn times(checked: &Checked, wanted: &Diagnostic, map: &SourceMap, mend: Option<&Fix>) -> usize {
+    let told = |one: &Diagnostic, map: &SourceMap, mend: Option<&Fix>| {
+        let place = one.span().map(|span| {
+            let moved = mend.filter(|fix| fix.span.file == span.file && fix.span.end <= span.start);
+            let start = span.start as usize;
+            let start = moved.map_or(start, |fix| start + fix.text.len() - fix.span.len());
+            (map.path(span.file), map.slice(span).to_owned(), start)
+        });
         (one.code, one.headline.clone(), place)
     };
-    let wanted = told(wanted, map);
+    let wanted = told(wanted, map, mend);
     let all = checked.diagnostics.iter();
-    all.filter(|one| told(one, &checked.source_map) == wanted).count()
+    all.filter(|one| told(one, &checked.source_map, None) == wanted).count()
 }
 
 fn mended(
@@ -66,8 +72,8 @@ fn a_finding_is_gone_when_its_mend_is_written() {
                     panic!("{name}: the mend of `{}` is of no file", finding.headline);
                 };
                 tried += 1;
-                let before = times(&checked, finding, &checked.source_map);
-                if times(&compiled(&after), finding, &checked.source_map) >= before {
+                let before = times(&checked, finding, &checked.source_map, None);
+                if times(&compiled(&after), finding, &checked.source_map, Some(fix)) >= before {
                     let written = checked.source_map.slice(fix.span);
                     let (code, headline) = (finding.code.short(), &finding.headline);
                     wrong.push(format!("{name}: {code} {headline}: {written:?} -> {:?}", fix.text));
@@ -100,4 +106,21 @@ fn what_is_sure_is_mended_in_a_few_rounds() {
         }
         assert!(left.is_empty(), "{name}: {left:?}");
     }
+}
+
+/// Whoever reads `did you mean` can have it written.
+#[test]
+fn what_is_meant_is_offered_as_a_change() {
+    let mut without = BTreeMap::new();
+    for (name, files) in projects() {
+        let checked = compiled(&files);
+        for finding in checked.diagnostics.iter().filter(|finding| finding.fixes.is_empty()) {
+            let Some(help) = &finding.help else { continue };
+            // A child node takes more than a word.
+            if help.starts_with("did you mean") && !help.contains("child node") {
+                without.insert((name.clone(), finding.headline.clone()), help.clone());
+            }
+        }
+    }
+    assert!(without.is_empty(), "{without:#?}");
 }

@@ -158,11 +158,18 @@ impl Decoder<'_> {
         };
         if pattern.contains('\u{8}') {
             let headline = "`\\b` in a quoted text is a backspace, not a part of the pattern";
-            self.sink.push(
-                Diagnostic::error(codes::CONTROL_REGEX, headline)
-                    .at(given.span, "a quoted text")
-                    .help("a raw text keeps its backslashes: write `#\"…\"#`"),
-            );
+            let found = Diagnostic::error(codes::CONTROL_REGEX, headline)
+                .at(given.span, "a quoted text")
+                .help("a raw text keeps its backslashes: write `#\"…\"#`");
+            // All that is escaped are the backspaces, and nothing is put in.
+            let plain = !pattern.contains(['"', '\\', '\n', '\t', '\r', '$'])
+                && matches!(&given.value, Value::Text(text) if text.value == pattern);
+            self.sink.push(if plain {
+                let raw = pattern.replace('\u{8}', "\\b");
+                found.mend(given.span, format!("#\"{raw}\"#"))
+            } else {
+                found
+            });
             return None;
         }
         let error = regex::RegexBuilder::new(&pattern).multi_line(true).build().err();

@@ -177,7 +177,8 @@ fn read(values: &BTreeMap<String, ParamValue>, written: &str) -> Option<ParamVal
 
 fn list_in_text(name: &str, span: Span) -> Diagnostic {
     let headline = format!("`{name}` is a list and cannot stand inside of a text");
-    Diagnostic::error(codes::SPEC_TEXT, headline)
-        .at(span, "a list")
-        .help(format!("where several values may stand, write \"${{{name}}}\" alone"))
+    Diagnostic::error(codes::SPEC_TEXT, headline).at(span, "a list").help(format!(
+        "go through it: `for-each \"one\" \"${{{name}}}\" {{ … }}`, with `${{one}}` where a value \
+             stands; what asks for several values takes \"${{{name}}}\" alone"
+    ))
 }

@@ -203,7 +203,7 @@ fn mistakes_of_profiles() {
         ),
         (
             "profile \"p\" { param \"a\" type=\"list\"; control \"c\" { file \"/x-${a}\" { exists } } }".to_owned(),
-            "`a` is a list and cannot stand inside of a text @ \"/x-${a}\" @ where several values may stand, write \"${a}\" alone",
+            "`a` is a list and cannot stand inside of a text @ \"/x-${a}\" @ go through it: `for-each \"one\" \"${a}\" { … }`, with `${one}` where a value stands; what asks for several values takes \"${a}\" alone",
         ),
     ];
     for (text, want) in cases {

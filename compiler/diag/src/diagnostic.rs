@@ -1,4 +1,4 @@
-use crate::{Code, Span};
+use crate::{Code, SourceMap, Span};
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -124,6 +124,19 @@ impl Diagnostic {
     pub fn offer(mut self, span: Span, text: impl Into<String>) -> Self {
         self.fixes.push(Fix { span, text: text.into(), sure: false });
         self
+    }
+
+    /// With a change that may be what is meant: of a word in a place, where it stands there just once.
+    #[must_use]
+    pub fn offer_word(self, map: &SourceMap, span: Span, word: &str, text: &str) -> Self {
+        // In quotes these would mean something else.
+        if text.contains(['"', '\\', '$', '\n']) {
+            return self;
+        }
+        match map.word(span, word) {
+            Some(place) => self.offer(place, text),
+            None => self,
+        }
     }
 
     /// With one more fact.

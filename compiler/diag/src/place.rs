@@ -211,6 +211,18 @@ impl SourceMap {
         self.text(span.file).get(span.start as usize..span.end as usize).unwrap_or("")
     }
 
+    /// Where a word stands in a span: none where it does not stand there just once.
+    pub fn word(&self, span: Span, word: &str) -> Option<Span> {
+        let text = self.slice(span);
+        let in_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+        let mut places = text.match_indices(word).filter(|(at, _)| {
+            let behind = text.get(at + word.len()..).unwrap_or_default();
+            !text.get(..*at).unwrap_or_default().ends_with(in_word) && !behind.starts_with(in_word)
+        });
+        let (at, _) = places.next().filter(|_| !word.is_empty())?;
+        places.next().is_none().then(|| span.slice(at, at + word.len()))
+    }
+
     /// The whole lines of a span, with some before and behind.
     pub fn lines(&self, span: Span, before: usize, after: usize) -> Span {
         let Some(file) = self.file(span.file) else { return span };
@@ -278,6 +290,24 @@ mod tests {
         assert_eq!(map.span_at("a.kdl", 4, 1).map(|span| map.slice(span)), Some("vier"));
         assert_eq!(map.span_at("a.kdl", 9, 1), None);
         assert_eq!(map.span_at("b.kdl", 1, 1), None);
+    }
+
+    #[test]
+    fn a_word_is_found_where_it_stands_once() {
+        let mut map = SourceMap::new();
+        let file = map.add("a.kdl", "mount \"size=1G,nosiud,x-size,ro\" ro");
+        let span = Span::new(file, 6, 32);
+        for (word, want) in [
+            ("nosiud", Some(15)),
+            ("size", Some(7)),
+            ("ro", Some(29)),
+            ("nosi", None),
+            ("rw", None),
+            ("", None),
+        ] {
+            assert_eq!(map.word(span, word).map(|found| found.start), want, "{word}");
+        }
+        assert_eq!(map.word(Span::new(file, 6, 35), "ro"), None, "twice");
     }
 
     #[test]

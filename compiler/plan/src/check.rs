@@ -8,6 +8,7 @@ use crate::builder::PlanBuilder;
 use crate::inspec::{self, Profiles};
 use crate::items::ImageChanges;
 use crate::lower::{ImageSteps, image_steps};
+use crate::requirement::NearUnit;
 use crate::{Known, LowerError, SpecTarget, judge_spec, misfits, mistyped, needs, violations};
 
 /// What a project comes to.
@@ -25,7 +26,7 @@ pub struct Checked {
 /// known of it without building. The command line and the language server ask here, so an editor
 /// shows what `forgec check` says.
 pub fn check(sources: &dyn Sources) -> Checked {
-    let Compiled { spec, diagnostics: mut findings, levels, source_map: map, leftovers } =
+    let Compiled { spec, diagnostics: mut findings, levels, source_map: mut map, leftovers } =
         forge_spec::compile(sources);
     let mut plan = None;
     if let Some(spec) = spec {
@@ -34,6 +35,8 @@ pub fn check(sources: &dyn Sources) -> Checked {
             findings.extend(found);
             lower_all(spec.images, &profiles, sources, &map)
         });
+        let near = lowered.iter().flat_map(|image| &image.near);
+        findings.extend(near.map(|near| near.diagnostic(sources, &mut map)));
         match build(lowered, &mut findings) {
             Ok(lowered) => plan = Some(lowered),
             Err(errors) => findings.extend(errors.iter().map(|error| error.diagnostic(&map))),
@@ -55,7 +58,7 @@ fn beside<R>(unneeded: impl Send, job: impl FnOnce() -> R) -> R {
 
 fn build(lowered: Vec<Lowered>, findings: &mut Vec<Diagnostic>) -> Result<Plan, Vec<LowerError>> {
     let mut builder = PlanBuilder::default();
-    for Lowered { found, steps } in lowered {
+    for Lowered { found, near: _, steps } in lowered {
         findings.extend(found);
         builder.add(steps);
     }
@@ -65,6 +68,7 @@ fn build(lowered: Vec<Lowered>, findings: &mut Vec<Diagnostic>) -> Result<Plan, 
 /// One image, judged and lowered.
 struct Lowered {
     found: Vec<Diagnostic>,
+    near: Vec<NearUnit>,
     steps: Result<ImageSteps, LowerError>,
 }
 
@@ -102,7 +106,7 @@ fn lower_image(
     let inspec = image.inspec.iter().filter_map(|name| profiles.get(name).cloned()).collect();
     let known = Known { verdicts, open: needs.open, inspec };
     drop(target);
-    Lowered { found, steps: image_steps(image, changes, known) }
+    Lowered { found, near: needs.near, steps: image_steps(image, changes, known) }
 }
 
 /// Each finding once, in the order of places: images that share a role share its mistakes.

@@ -54,7 +54,17 @@ fn load(
     for skip in &declared.skips {
         if !ids.makes_some && !ids.written.contains(&skip.control) {
             let why = format!("profile `{}` has no control `{}`", declared.name, skip.control);
-            found.push(self::found(why, &skip.origin, map).maybe_help(near(&skip.control, &ids)));
+            let finding = self::found(why, &skip.origin, map);
+            found.push(match near(&skip.control, &ids) {
+                Some(near) => {
+                    let finding = finding.help(format!("is `{near}` meant?"));
+                    match finding.span() {
+                        Some(span) => finding.offer_word(map, span, &skip.control, near),
+                        None => finding,
+                    }
+                }
+                None => finding,
+            });
         }
     }
     let mut inputs = Vec::new();
@@ -98,10 +108,10 @@ fn found(why: String, origin: &Origin, map: &SourceMap) -> Diagnostic {
 }
 
 /// Ids that begin as a mistyped one does.
-fn near(id: &str, ids: &Ids) -> Option<String> {
+fn near<'i>(id: &str, ids: &'i Ids) -> Option<&'i str> {
     let common = |other: &str| other.chars().zip(id.chars()).take_while(|(a, b)| a == b).count();
     let best = ids.written.iter().max_by_key(|other| common(other))?;
-    (common(best) > 0).then(|| format!("is `{best}` meant?"))
+    (common(best) > 0).then_some(best.as_str())
 }
 
 /// The value as the type in `inspec.yml` has it.

@@ -30,6 +30,6 @@ pub use diff::{
 pub use graph::Graph;
 pub use items::ImageChanges;
 pub use lower::{Known, LowerError};
-pub use requirement::{Needs, needs};
+pub use requirement::{NearUnit, Needs, needs};
 pub use spec_target::{SpecTarget, judge_spec, misfits, mistyped, violations};
 pub use why_not::{Presence, Reason, WhyNot, why_not};

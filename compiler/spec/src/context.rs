@@ -7,13 +7,14 @@ use forge_model::{
     Fetch, ImagePath, Located, Origin, Profile, SecretReference, SourceError, SourceFile, Sources,
 };
 use forge_param::ParamValue;
-use forge_syntax::{Piece, Text, closest, did_you_mean, pieces, quote};
+use forge_syntax::{Piece, Text, Written, closest, did_you_mean, pieces, quote, suggest};
 
 use crate::budget::{Budget, Tally};
 use crate::paths;
 use crate::placeholder;
 use crate::project::Project;
 use crate::resolve::FileMemo;
+use crate::template;
 use crate::value::Scope;
 
 /// Values of a text, and what stands between them.
@@ -109,14 +110,19 @@ impl Context<'_> {
             Ok(pieces) => pieces,
             Err(bad) => {
                 let span = self.find(text.span, &bad.found, 0);
-                self.report(
-                    Diagnostic::error(
-                        codes::SPEC_TEXT,
-                        format!("`{}` cannot be put in", bad.found),
-                    )
+                let headline = format!("`{}` cannot be put in", bad.found);
+                let found = Diagnostic::error(codes::SPEC_TEXT, headline)
                     .at(span, bad.why)
-                    .help("write `${name}`, or `$${` for a literal `${`"),
-                );
+                    .help("write `${name}`, or `$${` for a literal `${`");
+                let inner = bad.found.strip_prefix("${").and_then(|name| name.strip_suffix('}'));
+                let exact = self.map.slice(span) == bad.found;
+                self.report(match inner.filter(|_| exact) {
+                    Some(name) if self.scope.read(name.trim()).is_some() => {
+                        found.mend(span, format!("${{{}}}", name.trim()))
+                    }
+                    Some(_) => found.offer(span, format!("${}", bad.found)),
+                    None => found,
+                });
                 return None;
             }
         };
@@ -139,7 +145,8 @@ impl Context<'_> {
                     let list = self.scope.read(name).and_then(|value| value.elements());
                     let joined = list
                         .and_then(|list| join(out.as_deref().unwrap_or_default(), behind, &list));
-                    joined.or_else(|| self.name_value(text.span, name, *index))
+                    let alone = pieces.len() == 1;
+                    joined.or_else(|| self.name_value(text.span, (name, *index), alone))
                 }
             };
             match (&mut out, value) {
@@ -158,7 +165,12 @@ impl Context<'_> {
         out
     }
 
-    fn name_value(&mut self, span: Span, name: &str, index: usize) -> Option<String> {
+    fn name_value(
+        &mut self,
+        span: Span,
+        (name, index): (&str, usize),
+        alone: bool,
+    ) -> Option<String> {
         let written = format!("${{{name}}}");
         let span = self.find(span, &written, index);
         if let Some((owner, field)) = name.split_once('.')
@@ -169,7 +181,11 @@ impl Context<'_> {
             let headline = format!("`{owner}` has no `{field}`");
             let found = Diagnostic::error(codes::SPEC_TEXT, headline)
                 .at(span, format!("its value here is {}", value.brief()))
-                .maybe_help(did_you_mean(field, fields));
+                .maybe_help(did_you_mean(field, fields.iter().copied()));
+            let found = match closest(field, fields) {
+                Some(near) => found.offer_word(self.map, span, field, near),
+                None => found,
+            };
             self.report(found);
             return None;
         }
@@ -180,14 +196,7 @@ impl Context<'_> {
         };
         let text = value.text();
         if text.is_none() {
-            self.report(
-                Diagnostic::error(
-                    codes::SPEC_TEXT,
-                    format!("`{name}` is a list and cannot stand inside of a text"),
-                )
-                .at(span, "a list")
-                .help("pass it on alone, as \"${…}\", or use a template"),
-            );
+            self.report(list_in_text(name, span, alone));
         }
         text
     }
@@ -242,20 +251,15 @@ impl Context<'_> {
             codes::SPEC_UNDEFINED,
             format!("there is no source `{}`", name.value),
         )
-        .at(name.span, "named here")
-        .maybe_help(did_you_mean(&name.value, known));
+        .at(name.span, "named here");
+        let found = suggest(found, name, Written::Quoted, known);
         self.report(found);
         None
     }
 
     /// Reports an account's or group's name that no `/etc/passwd` can hold; true when it is good.
     pub(crate) fn check_account(&mut self, span: Span, name: &str) -> bool {
-        // useradd(8) of Debian takes more; these are the names that every tool takes.
-        let good = name.len() <= 32
-            && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-            && name.bytes().all(|byte| {
-                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte)
-            });
+        let good = is_account(name);
         if !good {
             let help = match name.split_once(':') {
                 Some((user, group)) if !user.is_empty() && !group.is_empty() => {
@@ -263,14 +267,15 @@ impl Context<'_> {
                 }
                 _ => "lower-case letters, digits, `_` and `-`, 32 at most".to_owned(),
             };
-            self.report(
-                Diagnostic::error(
-                    codes::SPEC_NAME,
-                    format!("`{name}` is no name of an account or group"),
-                )
-                .at(span, "here")
-                .help(help),
-            );
+            let headline = format!("`{name}` is no name of an account or group");
+            let found = Diagnostic::error(codes::SPEC_NAME, headline).at(span, "here").help(help);
+            let lower = name.to_ascii_lowercase();
+            let found = if is_account(&lower) {
+                found.offer_word(self.map, span, name, &lower)
+            } else {
+                found
+            };
+            self.report(found);
         }
         good
     }
@@ -279,6 +284,15 @@ impl Context<'_> {
     pub(crate) fn undefined_name(&self, name: &str) -> Diagnostic {
         Diagnostic::error(codes::SPEC_PARAM_UNDEFINED, format!("nothing gives `{name}` a value"))
             .maybe_help(did_you_mean(name, self.scope.names()))
+    }
+
+    /// The same for a name that stands in quotes alone.
+    pub(crate) fn undefined_word(&self, name: &str, span: Span) -> Diagnostic {
+        let found = self.undefined_name(name).at(span, "not known here");
+        match closest(name, self.scope.names()) {
+            Some(near) => found.offer_word(self.map, span, name, near),
+            None => found,
+        }
     }
 
     /// Where `written` stands inside of a span, the `index`-th `${` counted; the whole span when
@@ -420,6 +434,7 @@ impl Context<'_> {
 
     /// That a file of the project cannot be used, with the file that may be meant.
     pub(crate) fn report_source(&mut self, span: Span, path: &str, error: &SourceError) {
+        let mut near = None;
         let (code, mut help) = match error {
             SourceError::Outside => (codes::SPEC_PROJECT_PATH, None),
             SourceError::TooLarge(_) => (codes::SYNTAX_SIZE, None),
@@ -429,17 +444,61 @@ impl Context<'_> {
         };
         if *error == SourceError::NotFound {
             let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
-            let near = self.sources.list(directory).unwrap_or_default();
-            let names: Vec<&str> =
-                near.iter().map(|entry| entry.path.as_str()).filter(|name| *name != path).collect();
-            help = forge_syntax::closest(path, names).map(|name| format!("did you mean `{name}`?"));
+            let beside = self.sources.list(directory).unwrap_or_default();
+            let names: Vec<&str> = beside
+                .iter()
+                .map(|entry| entry.path.as_str())
+                .filter(|name| *name != path)
+                .collect();
+            near = closest(path, names).map(str::to_owned);
+            help = near.as_ref().map(|name| format!("did you mean `{name}`?"));
         }
-        self.report(
-            Diagnostic::error(code, format!("`{path}`: {error}"))
-                .at(span, "named here")
-                .maybe_help(help),
-        );
+        let found = Diagnostic::error(code, format!("`{path}`: {error}"))
+            .at(span, "named here")
+            .maybe_help(help);
+        // The file that names it is in the same directory, or above it.
+        let named = |path: &str| path.rsplit_once('/').map_or(0, |(above, _)| above.len() + 1);
+        self.report(match near {
+            Some(near) if near.get(..named(&near)) == path.get(..named(path)) => {
+                let (wrong, right) = (&path[named(path)..], &near[named(&near)..]);
+                found.offer_word(self.map, span, wrong, right)
+            }
+            _ => found,
+        });
     }
+}
+
+/// useradd(8) of Debian takes more; these are the names that every tool takes.
+fn is_account(name: &str) -> bool {
+    name.len() <= 32
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte))
+}
+
+/// That a list stands where a text has one value.
+fn list_in_text(name: &str, span: Span, alone: bool) -> Diagnostic {
+    let variable = template::variable(name);
+    let by_template = format!("`template=`, whose `{{{{ {variable} | join(\" \") }}}}` puts it in");
+    let (headline, help) = if alone {
+        (
+            format!("`{name}` is a list, and one value stands here"),
+            format!(
+                "write the node once for each value, or let the parameter have one value; the \
+                 content of a file may come from a {by_template}"
+            ),
+        )
+    } else {
+        (
+            format!("`{name}` is a list and cannot stand inside of a text"),
+            format!(
+                "only a rule of `sudoers` joins a list, between two commas: write the elements \
+                 out, or make a file by a {by_template}"
+            ),
+        )
+    };
+    Diagnostic::error(codes::SPEC_TEXT, headline).at(span, "a list").help(help)
 }
 
 fn too_long(span: Span) -> Diagnostic {

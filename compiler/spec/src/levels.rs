@@ -1,8 +1,8 @@
 //! What a project says of warnings: `lints` in `forge.kdl`, and `allow="…"` at a node.
 
-use forge_diag::{Code, Diagnostic, Level, Levels, Severity, Sink, Span, codes};
+use forge_diag::{Code, Diagnostic, Level, Levels, Severity, Sink, Span, Spanned, codes};
 use forge_syntax::reference::{Child, NodeKind};
-use forge_syntax::{Cursor, Node, Value, did_you_mean};
+use forge_syntax::{Cursor, Node, Value, Written, quote, suggest};
 
 pub(crate) const KIND: NodeKind = NodeKind {
     name: "lints",
@@ -95,18 +95,19 @@ fn warning(written: &str, span: Span, sink: &mut Sink) -> Option<Code> {
     let found = codes::find(&format!("forge::{written}"));
     let Some(code) = found else {
         let short = written.strip_prefix("forge::").unwrap_or(written);
-        let near = match codes::look_up(short) {
-            codes::Found::One(code) => Some(format!("write \"{}\"", code.short())),
+        let found = Diagnostic::error(codes::LINT_UNKNOWN, format!("there is no code `{written}`"))
+            .at(span, "no finding has it");
+        sink.push(match codes::look_up(short) {
+            codes::Found::One(code) => {
+                let quoted = quote(code.short());
+                found.help(format!("write {quoted}")).mend(span, quoted)
+            }
             codes::Found::Several(_) | codes::Found::None => {
                 let warnings = codes::ALL.iter().filter(|code| code.severity == Severity::Warning);
-                did_you_mean(short, warnings.map(|code| code.short()))
+                let name = Spanned::new(short.to_owned(), span);
+                suggest(found, &name, Written::Quoted, warnings.map(|code| code.short()))
             }
-        };
-        sink.push(
-            Diagnostic::error(codes::LINT_UNKNOWN, format!("there is no code `{written}`"))
-                .at(span, "no finding has it")
-                .maybe_help(near),
-        );
+        });
         return None;
     };
     if code.severity == Severity::Error {

@@ -50,3 +50,4 @@ pub use system::{
 };
 pub use template::FILTERS as TEMPLATE_FILTERS;
 pub use tree::{FileTree, TreeNode};
+pub use unit::{is_special_unit, mistyped_unit, names_units};

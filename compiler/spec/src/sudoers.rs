@@ -6,19 +6,33 @@ use std::ops::Range;
 
 use forge_model::ImagePath;
 
-use crate::written::{MOST_MISTAKES, brief};
+use crate::written::{MOST_MISTAKES, Swap, brief};
 
 /// Why sudo could not read a rule: what is wrong, and what to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RuleMistake {
     pub(crate) why: String,
     pub(crate) help: String,
+    /// A word of the rule, and what is meant by it.
+    pub(crate) swap: Option<Swap>,
 }
 
 type Checked = Result<(), RuleMistake>;
 
 fn mistake(why: impl Into<String>, help: impl Into<String>) -> RuleMistake {
-    RuleMistake { why: why.into(), help: help.into() }
+    RuleMistake { why: why.into(), help: help.into(), swap: None }
+}
+
+/// A word that is nearly a tag.
+fn nearly_a_tag(why: String, word: &str, colon: bool) -> Option<RuleMistake> {
+    let near = forge_syntax::closest(word, TAGS)?;
+    let (written, text) = if colon {
+        (word.to_owned(), near.to_owned())
+    } else {
+        (word.to_owned(), format!("{near}:"))
+    };
+    let swap = Some(Swap { written, text, sure: near == word });
+    Some(RuleMistake { swap, ..mistake(why, format!("did you mean `{near}:`?")) })
 }
 
 /// What a mistake comes to.
@@ -400,17 +414,33 @@ impl<'a> Reader<'a> {
                     if word == "ALL" || rest.contains('=') {
                         return self.command();
                     }
-                    let help = forge_syntax::closest(&brief(word), TAGS).map_or_else(
-                        || format!("tags are {}", TAGS.join(", ")),
-                        |near| format!("did you mean `{near}:`?"),
-                    );
-                    return Err(mistake(format!("`{}:` is no tag", brief(word)), help));
+                    let why = format!("`{}:` is no tag", brief(word));
+                    let near = nearly_a_tag(why.clone(), &brief(word), true);
+                    let all = || mistake(why, format!("tags are {}", TAGS.join(", ")));
+                    return Err(near.unwrap_or_else(all));
                 }
                 self.rest = rest;
             } else {
-                return self.command();
+                return self.no_tag(word).map_or_else(|| self.command(), Err);
             }
         }
+    }
+
+    /// A tag without its colon: an alias of commands, which it could be too, has nothing but a comma
+    /// behind it.
+    fn no_tag(&self, word: &str) -> Option<RuleMistake> {
+        let behind = self.rest.get(word.len()..).unwrap_or_default();
+        let command = behind.trim_start();
+        if command.len() == behind.len() || command.starts_with([',', '#']) || word == "ALL" {
+            return None;
+        }
+        if !TAGS.contains(&word) {
+            return nearly_a_tag(format!("`{}` is no tag", brief(word)), &brief(word), false);
+        }
+        let help = format!("write `{word}: {}`", brief(command));
+        let swap = Swap { written: word.to_owned(), text: format!("{word}:"), sure: true };
+        let why = format!("`{word}` has no colon: it would be an alias of commands");
+        Some(RuleMistake { swap: Some(swap), ..mistake(why, help) })
     }
 
     /// `user, … : group, …)`, either of them left away.

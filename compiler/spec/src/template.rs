@@ -6,8 +6,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use forge_diag::{Diagnostic, FileId, Span, codes};
+use forge_diag::{Diagnostic, FileId, Span, Spanned, codes};
 use forge_param::{HostList, ParamValue};
+use forge_syntax::{Written, closest, suggest};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Environment, Error, ErrorKind, Template, UndefinedBehavior, Value};
@@ -164,12 +165,11 @@ fn explore(
         let start = text.find(name.as_str()).unwrap_or_default();
         let span = Span::new(file, start, start + name.len());
         let headline = format!("nothing gives `{name}` a value");
-        cx.report(
-            Diagnostic::error(codes::SPEC_TEMPLATE_UNDEFINED, headline)
-                .at(span, "undefined here")
-                .and(named_at, "rendered for this file")
-                .maybe_help(forge_syntax::did_you_mean(name, values.keys().map(String::as_str))),
-        );
+        let found = Diagnostic::error(codes::SPEC_TEMPLATE_UNDEFINED, headline)
+            .at(span, "undefined here")
+            .and(named_at, "rendered for this file");
+        let name = Spanned::new(name.clone(), span);
+        cx.report(suggest(found, &name, Written::Bare, values.keys().map(String::as_str)));
     }
     Some(String::new())
 }
@@ -211,6 +211,24 @@ fn seen(value: &ParamValue) -> Value {
         ParamValue::Hosts(list) => Value::from_object(Hosts(list.clone())),
         ParamValue::List(values) => values.iter().map(seen).collect(),
     }
+}
+
+/// That a value has not what is asked of it, with what it has.
+fn undefined_field(
+    found: Diagnostic,
+    value: Option<&Value>,
+    (written, name): (&str, &str),
+    span: Span,
+) -> Diagnostic {
+    let field = written.get(name.len()..).and_then(|rest| rest.strip_prefix('.')).map(word);
+    let measure = value.and_then(|value| value.downcast_object_ref::<Measure>());
+    let Some(field) = field.filter(|field| !field.is_empty() && written.starts_with(name)) else {
+        return found;
+    };
+    let Some(measure) = measure else { return found.help(format!("`{name}` has no fields")) };
+    let start = name.len() + 1;
+    let at = Spanned::new(field.to_owned(), span.slice(start, start + field.len()));
+    suggest(found, &at, Written::Bare, measure.numbers.iter().map(|(name, _)| *name))
 }
 
 /// A text with numbers to compute with, in whole units.
@@ -315,10 +333,17 @@ fn diagnostic(
         } else {
             format!("nothing gives `{name}` a value")
         };
-        let help = || forge_syntax::did_you_mean(name, values.keys().map(String::as_str));
-        return Diagnostic::error(codes::SPEC_TEMPLATE_UNDEFINED, headline)
-            .at(span, "undefined here")
-            .maybe_help(dashed.or_else(help));
+        let found =
+            Diagnostic::error(codes::SPEC_TEMPLATE_UNDEFINED, headline).at(span, "undefined here");
+        let place = written.find(name).map(|at| span.slice(at, at + name.len()));
+        return match (dashed, place.filter(|_| !values.contains_key(name))) {
+            (Some(help), _) => found.help(help),
+            (None, Some(place)) => {
+                let name = Spanned::new(name.to_owned(), place);
+                suggest(found, &name, Written::Bare, values.keys().map(String::as_str))
+            }
+            (None, None) => undefined_field(found, values.get(name), (written, name), span),
+        };
     }
     if error.kind() == ErrorKind::OutOfFuel {
         return Diagnostic::error(codes::SYNTAX_SIZE, "the template does not end")
@@ -329,11 +354,13 @@ fn diagnostic(
     let filter = (error.kind() == ErrorKind::UnknownFilter)
         .then(|| detail.split_whitespace().nth(1))
         .flatten()
-        .and_then(|name| forge_syntax::closest(name, FILTERS))
-        .map(|near| format!("did you mean `{near}`?"));
-    Diagnostic::error(codes::SPEC_TEMPLATE, format!("the template cannot be rendered: {detail}"))
-        .at(span, "here")
-        .maybe_help(filter.or(dashed))
+        .and_then(|name| closest(name, FILTERS));
+    let headline = format!("the template cannot be rendered: {detail}");
+    let found = Diagnostic::error(codes::SPEC_TEMPLATE, headline).at(span, "here");
+    match filter {
+        Some(near) => found.help(format!("did you mean `{near}`?")).offer(span, near),
+        None => found.maybe_help(dashed),
+    }
 }
 
 /// The filters of templates, as the book lists them; a test compares the two with the engine.

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use forge_diag::{Diagnostic, Span, codes};
-use forge_syntax::one_letter_off;
+use forge_diag::{Diagnostic, SourceMap, Span, codes};
+use forge_syntax::{one_letter_off, quote};
 
 const SUITES: [&str; 12] = [
     "bullseye",
@@ -156,35 +156,55 @@ const OPTIONS: [&str; 83] = [
     "wsize",
 ];
 
-/// A warning, where a word is none of the known ones and one letter away from one of them.
-fn nearly<'k>(
+/// A word that is nearly a known one.
+#[derive(Debug)]
+pub(crate) struct Typo {
+    found: Diagnostic,
+    span: Span,
+    word: String,
+    near: &'static str,
+}
+
+impl Typo {
+    /// The warning about a word within a value.
+    pub(crate) fn within(self, map: &SourceMap) -> Diagnostic {
+        self.found.offer_word(map, self.span, &self.word, self.near)
+    }
+
+    /// The same where the value is the word alone.
+    pub(crate) fn whole(self) -> Diagnostic {
+        self.found.offer(self.span, quote(self.near))
+    }
+}
+
+/// A word that is none of the known ones and one letter away from one of them.
+fn nearly(
     what: &str,
     word: &str,
     span: Span,
-    known: impl Iterator<Item = &'k str>,
-) -> Option<Diagnostic> {
+    known: impl Iterator<Item = &'static str>,
+) -> Option<Typo> {
     let near = one_letter_off(word, known)?;
-    Some(
-        Diagnostic::warning(codes::SPEC_TYPO, format!("no {what} is known as `{word}`"))
-            .at(span, "written here")
-            .help(format!("did you mean `{near}`?")),
-    )
+    let found = Diagnostic::warning(codes::SPEC_TYPO, format!("no {what} is known as `{word}`"))
+        .at(span, "written here")
+        .help(format!("did you mean `{near}`?"));
+    Some(Typo { found, span, word: word.to_owned(), near })
 }
 
-pub(crate) fn suite(word: &str, span: Span) -> Option<Diagnostic> {
+pub(crate) fn suite(word: &str, span: Span) -> Option<Typo> {
     nearly("suite", word, span, SUITES.into_iter())
 }
 
-pub(crate) fn file_system(word: &str, span: Span) -> Option<Diagnostic> {
+pub(crate) fn file_system(word: &str, span: Span) -> Option<Typo> {
     let word = word.split('.').next().unwrap_or(word);
     nearly("file system", word, span, FILE_SYSTEMS.into_iter())
 }
 
-pub(crate) fn mount_option(word: &str, span: Span) -> Option<Diagnostic> {
+pub(crate) fn mount_option(word: &str, span: Span) -> Option<Typo> {
     nearly("mount option", word, span, OPTIONS.into_iter())
 }
 
-pub(crate) fn parameter(word: &str, span: Span) -> Option<Diagnostic> {
+pub(crate) fn parameter(word: &str, span: Span) -> Option<Typo> {
     let name = word.replace('/', ".");
     nearly("kernel parameter", &name, span, PARAMETERS.iter().copied())
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use forge_diag::{Code, Diagnostic, FileId, Severity, Span, codes};
+use forge_diag::{Code, Diagnostic, FileId, Severity, SourceMap, Span, codes};
 use forge_model::{Content, ImagePath};
 
 use crate::context::Context;
@@ -36,6 +36,25 @@ pub(crate) struct TextMistake {
     /// What is to be said at its place.
     pub(crate) label: String,
     pub(crate) help: String,
+    pub(crate) swap: Option<Swap>,
+}
+
+/// A word of a place, and what is meant by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Swap {
+    pub(crate) written: String,
+    pub(crate) text: String,
+    /// Nothing else can be meant.
+    pub(crate) sure: bool,
+}
+
+impl Swap {
+    /// The finding with the change, where the word stands in the place just once.
+    pub(crate) fn offer(&self, found: Diagnostic, map: &SourceMap, place: Span) -> Diagnostic {
+        let found = found.offer_word(map, place, &self.written, &self.text);
+        let Some(fix) = found.fixes.last().filter(|_| self.sure).cloned() else { return found };
+        Diagnostic { fixes: Vec::new(), ..found }.mend(fix.span, fix.text)
+    }
 }
 
 /// What reads a file.
@@ -63,6 +82,7 @@ impl Reader {
                     headline: sudoers::HEADLINE.to_owned(),
                     label: mistake.why,
                     help: mistake.help,
+                    swap: mistake.swap,
                 })
                 .collect(),
             Self::Systemd(unit) => unit.mistakes(text),
@@ -144,7 +164,7 @@ fn read(cx: &mut Context<'_>, (path, reader): (&ImagePath, Reader), source: &str
 }
 
 fn report(cx: &mut Context<'_>, mistakes: Vec<TextMistake>, text: &str, written: Written<'_>) {
-    for TextMistake { at, code, headline, label, help } in mistakes {
+    for TextMistake { at, code, headline, label, help, swap } in mistakes {
         let line = brief(text.get(at.clone()).unwrap_or_default());
         let found = match code.severity {
             Severity::Error => Diagnostic::error(code, headline),
@@ -153,6 +173,10 @@ fn report(cx: &mut Context<'_>, mistakes: Vec<TextMistake>, text: &str, written:
         let found = found.help(help);
         let (place, exact) = written.place(cx, text, at);
         let found = found.at(place, label);
+        let found = match swap.filter(|_| exact) {
+            Some(swap) => swap.offer(found, cx.map, place),
+            None => found,
+        };
         let found = match written {
             Written::Source(_, named) | Written::Template(_, named) if place != named => {
                 found.and(named, "for this file")

@@ -29,6 +29,43 @@ pub(super) fn mount_helper(filesystem: &str) -> Option<&'static str> {
     }
 }
 
+/// Packages of Debian 12 with units that others stand behind.
+const UNITS: [(&str, &[&str]); 23] = [
+    ("autofs", &["autofs.service"]),
+    ("chrony", &["chrony.service", "chronyd.service"]),
+    ("cron", &["cron.service"]),
+    ("ifupdown", &["networking.service"]),
+    ("lldpd", &["lldpd.service"]),
+    ("munge", &["munge.service"]),
+    ("network-manager", &["NetworkManager.service", "NetworkManager-wait-online.service"]),
+    ("nfs-common", &["nfs-client.target", "rpc-statd.service", "nfs-idmapd.service"]),
+    ("nfs-kernel-server", &["nfs-server.service", "nfs-mountd.service"]),
+    ("nslcd", &["nslcd.service"]),
+    ("nvidia-persistenced", &["nvidia-persistenced.service"]),
+    ("openssh-server", &["ssh.service", "ssh.socket", "sshd.service"]),
+    ("opensm", &["opensm.service"]),
+    ("postfix", &["postfix.service"]),
+    ("prometheus-node-exporter", &["prometheus-node-exporter.service"]),
+    ("rdma-core", &["rdma-ndd.service", "rdma-hw.target"]),
+    ("rpcbind", &["rpcbind.service", "rpcbind.socket"]),
+    ("rsyslog", &["rsyslog.service"]),
+    ("slurmctld", &["slurmctld.service"]),
+    ("slurmd", &["slurmd.service"]),
+    ("slurmdbd", &["slurmdbd.service"]),
+    ("sssd", &["sssd.service", "sssd-nss.socket", "sssd-pam.socket"]),
+    ("sssd-common", &["sssd.service", "sssd-nss.socket", "sssd-pam.socket"]),
+];
+
+/// Units that a package brings.
+pub(super) fn units_of(package: &str) -> &'static [&'static str] {
+    UNITS.iter().find(|(name, _)| *name == package).map_or(&[], |(_, units)| units)
+}
+
+/// Whether some package is known to bring a unit, be it one of the image or not.
+pub(super) fn is_packaged(unit: &str) -> bool {
+    UNITS.iter().any(|(_, units)| units.contains(&unit))
+}
+
 /// The package of Debian that has a program which items need by what they are.
 pub(super) fn package_of(program: &str) -> Option<&'static str> {
     match program {

@@ -6,11 +6,15 @@
 //! stays open: the plan judges it in the built tree, before the image is packed.
 
 mod known;
+mod near;
 mod unit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::near::NearUnit;
+
 use self::known::{loads_modules, made_at_boot, mount_helper, package_of};
+use self::near::Mention;
 use forge_diag::{Code, Diagnostic, SourceMap, Span, codes};
 use forge_model::{
     Check, Content, Control, Edit, Expectation, ImagePath, Level, Operator, Origin, Property,
@@ -84,6 +88,8 @@ pub struct Needs {
     pub found: Vec<Diagnostic>,
     /// What only the built image can tell.
     pub open: Vec<Shared<Control>>,
+    /// Units that are named, and are nearly units of the image.
+    pub near: Vec<NearUnit>,
 }
 
 /// Judges what the items of an image need by what a target knows.
@@ -93,7 +99,8 @@ pub fn needs(
     target: &dyn Target,
     map: &SourceMap,
 ) -> Needs {
-    let mut needs = Needs::default();
+    let near = near::find(image, collected(image, sources).flat_map(|item| &item.mentions));
+    let mut needs = Needs { near, ..Needs::default() };
     for requirement in of(image, sources) {
         if requirement.is_met(target) {
             continue;
@@ -123,24 +130,30 @@ pub fn needs(
 
 /// All needs of an image, each once.
 fn of<'a>(image: &'a ResolvedImage, sources: &dyn Sources) -> Vec<&'a Requirement> {
-    let (mut known, mut all) = (BTreeSet::new(), Vec::new());
-    for part in &image.parts {
-        for item in &part.items {
-            let ItemNeeds(needs) = item.beside.get_or_make(|| {
-                let mut collected = Collector { sources, all: Vec::new() };
-                collected.item(part, item);
-                ItemNeeds(collected.all)
-            });
-            // The same role in two parts says the same twice.
-            all.extend(needs.iter().filter(|need| known.insert(&need.control.title)));
-        }
-    }
-    all
+    let mut known = BTreeSet::new();
+    let all = collected(image, sources).flat_map(|item| &item.needs);
+    // The same role in two parts says the same twice.
+    all.filter(|need| known.insert(&need.control.title)).collect()
+}
+
+/// What was collected of each item.
+fn collected<'a>(
+    image: &'a ResolvedImage,
+    sources: &dyn Sources,
+) -> impl Iterator<Item = &'a ItemNeeds> {
+    let items = image.parts.iter().flat_map(|part| part.items.iter().map(move |item| (part, item)));
+    items.map(move |(part, item)| {
+        item.beside.get_or_make(|| {
+            let mut collector = Collector::new(sources);
+            collector.item(part, item);
+            ItemNeeds { needs: collector.all, mentions: collector.mentions }
+        })
+    })
 }
 
 /// Whether a unit of the spec says that it has this other name too.
 fn is_alias(image: &ResolvedImage, sources: &dyn Sources, requirement: &Requirement) -> bool {
-    let collector = Collector { sources, all: Vec::new() };
+    let mut collector = Collector::new(sources);
     let mut items = image.parts.iter().flat_map(|part| &part.items);
     items.any(|item| match &item.kind {
         ItemKind::Unit { content: Some(content), enabled: Some(true), .. } => {
@@ -152,11 +165,18 @@ fn is_alias(image: &ResolvedImage, sources: &dyn Sources, requirement: &Requirem
 }
 
 /// What one item needs. It stands in one part only, whichever images have it.
-struct ItemNeeds(Vec<Requirement>);
+struct ItemNeeds {
+    needs: Vec<Requirement>,
+    /// The units that its texts name.
+    mentions: Vec<Mention>,
+}
 
 struct Collector<'a> {
     sources: &'a dyn Sources,
     all: Vec<Requirement>,
+    mentions: Vec<Mention>,
+    /// The file of the project that is read; none for a text of the spec.
+    file: Option<String>,
 }
 
 /// Who needs something: in words, where, and in which layer.
@@ -165,6 +185,12 @@ struct Needer<'a> {
     words: String,
     origin: &'a Origin,
     layer: String,
+}
+
+impl<'a> Collector<'a> {
+    fn new(sources: &'a dyn Sources) -> Self {
+        Self { sources, all: Vec::new(), mentions: Vec::new(), file: None }
+    }
 }
 
 impl Collector<'_> {
@@ -277,6 +303,7 @@ impl Collector<'_> {
     }
 
     fn unit_text<'n>(&mut self, text: &str, by: &dyn Fn(&str) -> Needer<'n>) {
+        self.mentions.extend(Mention::all(text, self.file.as_deref(), by("").origin));
         for demand in unit::demands(text) {
             match demand {
                 unit::Demand::Program(path) => self.program(&path, &by("runs")),
@@ -320,6 +347,8 @@ impl Collector<'_> {
             SystemFact::Identity(identity) => {
                 if let Some((unit, text)) = fact.enabled() {
                     self.unit_text(text, &|words| by(format!("`{unit}` {words}")));
+                    // Nobody wrote it.
+                    self.mentions.clear();
                 }
                 if identity.hostname {
                     let absent = (Property::Exists, true, Operator::IsTrue);
@@ -347,10 +376,12 @@ impl Collector<'_> {
         self.add(Need::Locale, name.to_owned(), vec![any], needer);
     }
 
-    fn text(&self, content: &Content) -> Option<String> {
+    fn text(&mut self, content: &Content) -> Option<String> {
+        self.file = None;
         match content {
             Content::Text(text) => Some(text.clone()),
             Content::Source(file) => {
+                self.file = Some(file.path.clone());
                 let bytes = self.sources.read(&file.path).ok()?;
                 Some(String::from_utf8_lossy(&bytes).into_owned())
             }

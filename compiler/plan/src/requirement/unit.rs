@@ -59,6 +59,20 @@ pub(super) fn demands(text: &str) -> Vec<Demand> {
     demands
 }
 
+/// The units that a text names, with the settings that name them: those that would be files of an
+/// image.
+pub(super) fn mentions(text: &str) -> Vec<(String, String)> {
+    let settings = settings(text).into_iter();
+    let naming = settings.filter(|(name, _)| name != "Alias" && forge_spec::names_units(name));
+    let mentions = naming.flat_map(|(name, value)| {
+        let units = value.split_whitespace();
+        let units =
+            units.filter(|unit| !is_made_at_boot(unit) && !forge_spec::is_special_unit(unit));
+        units.map(|unit| (name.clone(), unit.to_owned())).collect::<Vec<_>>()
+    });
+    mentions.collect()
+}
+
 /// Units that have no file in an image: systemd makes them of devices, mounts and slices that are
 /// there, and its generators of `fstab`, `crypttab` and the kernel's command line; and names that are
 /// put in later.
@@ -207,6 +221,16 @@ mod tests {
         let want = ["a.service", "b.socket", "g.target"];
         assert_eq!(demands(text), want.map(|unit| Demand::Unit(unit.to_owned())));
         assert_eq!(aliases("[Install]\nAlias=x.service y.service\n"), ["x.service", "y.service"]);
+    }
+
+    #[test]
+    fn units_that_are_named_are_mentioned() {
+        let text = "[Unit]\nAfter=a.service network.target srv.mount\nWants=b@%i.service b.timer\n\
+            [Install]\nWantedBy=c.target\nAlias=d.service\n";
+        let mentions = mentions(text);
+        let mentions: Vec<_> =
+            mentions.iter().map(|(name, unit)| format!("{name}={unit}")).collect();
+        assert_eq!(mentions, ["After=a.service", "Wants=b.timer", "WantedBy=c.target"]);
     }
 
     #[test]

@@ -44,7 +44,8 @@ fn look(
     let mut diagnostic =
         Diagnostic::warning(codes::CONTROL_PATH, headline).help(format!("did you mean `{near}`?"));
     if let Some(asked) = span(origin) {
-        diagnostic = diagnostic.at(asked, "looked at here");
+        diagnostic =
+            diagnostic.at(asked, "looked at here").offer_word(map, asked, path, &near.to_string());
     }
     if let Some(made) = made.and_then(span) {
         diagnostic = diagnostic.and(made, "this is nearly the same path");

@@ -1,7 +1,7 @@
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
 use forge_model::{Digest, ImagePath, Mirror, PackageSources, SourceError};
 use forge_syntax::reference::{Child, Field, NodeKind};
-use forge_syntax::{Cursor, Node};
+use forge_syntax::{Cursor, Node, quote};
 
 use super::packages::is_package;
 use super::{TextAt, bad_name, one_of};
@@ -143,9 +143,9 @@ fn debian(node: &Node, sink: &mut Sink) -> Option<DebianDecl> {
         let headline = format!("`{}` is no name of a suite", suite.value);
         cursor.report(bad_name(suite.span, headline));
     } else if let Some(suite) = &suite
-        && let Some(found) = typo::suite(&suite.value, suite.span)
+        && let Some(typo) = typo::suite(&suite.value, suite.span)
     {
-        sink.push(found);
+        sink.push(typo.whole());
     }
     one_of(&mut cursor, "variant", &["minbase"]);
     let mirror = cursor.prop("mirror");
@@ -252,7 +252,8 @@ fn check_digest(cx: &mut Context<'_>, wanted: &Spanned<String>, found: Digest) {
         cx.report(
             Diagnostic::error(codes::SPEC_HASH, "the archive has another hash")
                 .at(wanted.span, "expected")
-                .help(format!("if this is the archive that is meant, write \"{found}\"")),
+                .help(format!("if this is the archive that is meant, write \"{found}\""))
+                .offer(wanted.span, quote(&found)),
         );
     }
 }

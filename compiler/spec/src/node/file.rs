@@ -1,7 +1,7 @@
 use forge_diag::{Diagnostic, Span, Spanned, codes};
 use forge_model::Content;
-use forge_syntax::Cursor;
 use forge_syntax::reference::{Field, NodeKind};
+use forge_syntax::{Cursor, quote};
 
 use super::content::{self, ContentDecl};
 use super::{BEFORE_PACKAGES, Declaration, ModeText, OVERRIDE, TextAt, before_packages, mode};
@@ -123,7 +123,13 @@ impl Declaration for FileDecl {
                 let mode = mode(cx, self.mode.as_ref(), 0o400)?;
                 if mode & 0o007 != 0 {
                     let span = self.mode.as_ref().map_or(name.span, |mode| mode.span);
-                    cx.report(world_readable(span, name, mode));
+                    let found = world_readable(span, name, mode);
+                    let written = cx.map.slice(span) == quote(&format!("{mode:04o}"));
+                    cx.report(if written {
+                        found.offer(span, quote(&format!("{:04o}", mode & !0o007)))
+                    } else {
+                        found
+                    });
                 }
                 let (path, owner, group) = (path?, owner?, group?);
                 Some(ItemKind::SecretFile { path, secret: secret?, mode, owner, group })

@@ -89,8 +89,8 @@ impl Declaration for MountDecl {
             cx.report(bad_value(self.what.span, headline, &format!("written as `{form}`")));
             return None;
         }
-        if let Some(found) = typo::file_system(&filesystem, self.filesystem.span) {
-            cx.report(found);
+        if let Some(typo) = typo::file_system(&filesystem, self.filesystem.span) {
+            cx.report(typo.within(cx.map));
         }
         let (automount, fstab) = (self.automount, self.fstab);
         Some(ItemKind::Mount { path: path?, what, filesystem, options: options?, automount, fstab })
@@ -134,7 +134,8 @@ impl MountDecl {
         }
         let good = found.is_empty();
         let names = known.keys().filter(|name| !name.contains('.'));
-        found.extend(names.filter_map(|name| typo::mount_option(name, text.span)));
+        let typos = names.filter_map(|name| typo::mount_option(name, text.span));
+        found.extend(typos.map(|typo| typo.within(cx.map)));
         for diagnostic in found {
             cx.report(diagnostic);
         }

@@ -1,7 +1,7 @@
 use forge_diag::{Sink, Span, Spanned};
 use forge_model::{Compression, OutputSettings};
 use forge_syntax::reference::{Field, NodeKind};
-use forge_syntax::{Cursor, Node};
+use forge_syntax::{Cursor, Node, quote};
 
 use super::{bad_value, one_of};
 
@@ -41,7 +41,11 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<OutputDecl> {
         && format.value != "initramfs"
     {
         let headline = format!("`{}` is no format of an output", format.value);
-        cursor.report(bad_value(format.span, headline, "not known").help("write \"initramfs\""));
+        cursor.report(
+            bad_value(format.span, headline, "not known")
+                .help("write \"initramfs\"")
+                .mend(format.span, quote("initramfs")),
+        );
     }
     let compression = match one_of(&mut cursor, "compress", &["gzip", "zstd"]) {
         Some(word) if word.value == "zstd" => Compression::Zstd,

@@ -57,7 +57,17 @@ impl PackagesDecl {
                 names.push(cx.located(name));
             } else {
                 let headline = format!("`{}` is no name of a package", name.value);
-                cx.report(bad_name(name.span, headline).help(help(&name.value)));
+                let found = bad_name(name.span, headline).help(help(&name.value));
+                cx.report(match meant(&name.value) {
+                    Some((meant, sure)) if cx.map.slice(name.span) == quote(&name.value) => {
+                        if sure {
+                            found.mend(name.span, meant)
+                        } else {
+                            found.offer(name.span, meant)
+                        }
+                    }
+                    _ => found,
+                });
             }
         }
         let files: Vec<Located<SourceFile>> = match &self.deb {
@@ -72,15 +82,25 @@ impl PackagesDecl {
 }
 
 /// What to write instead of what is no package's name.
+/// What a text that is no name of a package means, as it is written, and whether nothing else can be
+/// meant.
+fn meant(name: &str) -> Option<(String, bool)> {
+    let words: Vec<&str> = name.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    if words.len() > 1 && words.iter().all(|word| is_package(word)) {
+        let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        return Some((words.join(" "), true));
+    }
+    let lower = name.to_ascii_lowercase();
+    is_package(&lower).then(|| (quote(&lower), false))
+}
+
 fn help(name: &str) -> String {
     if let Some((package, version)) = name.split_once('=') {
         let (package, version) = (quote(package), quote(version.trim_start_matches('=')));
         return format!("a version is held by `pin {package} version={version} priority=1001`");
     }
-    let words: Vec<&str> = name.split([' ', ',']).filter(|word| !word.is_empty()).collect();
-    if words.len() > 1 && words.iter().all(|word| is_package(word)) {
-        let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
-        return format!("each name is a text of its own: `packages {}`", words.join(" "));
+    if let Some((words, true)) = meant(name) {
+        return format!("each name is a text of its own: `packages {words}`");
     }
     "lower-case letters, digits and `+ - .`, two at least".to_owned()
 }

@@ -1,6 +1,6 @@
 use forge_diag::{Diagnostic, Spanned, codes};
-use forge_syntax::Cursor;
 use forge_syntax::reference::{Field, NodeKind};
+use forge_syntax::{Cursor, quote};
 
 use super::packages::is_package;
 use super::{Declaration, OVERRIDE, TextAt, bad_value};
@@ -43,11 +43,14 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     if !TYPES.contains(&kind.value.as_str()) {
         let headline = format!("`{}` is no type of a question", kind.value);
         let near = forge_syntax::closest(&kind.value, TYPES);
-        cursor.report(
-            bad_value(kind.span, headline, "here")
-                .maybe_help(near.map(|near| format!("did you mean \"{near}\"?")))
-                .note(format!("debconf has {}", TYPES.join(", "))),
-        );
+        let found = bad_value(kind.span, headline, "here")
+            .note(format!("debconf has {}", TYPES.join(", ")));
+        cursor.report(match near {
+            Some(near) => {
+                found.help(format!("did you mean \"{near}\"?")).offer(kind.span, quote(near))
+            }
+            None => found,
+        });
     } else if kind.value == "password" {
         cursor.report(
             Diagnostic::error(codes::SPEC_SECRET, "a password would stand in a layer")

@@ -256,7 +256,7 @@ impl RunDecl {
             if let Some(value) = cx.scope.get(&param.value) {
                 environment.insert(variable(&param.value), value.environment());
             } else {
-                let found = cx.undefined_name(&param.value).at(param.span, "not known here");
+                let found = cx.undefined_word(&param.value, param.span);
                 cx.report(found);
             }
         }

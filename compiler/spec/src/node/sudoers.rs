@@ -41,11 +41,13 @@ impl Declaration for SudoersDecl {
         let mut aliases = Aliases::new();
         for rule in &rules {
             if let Err(mistake) = check_rule(&rule.value, &mut aliases) {
-                cx.report(
-                    Diagnostic::error(codes::SPEC_SUDOERS, HEADLINE)
-                        .at(rule.span, mistake.why)
-                        .help(mistake.help),
-                );
+                let found = Diagnostic::error(codes::SPEC_SUDOERS, HEADLINE)
+                    .at(rule.span, mistake.why)
+                    .help(mistake.help);
+                cx.report(match mistake.swap {
+                    Some(swap) => swap.offer(found, cx.map, rule.span),
+                    None => found,
+                });
                 good = false;
             }
         }

@@ -49,8 +49,8 @@ impl Declaration for SysctlDecl {
             cx.report(bad_value(self.value.span, headline, "more than one line"));
             return None;
         }
-        if let Some(found) = typo::parameter(&name, self.name.span) {
-            cx.report(found);
+        if let Some(typo) = typo::parameter(&name, self.name.span) {
+            cx.report(typo.within(cx.map));
         }
         Some(ItemKind::Sysctl { name, value })
     }

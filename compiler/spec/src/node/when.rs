@@ -143,7 +143,7 @@ impl WhenDecl {
     /// Whether the body counts; none after a reported mistake.
     pub(crate) fn holds(&self, cx: &mut Context<'_>) -> Option<bool> {
         let Some(bound) = cx.scope.bound(&self.name.value).cloned() else {
-            let found = cx.undefined_name(&self.name.value).at(self.name.span, "not known here");
+            let found = cx.undefined_word(&self.name.value, self.name.span);
             cx.report(found);
             return None;
         };

@@ -177,11 +177,14 @@ pub(crate) fn report_overrides(cx: &mut Context<'_>) {
     let unused: Vec<Span> =
         cx.overrides.iter().filter(|(_, does)| !**does).map(|(span, _)| *span).collect();
     for span in unused {
-        cx.report(
-            Diagnostic::warning(codes::SPEC_OVERRIDE_UNUSED, "this overrides nothing")
-                .at(span, "nothing before it says otherwise")
-                .help("take `override=#true` away"),
-        );
+        let found = Diagnostic::warning(codes::SPEC_OVERRIDE_UNUSED, "this overrides nothing")
+            .at(span, "nothing before it says otherwise")
+            .help("take `override=#true` away");
+        let written = cx.map.slice(span).match_indices(" override=#true").collect::<Vec<_>>();
+        cx.report(match *written.as_slice() {
+            [(at, written)] => found.offer(span.slice(at, at + written.len()), ""),
+            _ => found,
+        });
     }
 }
 

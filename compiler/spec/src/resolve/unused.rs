@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use forge_diag::{Diagnostic, Span, codes};
 use forge_param::ParamDecl;
+use forge_syntax::{Written, suggest};
 
 use crate::context::Context;
 use crate::node::image::ImageDecl;
@@ -116,14 +117,10 @@ fn images(cx: &mut Context<'_>) {
     for given in unread {
         let name = &given.name;
         if !variables.contains(&template::variable(&name.value)) {
-            cx.report(
-                Diagnostic::warning(
-                    codes::SPEC_SET_UNUSED,
-                    format!("nothing reads `{}`, which the image sets", name.value),
-                )
-                .at(name.span, "set here")
-                .maybe_help(forge_syntax::did_you_mean(&name.value, known.iter().copied())),
-            );
+            let headline = format!("nothing reads `{}`, which the image sets", name.value);
+            let found =
+                Diagnostic::warning(codes::SPEC_SET_UNUSED, headline).at(name.span, "set here");
+            cx.report(suggest(found, name, Written::Bare, known.iter().copied()));
         }
     }
 }

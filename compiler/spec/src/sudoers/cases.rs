@@ -32,7 +32,7 @@ const GOOD: [&str; 25] = [
 ];
 
 /// What is no rule, with a word of the reason.
-const BAD: [(&str, &str); 28] = [
+const BAD: [(&str, &str); 30] = [
     ("ALL=(root) NOPASSWD: /bin/ls", "does not say who"),
     ("", "nothing"),
     ("# text", "comment"),
@@ -46,7 +46,9 @@ const BAD: [(&str, &str); 28] = [
     ("ann ALL=", "command is missing"),
     ("ann ALL=(ALL", "not closed"),
     ("ann ALL=(ALL) systemctl", "no absolute path"),
-    ("ann ALL=(ALL) NOPASSWD /usr/bin/a", "stands behind a command"),
+    ("ann ALL=(ALL) NOPASSWD /usr/bin/a", "`NOPASSWD` has no colon"),
+    ("ann ALL=(ALL) NOPASSWD ALL", "`NOPASSWD` has no colon"),
+    ("ann ALL=(ALL) NOPASWD ALL", "`NOPASWD` is no tag"),
     ("ann ALL=(ALL) NOPASWD: ALL", "no tag"),
     ("ann ALL=(ALL) NOPASSWD: /usr/bin/a,", "command is missing"),
     ("ann ALL=(ALL) /usr/bin/a x:y", "`:` in the arguments"),

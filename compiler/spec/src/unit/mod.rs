@@ -13,7 +13,10 @@ use forge_diag::codes;
 use forge_model::ImagePath;
 use forge_syntax::closest;
 
-use crate::written::{MOST_MISTAKES, TextMistake, brief};
+use self::value::Unfit;
+pub use self::value::{is_special_unit, mistyped_unit, names_units};
+
+use crate::written::{MOST_MISTAKES, Swap, TextMistake, brief};
 
 /// Names of settings by their sections.
 const SETTINGS: &str = include_str!("settings.txt");
@@ -122,10 +125,13 @@ impl UnitText {
             if setting.name.starts_with("Exec") && section.name != "Unit" {
                 found.extend(command(&setting));
             }
-            if let Some((what, help)) = value::unfit(self.kind, setting.name, setting.value) {
+            if let Some(Unfit { what, help, meant }) =
+                value::unfit(self.kind, setting.name, setting.value)
+            {
                 let headline = format!("systemd passes over `{}=`", setting.name);
                 let label = format!("`{}` is {what}", brief(setting.value));
-                found.push(line.mistake(headline, label, help));
+                let swap = meant.map(|(word, near)| swap(&word, &near));
+                found.push(TextMistake { swap, ..line.mistake(headline, label, help) });
             }
             if value::names_units(setting.name) {
                 found.extend(mistyped_units(&setting));
@@ -166,7 +172,8 @@ impl UnitText {
                 |near| format!("did you mean `[{near}]`?"),
             );
             let headline = format!("a `.{}` has no section `[{}]`", self.kind, brief(name));
-            found.push(line.mistake(headline, "systemd passes over all of it", help));
+            let mistake = line.mistake(headline, "systemd passes over all of it", help);
+            found.push(TextMistake { swap: near.map(|near| swap(name, near)), ..mistake });
         }
         Section { name, known }
     }
@@ -198,7 +205,8 @@ impl UnitText {
         }
         // What is like none may be of a later systemd.
         let near = closest(name, settings_of(section).iter().copied())?;
-        Some(setting.line.mistake(headline, label, format!("did you mean `{near}=`?")))
+        let mistake = setting.line.mistake(headline, label, format!("did you mean `{near}=`?"));
+        Some(TextMistake { swap: Some(swap(name, near)), ..mistake })
     }
 }
 
@@ -255,7 +263,8 @@ impl Line {
         help: impl Into<String>,
     ) -> TextMistake {
         let (at, code) = (self.at.clone(), codes::SPEC_UNIT);
-        TextMistake { at, code, headline: headline.into(), label: label.into(), help: help.into() }
+        let (headline, label, help) = (headline.into(), label.into(), help.into());
+        TextMistake { at, code, headline, label, help, swap: None }
     }
 }
 
@@ -291,6 +300,7 @@ fn mistyped_units(setting: &Setting<'_>) -> Vec<TextMistake> {
     let near = units.filter_map(|unit| Some((unit, value::nearly_special(unit)?)));
     near.map(|(unit, near)| TextMistake {
         code: codes::SPEC_TYPO,
+        swap: Some(swap(unit, near)),
         ..setting.line.mistake(
             format!("no unit is known as `{unit}`"),
             format!("`{}=` of a unit that is not there does nothing", setting.name),
@@ -298,6 +308,11 @@ fn mistyped_units(setting: &Setting<'_>) -> Vec<TextMistake> {
         )
     })
     .collect()
+}
+
+/// A word that is nearly a known one.
+fn swap(written: &str, near: &str) -> Swap {
+    Swap { written: written.to_owned(), text: near.to_owned(), sure: false }
 }
 
 /// A command line that systemd would not run as it is written.

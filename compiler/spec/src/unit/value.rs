@@ -34,22 +34,36 @@ fn kind_of(unit: &str, name: &str) -> Option<&'static str> {
     }
 }
 
+/// A value that systemd cannot parse.
+#[derive(Debug)]
+pub(super) struct Unfit {
+    /// What it is.
+    pub(super) what: &'static str,
+    /// What may stand there.
+    pub(super) help: String,
+    /// A word of it, and what is meant by it.
+    pub(super) meant: Option<(String, String)>,
+}
+
 /// Why systemd cannot parse a value, and what it takes.
-pub(super) fn unfit(unit: &str, name: &str, value: &str) -> Option<(&'static str, String)> {
+pub(super) fn unfit(unit: &str, name: &str, value: &str) -> Option<Unfit> {
     // An empty value takes back what was said; specifiers are put in later.
     if value.is_empty() || value.contains('%') {
         return None;
     }
     let one_of = |what, words: &'static [&'static str]| {
         (!words.contains(&value)).then(|| {
-            let help = match closest(value, words.iter().copied()) {
+            let near = closest(value, words.iter().copied());
+            let help = match near {
                 Some(near) => format!("did you mean `{name}={near}`?"),
                 None => format!("it takes {}", words.join(", ")),
             };
-            (what, help)
+            Unfit { what, help, meant: near.map(|near| (value.to_owned(), near.to_owned())) }
         })
     };
-    let unless = |good: bool, what, help: &str| (!good).then(|| (what, help.to_owned()));
+    let unless = |good: bool, what, help: &str| {
+        (!good).then(|| Unfit { what, help: help.to_owned(), meant: None })
+    };
     match kind_of(unit, name)? {
         "BOOLEAN" => {
             let lower = value.to_ascii_lowercase();
@@ -71,7 +85,8 @@ pub(super) fn unfit(unit: &str, name: &str, value: &str) -> Option<(&'static str
             let bad = value.split_whitespace().find(|word| !has_unit_ending(word))?;
             let special = SPECIAL.iter().find(|unit| unit.split('.').next() == Some(bad));
             let meant = special.map_or_else(|| format!("{bad}.service"), |unit| (*unit).to_owned());
-            Some(("no name of a unit", format!("a name has its ending: `{meant}`")))
+            let help = format!("a name has its ending: `{meant}`");
+            Some(Unfit { what: "no name of a unit", help, meant: Some((bad.to_owned(), meant)) })
         }
         "KILLMODE" => one_of("no way to stop processes", &KILLS),
         _ => None,
@@ -79,7 +94,7 @@ pub(super) fn unfit(unit: &str, name: &str, value: &str) -> Option<(&'static str
 }
 
 /// Settings whose values are names of units with blanks between: systemd.unit(5).
-pub(super) fn names_units(setting: &str) -> bool {
+pub fn names_units(setting: &str) -> bool {
     matches!(
         setting,
         "Wants"
@@ -110,6 +125,30 @@ pub(super) fn names_units(setting: &str) -> bool {
 /// The unit of systemd itself that a name is one letter away from.
 pub(super) fn nearly_special(name: &str) -> Option<&'static str> {
     one_letter_off(name, SPECIAL)
+}
+
+/// A unit that is a part of systemd, or that systemd speaks of by its name.
+pub fn is_special_unit(name: &str) -> bool {
+    SPECIAL.contains(&name)
+}
+
+/// The unit of an image that a name is one letter away from; none for a unit of systemd, and where
+/// only digits differ.
+pub fn mistyped_unit<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    if nearly_special(name).is_some() {
+        return None;
+    }
+    // An instance's file is its template's.
+    let file = match name.split_once('@') {
+        Some((stem, rest)) => {
+            format!("{stem}@.{}", rest.rsplit_once('.').map_or(rest, |(_, ending)| ending))
+        }
+        None => name.to_owned(),
+    };
+    let letters = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let near = one_letter_off(&file, known)?;
+    // It has no instance's name.
+    (file == name && letters(near) != letters(name)).then_some(near)
 }
 
 /// systemd.special(7), and systemd's own services that others stand behind.
