@@ -134,6 +134,21 @@ role's packages stand on what the script makes, and are installed again when it 
 A script may not change what is declared by then. What is declared later wins over what the script
 made.
 
+### Why phases are enough
+
+`before=` and `after=` name no single item, role or script. What a script can need of one item, it has
+when that item's phase is over, and every phase is over for all roles before the next one begins
+(packages are made role by role, and there the order is that of the roles in the image). Two
+declarations need no order between them, since they may not contradict each other; two scripts at one
+place have that of their roles, and of their lines in a role. A script that must come after another
+role's script stands in a role that the image names later, or at a later place.
+
+An order between phases is a fixed one, so it has no cycles, and a role can be read without knowing
+what else is in an image: an order between items would make a role's layers depend on the names in
+another role, and images that begin with the same roles would no longer share those layers. A place
+that cannot be, `after="units" before="files"`, is [an error](../errors/spec/phase.md) with both words
+shown.
+
 ## What packages find
 
 `user`, `group`, `file` and `directory` with `before="packages"` are there when the packages of their

@@ -57,6 +57,20 @@ fn edits_of_several_roles_meet_in_one_file() {
     let hidden: Vec<_> = lines.map(|line| line.rsplit_once(": ").unwrap().1).collect();
     assert_eq!(hidden, ["names/files, roles/names.kdl:2", "base small, bases/base.tar"]);
 
+    // Each line has its edit, or who made the file.
+    for (line, want) in [
+        (1, "base small, bases/base.tar\n  ID=test\n"),
+        (2, "names/files, roles/names.kdl:2\n  NAME=site\n"),
+        (3, "more/files, roles/more.kdl:2\n  VERSION_ID=2\n"),
+        (4, "more/files, roles/more.kdl:3\n  VARIANT=node\n"),
+    ] {
+        let asked = format!("/etc/os-release:{line}");
+        let told = lab.forgec.run(&["blame", "test-node", &asked]).expect(0).stdout;
+        assert_eq!(told, format!("{asked}: {want}"));
+    }
+    let beyond = lab.forgec.run(&["blame", "test-node", "/etc/os-release:5"]);
+    assert!(beyond.stderr.contains("`/etc/os-release` has no line 5"), "{beyond:?}");
+
     // Another value: its own layer and those that read the file, as the plan says beforehand.
     lab.edit("roles/names.kdl", "NAME=site", "NAME=other");
     let plan = lab.forgec.run(&["plan"]).expect(0).stdout;

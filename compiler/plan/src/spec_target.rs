@@ -25,7 +25,7 @@ pub use self::edit::misfits;
 pub use self::mistyped::mistyped;
 pub use self::violation::violations;
 
-use self::known::{Declared, Layer, Made, Path};
+use self::known::{Declared, Layer, Made, OF_DEBIAN, Path, is_bare};
 use self::paths::Paths;
 use self::pattern::join;
 use crate::items::{ImageChanges, PartChanges, delivered};
@@ -59,6 +59,8 @@ pub struct SpecTarget<'a> {
     units: BTreeMap<&'a str, Declared<'a, UnitState>>,
     /// What is not declared is known to be absent: nothing but the spec makes the image.
     closed: Option<Declared<'a, Path<'a>>>,
+    /// Nothing but a minimal Debian and the spec makes the image's accounts.
+    bare: bool,
     /// The step after which nothing is known.
     overriding: Option<&'a str>,
     /// What edited files were before each of their edits, the first first.
@@ -90,6 +92,7 @@ impl<'a> SpecTarget<'a> {
             packages: BTreeMap::new(),
             units: BTreeMap::new(),
             closed: None,
+            bare: is_bare(image),
             overriding: None,
             edited: BTreeMap::new(),
             misfits: Vec::new(),
@@ -492,6 +495,7 @@ impl Target for SpecTarget<'_> {
         match self.users.get(name) {
             Some(found) => Ok(Some(found.what.clone())),
             None if self.closed.is_some() => self.facts.user(self, name),
+            None if self.bare && !OF_DEBIAN.contains(&name) => Ok(None),
             None => unknown(format!("a package may bring the user `{name}`")),
         }
     }
@@ -501,6 +505,11 @@ impl Target for SpecTarget<'_> {
         match self.groups.get(name) {
             Some(found) => Ok(Some(found.what.clone())),
             None if self.closed.is_some() => self.facts.group(self, name),
+            None if self.bare && !OF_DEBIAN.contains(&name) => {
+                // An account without a group gets one of its own name.
+                let own = self.users.get(name).filter(|user| user.what.group.is_none());
+                Ok(own.map(|user| GroupRecord { gid: None, evidence: user.what.evidence.clone() }))
+            }
             None => unknown(format!("a package may bring the group `{name}`")),
         }
     }

@@ -336,7 +336,8 @@ impl<'a> Cursor<'a> {
             }
             let found = match &entry.name {
                 Some(name) => {
-                    let (found, is_child) = unknown_prop(node, name, &props, &children);
+                    let (found, is_child) =
+                        unknown_prop(node, (name, entry.span), &props, &children);
                     self.as_property |= is_child;
                     found
                 }

@@ -95,8 +95,11 @@ const ELSEWHERE: [(&str, &str); 30] = [
     ("text", "string"),
 ];
 
+const NO_LOOP: &str = "there is no loop: a list is passed on whole, `packages \"${list}\"`; else the \
+    node is written once for each value";
+
 /// What is written otherwise here, in a sentence.
-const SENTENCES: [(&str, &str); 20] = [
+const SENTENCES: [(&str, &str); 24] = [
     (
         "authorized-key",
         "keys stand in a `user`: `user \"ann\" { authorized-key \"ssh-ed25519 …\" }`",
@@ -106,12 +109,16 @@ const SENTENCES: [(&str, &str); 20] = [
     ("drop-in", "it stands in a `unit`: `unit \"x.service\" { drop-in \"10-site\" … }`"),
     ("exclude", "in `images`, write `except` with the values of the axes"),
     ("extends", "an image begins with another by `from=`: `image \"b\" from=\"a\"`"),
+    ("for", NO_LOOP),
+    ("for-each", NO_LOOP),
+    ("foreach", NO_LOOP),
     ("from", "an image begins with another by `from=`: `image \"b\" from=\"a\"`"),
     ("if", "write `when \"NAME\" is=\"VALUE\" { … }`"),
     (
         "include",
         "roles are used by `role \"NAME\"`, and packages by `packages`; files need no include",
     ),
+    ("loop", NO_LOOP),
     ("inherit", "an image begins with another by `from=`: `image \"b\" from=\"a\"`"),
     ("inherits", "an image begins with another by `from=`: `image \"b\" from=\"a\"`"),
     ("matrix", "`images` makes several images of axes; it stands at the top of a file"),
@@ -160,6 +167,10 @@ pub fn unknown_node<'a>(
     let body = all.contains(&"packages");
     if !body && NODES.contains(&word) {
         return found.help(format!("`{word}` stands in a `role` or an `image`"));
+    }
+    // A `service` has no text.
+    if all.is_empty() && ["content", "drop-in", "exec", "exec-start", "source"].contains(&word) {
+        return found.help("the text of a unit stands in `unit \"x.service\" { content \"…\" }`");
     }
     let top = all.contains(&"images");
     let direct = top && matches!(word, "matrix");

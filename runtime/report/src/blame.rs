@@ -26,10 +26,21 @@ pub struct Blamed {
     pub path: String,
     /// What answers for it: it made the path, or took it away.
     pub by: Made,
+    /// The line that was asked about, which `by` wrote.
+    pub line: Option<Line>,
     /// What made the file that it edited, the last edit first; without entries.
     pub edits: Vec<Made>,
     /// What lower layers had there, the uppermost first.
     pub shadows: Vec<Made>,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Line {
+    /// Its number, from 1.
+    pub number: usize,
+    /// What it says, without its end.
+    pub text: String,
 }
 
 /// A layer that made a path, or took it away.
@@ -52,7 +63,11 @@ pub struct Made {
 /// The answer, for people.
 pub fn blame_text(report: &BlameReport) -> String {
     let mut text = String::new();
-    for Blamed { path, by, edits, shadows } in &report.paths {
+    for Blamed { path, by, line, edits, shadows } in &report.paths {
+        if let Some(Line { number, text: said }) = line {
+            let _ = writeln!(text, "{path}:{number}: {}, {}\n  {said}", by.layer, by.words);
+            continue;
+        }
         let removed = if by.entry.is_none() { "removed by " } else { "" };
         // Writing to a String cannot fail.
         let _ = write!(text, "{path}: {removed}{}, {}", by.layer, by.words);
@@ -109,6 +124,8 @@ struct Told<'a> {
     present: bool,
     /// The layer that answers for it.
     by: Maker<'a>,
+    /// The line that was asked about, which `by` wrote; null where a whole path was.
+    line: Option<&'a Line>,
     /// What made the file that `by` edited, the last edit first.
     edits: Vec<Maker<'a>>,
     /// What lower layers had there, the uppermost first; not looked for with `--all`.
@@ -154,10 +171,11 @@ struct Shown {
 /// The answer as JSON.
 pub fn blame_json(report: &BlameReport) -> String {
     let BlameReport { image, paths, missing } = report;
-    let paths = paths.iter().map(|Blamed { path, by, edits, shadows }| Told {
+    let paths = paths.iter().map(|Blamed { path, by, line, edits, shadows }| Told {
         path,
         present: by.entry.is_some(),
         by: layer(by),
+        line: line.as_ref(),
         edits: edits.iter().map(layer).collect(),
         shadows: shadows.iter().map(layer).collect(),
     });

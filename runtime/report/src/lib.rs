@@ -23,7 +23,7 @@ mod verdicts;
 mod why;
 mod why_not;
 
-pub use blame::{BlameReport, Blamed, Made, blame_json, blame_text};
+pub use blame::{BlameReport, Blamed, Line, Made, blame_json, blame_text};
 pub use code_quality::code_quality;
 pub use doctor::{HostCheck, HostReport, doctor_json, doctor_text};
 pub use exec_json::{Clock, civil_day, exec_json, rfc3339};

@@ -215,7 +215,8 @@ impl Collector<'_> {
                 }
                 self.owner(&by(format!("`{path}` belongs to"), "files"), owner, group);
             }
-            ItemKind::Directory { path, owner, group, .. } => {
+            ItemKind::Directory { path, owner, group, .. }
+            | ItemKind::Unpack { into: path, owner, group, .. } => {
                 self.owner(&by(format!("`{path}` belongs to"), "files"), owner, group);
             }
             ItemKind::SecretFile { path, owner, group, .. } => {

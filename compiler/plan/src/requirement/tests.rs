@@ -48,6 +48,29 @@ fn what_packages_may_bring_stays_open_and_is_missing_where_nothing_else_can() {
 }
 
 #[test]
+fn the_accounts_of_debian_alone_are_known() {
+    let bare = r#"base "b" { debian suite="bookworm"; }"#;
+    let body = r#"
+        file "/etc/a" owner="ann" group="ann" { content "a"; }
+        file "/etc/b" owner="www-data" group="hpc" { content "b"; }
+        unit "y.service" { content "[Service]\nUser=bob\nExecStart=/bin/true"; }
+        user "ann" uid=2001 groups="video,hpd"
+    "#;
+    let told = |body: &str| {
+        let found = check(&site(bare, body)).diagnostics;
+        found.into_iter().map(|found| found.headline).collect::<Vec<_>>()
+    };
+    let want = [
+        "`/etc/b` belongs to the group `hpc`, which nothing in the image makes",
+        "`y.service` runs as the user `bob`, which nothing in the image makes",
+        "the user `ann` is in the group `hpd`, which nothing in the image makes",
+    ];
+    assert_eq!(told(body), want);
+    // A package may make any of them.
+    assert_eq!(told(&format!("packages \"munge\"\n{body}")), Vec::<String>::new());
+}
+
+#[test]
 fn what_the_spec_makes_needs_nothing_more() {
     let made = r#"
         user "ann" uid=2001

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use forge_model::{Content, Origin, Provenance};
+use forge_spec::{BaseKind, Item, ItemKind, Part, ResolvedImage};
 
 /// The layer that makes something, by what its label is made of.
 #[derive(Clone, Copy)]
@@ -71,4 +72,28 @@ pub(super) enum Path<'a> {
         target: &'a str,
     },
     Removed,
+}
+
+/// Accounts and groups that Debian's `base-passwd` and the essential packages make
+/// (`/usr/share/base-passwd/{passwd,group}.master` of Debian 12), and `_apt`.
+pub(super) const OF_DEBIAN: [&str; 46] = [
+    "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy",
+    "www-data", "backup", "list", "irc", "nobody", "nogroup", "adm", "tty", "disk", "kmem",
+    "dialout", "fax", "voice", "cdrom", "floppy", "tape", "sudo", "audio", "dip", "operator",
+    "src", "shadow", "utmp", "video", "sasl", "plugdev", "staff", "users", "gnats", "_apt",
+    "crontab", "input", "sgx", "kvm",
+];
+
+/// Whether an image is a Debian base alone, without packages and scripts on it: what these would make
+/// cannot be known from the spec.
+pub(super) fn is_bare(image: &ResolvedImage) -> bool {
+    let minimal = match &image.base.kind {
+        BaseKind::Debian { include, .. } => include.is_empty(),
+        BaseKind::Archive { .. } | BaseKind::Tree { .. } => false,
+    };
+    let brought = |part: &Part| {
+        let runs = |item: &Item| matches!(item.kind, ItemKind::Run { .. });
+        !part.packages.is_empty() || part.items.iter().any(|item| runs(item))
+    };
+    minimal && image.kernel.is_none() && !image.parts.iter().any(brought)
 }

@@ -8,7 +8,7 @@ use forge_param::ParamValue;
 use super::bind;
 use super::chain::{self, Link};
 use super::part::{Builder, Built};
-use super::{conflict, early, hidden, identity, ids, limits, owner, unused};
+use super::{conflict, early, hidden, identity, ids, limits, unused};
 use crate::context::Context;
 use crate::node::image::ImageDecl;
 use crate::node::output::OutputDecl;
@@ -70,7 +70,6 @@ pub(crate) fn resolve<'a>(
     limits::check_ids(cx, &image.name.value, &parts);
     ids::check(cx, &image.name.value, &parts);
     identity::check(cx, &image.name.value, base.as_ref().zip(base_name), &parts);
-    owner::check(cx, base.as_ref(), kernel.is_some(), &parts);
     let output = chain.iter().rev().find_map(|link| link.decl.output.as_ref());
     check_secrets(cx, &image.name.value, output, &parts);
     let mut parts: Vec<_> = parts.into_iter().map(Built::finish).collect();

@@ -14,7 +14,6 @@ mod image;
 mod inspec;
 mod limits;
 mod memo;
-mod owner;
 mod part;
 mod unused;
 

@@ -98,7 +98,7 @@ pub(super) fn show_form(found: &mut Sink, head: Span, example: &str, as_property
 /// The finding about a property that nothing reads, and whether a child node is meant.
 pub(super) fn unknown_prop(
     node: &Node,
-    name: &Spanned<String>,
+    (name, value): (&Spanned<String>, Span),
     props: &[&'static str],
     children: &[&'static str],
 ) -> (Diagnostic, bool) {
@@ -107,6 +107,13 @@ pub(super) fn unknown_prop(
         format!("`{}` has no property `{}`", node.name.value, name.value),
     )
     .at(name.span, "unknown property");
+    let quoted = name.span.len() > name.value.len();
+    if quoted && !props.contains(&name.value.as_str()) && name.span.end < value.start {
+        let (gap, quoted) =
+            (Span { start: name.span.end, end: value.start, ..value }, quote(&name.value));
+        let help = format!("arguments have a blank between them, and no `=`: `{quoted} …`");
+        return (found.help(help).mend(gap, " "), false);
+    }
     if children.contains(&name.value.as_str()) {
         let help = format!("`{0}` is a child node: write `{{ {0} … }}`", name.value);
         return (found.help(help), true);

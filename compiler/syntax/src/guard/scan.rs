@@ -198,6 +198,7 @@ impl<'a> Scanner<'a> {
                 self.at += 1;
             }
             ',' => self.comma(),
+            '(' if self.brackets("(") => {}
             '(' | ')' | '=' => self.at += 1,
             _ => self.word(),
         }

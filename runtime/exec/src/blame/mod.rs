@@ -10,9 +10,11 @@
 //! links of a merged `/usr` resolved. A path that no list names was made by a maintainer script or
 //! by the installer. In a layer of changes it is each declaration that touched the path, found by
 //! applying the list again, which costs milliseconds; for an edited file also who made the file
-//! that was edited.
+//! that was edited. A line of such a file is blamed on the one edit that wrote it, found by making the
+//! edits one after the other.
 
 mod dpkg;
+mod line;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use forge_model::{
 
 use crate::changes::{self, ChangeError, ReadContent, View};
 use dpkg::Lists;
+
+pub use line::BlamedLine;
 
 /// One layer of an image.
 #[derive(Clone, Copy, Debug)]

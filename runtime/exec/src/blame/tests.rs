@@ -291,6 +291,41 @@ fn an_edited_file_has_the_maker_of_what_was_edited() {
 }
 
 #[test]
+fn a_line_is_blamed_on_the_edit_that_wrote_it() {
+    let action = Action::Base(Box::new(Base::Tree {
+        arch: "amd64".to_owned(),
+        directory: "golden".to_owned(),
+        files: vec![(path("/etc/x"), source("golden/etc/x"))],
+    }));
+    let mut stack = Stack { contents: BTreeMap::new(), layers: Vec::new() };
+    stack.add("base", action, &[("etc", Node::Dir), ("etc/x", Node::File("x\nold\ny\n"))]);
+    let two = [line("/etc/x", Some("^old"), "new"), line("/etc/x", None, "a")];
+    stack.change("one", &two);
+    stack.change("two", &[line("/etc/x", Some("^y"), "z"), file("/etc/own", "p\nq\n")]);
+    stack.change("three", &[line("/etc/own", Some("^q"), "r")]);
+    let blamer = stack.blamer();
+    let read = |_: &ImagePath, entry: &TreeEntry| stack.read(entry);
+    let told = |at: &str, number: usize| {
+        let blame = blamer.blame(&path(at)).unwrap();
+        let line = blamer.line(&blame, number, &read).unwrap();
+        line.map(|line| format!("{}: {}, {}", line.text, line.by.label, line.by.maker))
+    };
+    for (at, number, want) in [
+        ("/etc/x", 1, Some("x: base, golden/etc/x")),
+        ("/etc/x", 2, Some("new: one, role.kdl:1")),
+        ("/etc/x", 3, Some("z: two, role.kdl:1")),
+        ("/etc/x", 4, Some("a: one, role.kdl:2")),
+        ("/etc/x", 5, None),
+        ("/etc/x", 0, None),
+        ("/etc", 1, None),
+        ("/etc/own", 1, Some("p: two, role.kdl:2")),
+        ("/etc/own", 2, Some("r: three, role.kdl:1")),
+    ] {
+        assert_eq!(told(at, number).as_deref(), want, "{at}:{number}");
+    }
+}
+
+#[test]
 fn changes_that_do_not_fit_are_an_error() {
     let change = crate::changes::testing::owned_file("/x", "", "nobody-there", "root");
     assert!(matches!(&change, forge_model::ChangeKind::File { content: Content::Text(_), .. }));

@@ -1,8 +1,9 @@
 //! `forgec blame`: which layer put that line into that file.
 
 use forge_exec::blame::{Blame, BlameLayer, Blamer, Maker};
+use forge_exec::changes::ReadContent;
 use forge_model::{Entry, ImagePath, TreeEntry};
-use forge_report::{BlameReport, Blamed, Made, blame_json, blame_text};
+use forge_report::{BlameReport, Blamed, Line, Made, blame_json, blame_text};
 use forge_store::{Layer, Store};
 
 use crate::ctx::Ctx;
@@ -17,7 +18,7 @@ pub(crate) struct Args {
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
 
-    /// Paths in the image
+    /// Paths in the image; `PATH:LINE` names the edit that wrote a line
     #[arg(value_name = "PATH", required_unless_present = "all")]
     pub(crate) paths: Vec<String>,
 
@@ -44,7 +45,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     let store = ctx.store_to_read()?;
     let built = ImageState::read(&store, &args.image).and_then(|state| state.layers);
     let built = built.ok_or_else(|| ImageState::unbuilt(&args.image))?;
-    let report = with_blamer(&store, &built, |blamer| report(blamer, args))??;
+    let report = with_blamer(&store, &built, |blamer, read| report(blamer, read, args))??;
     ui.out(&if ui.json() { blame_json(&report) } else { blame_text(&report) });
     for path in &report.missing {
         ui.err(&format!("`{path}` is not in image `{}`", args.image));
@@ -59,13 +60,13 @@ pub(crate) fn last_built<T>(
     ask: impl FnOnce(&Blamer<'_>) -> T,
 ) -> Option<T> {
     let built = ImageState::read(store, image).and_then(|state| state.layers)?;
-    with_blamer(store, &built, ask).ok()
+    with_blamer(store, &built, |blamer, _| ask(blamer)).ok()
 }
 
 fn with_blamer<T>(
     store: &Store,
     built: &[BuiltLayer],
-    ask: impl FnOnce(&Blamer<'_>) -> T,
+    ask: impl FnOnce(&Blamer<'_>, &ReadContent<'_>) -> T,
 ) -> Result<T, CmdError> {
     let failed = |error: &dyn std::fmt::Display| CmdError::environment(error.to_string());
     let layers = built
@@ -80,22 +81,31 @@ fn with_blamer<T>(
     });
     let read = |path: &ImagePath, entry: &TreeEntry| read(&layers, path, entry);
     let blamer = Blamer::new(blamed, &read).map_err(|error| failed(&error))?;
-    Ok(ask(&blamer))
+    Ok(ask(&blamer, &read))
 }
 
-fn report(blamer: &Blamer<'_>, args: &Args) -> Result<BlameReport, CmdError> {
+fn report(
+    blamer: &Blamer<'_>,
+    read: &ReadContent<'_>,
+    args: &Args,
+) -> Result<BlameReport, CmdError> {
     let mut report =
         BlameReport { image: args.image.clone(), paths: Vec::new(), missing: Vec::new() };
     if args.all {
         report.paths.extend(blamer.all().map(|blame| Blamed {
             path: blame.path.to_string(),
             by: made(&blame, blamer.entry(&blame)),
+            line: None,
             edits: edits(&blame),
             shadows: Vec::new(),
         }));
     }
     for path in &args.paths {
-        match one(blamer, path)? {
+        let found = match one(blamer, path)? {
+            None => line(blamer, read, path)?,
+            found => found,
+        };
+        match found {
             Some(found) => report.paths.push(found),
             None => report.missing.push(path.clone()),
         }
@@ -129,8 +139,37 @@ fn one(blamer: &Blamer<'_>, path: &str) -> Result<Option<Blamed>, CmdError> {
     Ok(Some(Blamed {
         path: at.to_string(),
         by: made(&blame, entry),
+        line: None,
         edits: edits(&blame),
         shadows,
+    }))
+}
+
+/// `PATH:LINE`; none where it names no path of the image.
+fn line(
+    blamer: &Blamer<'_>,
+    read: &ReadContent<'_>,
+    asked: &str,
+) -> Result<Option<Blamed>, CmdError> {
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse());
+    let split = asked.rsplit_once(':').and_then(|(path, line)| Some((path, number(line)?)));
+    let Some((path, Ok(number))) = split else { return Ok(None) };
+    let Some(blame) = ImagePath::new(path)
+        .and_then(|path| blamer.tree().resolve(&path, true))
+        .and_then(|path| blamer.blame(&path))
+    else {
+        return Ok(None);
+    };
+    let found = blamer.line(&blame, number, read);
+    let found = found.map_err(|error| CmdError::environment(format!("{path}: {error}")))?;
+    let found = found.ok_or_else(|| CmdError::usage(format!("`{path}` has no line {number}")))?;
+    let line = Some(Line { number, text: found.text });
+    Ok(Some(Blamed {
+        path: blame.path.to_string(),
+        by: made(&found.by, blamer.entry(&found.by)),
+        line,
+        edits: Vec::new(),
+        shadows: Vec::new(),
     }))
 }
 

@@ -34,6 +34,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WORDS", requires = "qemu")]
     pub(crate) append: Option<String>,
 
+    /// The name that the machine's network gives it, by DHCP
+    #[arg(long, value_name = "NAME", requires = "qemu")]
+    pub(crate) hostname: Option<String>,
+
     /// A command to run in the machine of `--qemu` once it is up
     #[arg(last = true, value_name = "COMMAND", requires = "qemu")]
     pub(crate) command: Vec<String>,
@@ -44,6 +48,8 @@ pub(crate) struct Args {
 pub(crate) struct Machine<'a> {
     /// Words added to the kernel's command line.
     pub(crate) append: &'a str,
+    /// The name that its network gives it.
+    pub(crate) hostname: Option<&'a str>,
     /// A command to run once it is up.
     pub(crate) command: &'a [String],
 }
@@ -57,11 +63,21 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     };
     if args.qemu {
         let append = args.append.as_deref().unwrap_or_default();
-        let machine = Machine { append, command: &args.command };
+        let hostname = args.hostname.as_deref();
+        if let Some(name) = hostname.filter(|name| !is_hostname(name)) {
+            return Err(CmdError::usage(format!("`{name}` is no name of a host")));
+        }
+        let machine = Machine { append, hostname, command: &args.command };
         qemu(ui, ctx, image, &inside, &machine)
     } else {
         container(ui, ctx, &compiled, image, &inside)
     }
+}
+
+/// Letters, digits, `-` and `.`: QEMU would take what stands behind a comma for another option.
+fn is_hostname(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    !name.is_empty() && name.len() <= 64 && name.bytes().all(good)
 }
 
 /// The output folder, where there is one.
@@ -132,7 +148,8 @@ pub(crate) fn qemu(
     let started = Instant::now();
     let cmdline =
         [image.cmdline.as_deref().unwrap_or_default(), machine.append, "console=ttyS0 panic=-1"];
-    let answer = run_qemu(&archive, &probe, &kernel, &cmdline.join(" "), &log)?;
+    let boot = Boot { archive: &archive, probe: &probe, kernel: &kernel, log: &log };
+    let answer = boot.run(&cmdline.join(" "), machine.hostname)?;
     for line in &answer.output {
         ui.out(line);
     }
@@ -213,68 +230,79 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-fn run_qemu(
-    archive: &Path,
-    probe: &Path,
-    kernel: &Path,
-    cmdline: &str,
-    log: &Path,
-) -> Result<Answer, CmdError> {
-    let failed = |error: std::io::Error| CmdError::environment(error.to_string());
-    // One initrd: the kernel takes archives one after another, each compressed as it likes.
-    let joined = probe.with_extension("initrd");
-    let mut bytes = std::fs::read(archive).map_err(failed)?;
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    let unpacked_guess = bytes.len();
-    bytes.extend(std::fs::read(probe).map_err(failed)?);
-    std::fs::write(&joined, &bytes).map_err(failed)?;
-    drop(bytes);
-    // rootfs takes half of the memory, and gzip gives about a third.
-    let memory = (unpacked_guess / (1 << 20)) * 9 + 512;
-    std::fs::remove_file(log).ok();
-    let memory = memory.to_string();
-    let kernel = kernel.display().to_string();
-    let initrd = joined.display().to_string();
-    let output = Command::new("qemu-system-x86_64")
-        .args(["-accel", "tcg,thread=multi", "-smp", "2", "-m", &memory])
-        .args(["-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot"])
-        // An address comes by DHCP, as on a network of nodes; nothing beyond it is reached.
-        .args(["-nic", "user,restrict=on,model=virtio-net-pci"])
-        .args(["-kernel", &kernel, "-initrd", &initrd, "-append", cmdline])
-        .log(log)
-        .limit(16 << 20)
-        .timeout(QEMU_TIMEOUT)
-        // Shutting down tells nothing more, and an emulated machine may hang there for ever.
-        .until("FORGE-BOOT state=")
-        .run()
-        .map_err(|error| {
-            CmdError::environment(error.to_string()).help(format!(
-                "its console: {}; `forgec doctor` names what is missing",
-                log.display()
-            ))
-        })?;
-    std::fs::remove_file(&joined).ok();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().find_map(|line| line.split("FORGE-BOOT ").nth(1)).ok_or_else(|| {
-        CmdError::user("the packed image did not come up in QEMU")
-            .help(format!("its console: {}", log.display()))
-    })?;
-    let field = |name: &str| {
-        line.split(name).nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_default()
-    };
-    let units = line.split("failed=").nth(1).unwrap_or_default().trim_end_matches(['.', '\r']);
-    let mut output: Vec<_> = text
-        .lines()
-        .filter_map(|line| line.split_once("FORGE-OUT ").map(|(_, printed)| printed))
-        .map(|line| line.trim_end_matches('\r').to_owned())
-        .collect();
-    let code = output.pop_if(|line| line.starts_with("FORGE-CODE "));
-    let code = code.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(1);
-    Ok(Answer {
-        output,
-        code,
-        state: field("state=").to_owned(),
-        failed: units.split_whitespace().map(str::to_owned).collect(),
-        whole: field("end=") == "whole",
-    })
+/// The files of a boot.
+struct Boot<'a> {
+    archive: &'a Path,
+    probe: &'a Path,
+    kernel: &'a Path,
+    log: &'a Path,
+}
+
+impl Boot<'_> {
+    fn run(&self, cmdline: &str, hostname: Option<&str>) -> Result<Answer, CmdError> {
+        let Self { archive, probe, kernel, log } = *self;
+        let failed = |error: std::io::Error| CmdError::environment(error.to_string());
+        // One initrd: the kernel takes archives one after another, each compressed as it likes.
+        let joined = probe.with_extension("initrd");
+        let mut bytes = std::fs::read(archive).map_err(failed)?;
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        let unpacked_guess = bytes.len();
+        bytes.extend(std::fs::read(probe).map_err(failed)?);
+        std::fs::write(&joined, &bytes).map_err(failed)?;
+        drop(bytes);
+        // rootfs takes half of the memory, and gzip gives about a third.
+        let memory = (unpacked_guess / (1 << 20)) * 9 + 512;
+        std::fs::remove_file(log).ok();
+        let memory = memory.to_string();
+        let name = hostname.map(|name| format!(",hostname={name}")).unwrap_or_default();
+        let nic = format!("user,restrict=on,model=virtio-net-pci{name}");
+        let kernel = kernel.display().to_string();
+        let initrd = joined.display().to_string();
+        let output = Command::new("qemu-system-x86_64")
+            .args(["-accel", "tcg,thread=multi", "-smp", "2", "-m", &memory])
+            .args(["-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot"])
+            // An address comes by DHCP, as on a network of nodes; nothing beyond it is reached.
+            .args(["-nic", &nic])
+            .args(["-kernel", &kernel, "-initrd", &initrd, "-append", cmdline])
+            .log(log)
+            .limit(16 << 20)
+            .timeout(QEMU_TIMEOUT)
+            // Shutting down tells nothing more, and an emulated machine may hang there for ever.
+            .until("FORGE-BOOT state=")
+            .run()
+            .map_err(|error| {
+                CmdError::environment(error.to_string()).help(format!(
+                    "its console: {}; `forgec doctor` names what is missing",
+                    log.display()
+                ))
+            })?;
+        std::fs::remove_file(&joined).ok();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line =
+            text.lines().find_map(|line| line.split("FORGE-BOOT ").nth(1)).ok_or_else(|| {
+                CmdError::user("the packed image did not come up in QEMU")
+                    .help(format!("its console: {}", log.display()))
+            })?;
+        let field = |name: &str| {
+            line.split(name)
+                .nth(1)
+                .and_then(|rest| rest.split_whitespace().next())
+                .unwrap_or_default()
+        };
+        let units = line.split("failed=").nth(1).unwrap_or_default().trim_end_matches(['.', '\r']);
+        let mut output: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split_once("FORGE-OUT ").map(|(_, printed)| printed))
+            .map(|line| line.trim_end_matches('\r').to_owned())
+            .collect();
+        let code = output.pop_if(|line| line.starts_with("FORGE-CODE "));
+        let code = code.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(1);
+        Ok(Answer {
+            output,
+            code,
+            state: field("state=").to_owned(),
+            failed: units.split_whitespace().map(str::to_owned).collect(),
+            whole: field("end=") == "whole",
+        })
+    }
 }

@@ -129,13 +129,21 @@ impl Scanner<'_> {
         true
     }
 
-    /// `["a", "b"]`, as an argument or as the value of a property.
-    fn brackets(&mut self, written: &str) -> bool {
-        if !written.starts_with('[') {
+    /// `["a", "b"]` or `("a", "b")`, as an argument or as the value of a property.
+    pub(super) fn brackets(&mut self, written: &str) -> bool {
+        let round = written.starts_with('(');
+        if !round && !written.starts_with('[') {
             return false;
         }
         let (start, rest) = (self.at, self.rest());
-        let Some((values, length)) = listed(rest) else { return false };
+        let Some((values, length)) = listed(rest, if round { ')' } else { ']' }) else {
+            return false;
+        };
+        // `(type)value` is KDL, where a value is right behind it.
+        let behind = rest.get(length..).unwrap_or_default();
+        if round && !(behind.is_empty() || behind.starts_with([' ', '\t', '\n', '\r', ';', '}'])) {
+            return false;
+        }
         let end = start + length;
         let span = self.span(start, end);
         let before = self.text.get(self.line..start).unwrap_or_default();
@@ -257,14 +265,14 @@ pub(crate) fn list_property(name: &str, values: &[&str]) -> Diagnostic {
     found.help(format!("write a list as a child node: `{{ {name} {} }}`", values.join(" ")))
 }
 
-/// Quoted texts and words between `[` and `]`, and the length of it all.
-fn listed(rest: &str) -> Option<(Vec<&str>, usize)> {
+/// Quoted texts and words between brackets that end with `close`, and the length of it all.
+fn listed(rest: &str, close: char) -> Option<(Vec<&str>, usize)> {
     let (mut values, mut at, mut quoted) = (Vec::new(), 1, false);
     loop {
         let left = rest.get(at..)?;
         let c = left.chars().next()?;
         match c {
-            ']' => return quoted.then_some((values, at + 1)),
+            _ if c == close => return quoted.then_some((values, at + 1)),
             ',' => at += 1,
             _ if c.is_whitespace() => at += c.len_utf8(),
             '"' => {
@@ -274,9 +282,9 @@ fn listed(rest: &str) -> Option<(Vec<&str>, usize)> {
                 values.push(value);
                 at += length;
             }
-            '{' | '}' | '[' | '=' | ';' => return None,
+            '{' | '}' | '[' | '(' | '=' | ';' => return None,
             _ => {
-                let end = left.find(|c: char| c == ',' || c == ']' || c.is_whitespace())?;
+                let end = left.find(|c: char| c == ',' || c == close || c.is_whitespace())?;
                 values.push(left.get(..end)?);
                 at += end;
             }
@@ -290,7 +298,7 @@ fn outside_of_quotes(text: &str) -> Vec<usize> {
     let mut found = Vec::new();
     for (at, byte) in text.bytes().enumerate() {
         inside ^= byte == b'"';
-        if !inside && matches!(byte, b'[' | b']' | b',' | b'\n' | b'\r') {
+        if !inside && matches!(byte, b'[' | b']' | b'(' | b')' | b',' | b'\n' | b'\r') {
             found.push(at);
         }
     }
