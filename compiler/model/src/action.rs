@@ -331,7 +331,6 @@ pub struct Verify {
     /// The controls that this level is the cheapest to judge.
     pub controls: Vec<Shared<Control>>,
     /// Profiles of `InSpec`, each control of which is judged at the cheapest target that can tell.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inspec: Vec<Shared<InspecProfile>>,
     /// For a booted container: units that may and must fail.
     pub expect_failed: Vec<ExpectFailed>,

@@ -33,6 +33,7 @@ pub struct InspecInput {
     /// The input's name.
     pub name: String,
     /// Its value: a text, a number, a truth value, or a list of them.
+    #[serde(with = "text")]
     pub value: serde_json::Value,
     /// Where it is given.
     pub origin: Origin,
@@ -47,4 +48,19 @@ pub struct InspecSkip {
     pub because: String,
     /// Where that is said.
     pub origin: Origin,
+}
+
+/// A value as JSON text: formats that do not describe themselves can hold that.
+mod text {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+    use serde_json::Value;
+
+    pub(super) fn serialize<S: Serializer>(value: &Value, out: S) -> Result<S::Ok, S::Error> {
+        value.to_string().serialize(out)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
+        let text = String::deserialize(from)?;
+        serde_json::from_str(&text).map_err(serde::de::Error::custom)
+    }
 }

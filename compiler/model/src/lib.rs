@@ -19,6 +19,7 @@ mod figure;
 mod glob;
 mod image_path;
 mod inspec_profile;
+mod kept;
 mod key;
 mod layer;
 mod origin;

@@ -173,6 +173,13 @@ pub struct Image {
 }
 
 impl Image {
+    /// All its nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        let Self { layers, tree, secrets, stamp, verdicts, pack, .. } = self;
+        let one = secrets.iter().chain([stamp]).chain(pack);
+        layers.iter().chain(tree).chain(verdicts).chain(one).copied()
+    }
+
     /// A name that only this image's plan has: the digest over its nodes' plan keys.
     pub fn plan_digest(&self, plan: &Plan) -> Digest {
         let mut bytes = Vec::new();

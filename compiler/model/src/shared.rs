@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::kept::{self, Numbered, OnceOrAgain};
 use crate::{Digest, KeyFields, KeyHasher};
 
 /// A part of actions with fields of its own in their keys.
@@ -71,12 +72,29 @@ impl<T: Eq> Eq for Shared<T> {}
 
 impl<T: Serialize> Serialize for Shared<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (**self).serialize(serializer)
+        match kept::number_of(Arc::as_ptr(&self.0).cast()) {
+            None => (**self).serialize(serializer),
+            Some(None) => OnceOrAgain::Once(&**self).serialize(serializer),
+            Some(Some(number)) => OnceOrAgain::<&T>::Again(number).serialize(serializer),
+        }
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Shared<T> {
+impl<'de, T: Deserialize<'de> + Send + Sync + 'static> Deserialize<'de> for Shared<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(Self::from)
+        if !kept::is_reading() {
+            return T::deserialize(deserializer).map(Self::from);
+        }
+        match OnceOrAgain::deserialize(deserializer)? {
+            OnceOrAgain::Once(Numbered { number, part }) => {
+                let Self(held) = Self::from(part);
+                kept::keep(number, held.clone());
+                Ok(Self(held))
+            }
+            OnceOrAgain::Again(number) => {
+                let held = kept::numbered(number).and_then(|held| held.downcast().ok());
+                held.map(Self).ok_or_else(|| serde::de::Error::custom("no such shared part"))
+            }
+        }
     }
 }

@@ -89,6 +89,20 @@ pub trait Sources: Send + Sync {
 
     /// Takes what was made of something with this digest, for a later [`Sources::recall`].
     fn remember(&self, _of: &Digest, _made: Vec<u8>) {}
+
+    /// Whether a plan is kept from one run to the next.
+    fn keeps_plan(&self) -> bool {
+        false
+    }
+
+    /// What an earlier run of this very program gave to [`Sources::keep_plan`].
+    fn last_plan(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Takes the project's plan, with what it was made from, for [`Sources::last_plan`] of a later
+    /// run. One is kept, the latest.
+    fn keep_plan(&self, _plan: &[u8]) {}
 }
 
 /// What is known of a source file without reading it into a plan.

@@ -7,6 +7,7 @@ use forge_spec::{Compiled, ResolvedImage};
 use crate::builder::PlanBuilder;
 use crate::inspec::{self, Profiles};
 use crate::items::ImageChanges;
+use crate::last::Asked;
 use crate::lower::{ImageSteps, image_steps};
 use crate::requirement::NearUnit;
 use crate::{Known, LowerError, SpecTarget, judge_spec, misfits, mistyped, needs, violations};
@@ -25,7 +26,28 @@ pub struct Checked {
 /// Compiles a project, judges it by its own controls, and lowers it to a plan: all that can be
 /// known of it without building. The command line and the language server ask here, so an editor
 /// shows what `forgec check` says.
+///
+/// A project of which nothing has changed since an earlier run, and of which nothing was to be said
+/// then, is not compiled again.
 pub fn check(sources: &dyn Sources) -> Checked {
+    if !sources.keeps_plan() {
+        return check_anew(sources);
+    }
+    let asked = Asked::new(sources);
+    if let Some(plan) = asked.last_plan() {
+        let (diagnostics, source_map) = (Vec::new(), SourceMap::new());
+        return Checked { plan: Some(plan), diagnostics, source_map };
+    }
+    let checked = check_anew(&asked);
+    if let Some(plan) = &checked.plan
+        && checked.diagnostics.is_empty()
+    {
+        asked.keep_plan(plan);
+    }
+    checked
+}
+
+fn check_anew(sources: &dyn Sources) -> Checked {
     let Compiled { spec, diagnostics: mut findings, levels, source_map: mut map, leftovers } =
         forge_spec::compile(sources);
     let mut plan = None;

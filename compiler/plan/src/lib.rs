@@ -15,6 +15,7 @@ mod diff;
 mod graph;
 mod inspec;
 mod items;
+mod last;
 mod lower;
 mod packaging;
 mod requirement;

@@ -89,6 +89,18 @@ impl<S: Sources> Sources for WithLibrary<S> {
     fn remember(&self, of: &Digest, made: Vec<u8>) {
         self.project.remember(of, made);
     }
+
+    fn keeps_plan(&self) -> bool {
+        self.project.keeps_plan()
+    }
+
+    fn last_plan(&self) -> Option<Vec<u8>> {
+        self.project.last_plan()
+    }
+
+    fn keep_plan(&self, plan: &[u8]) {
+        self.project.keep_plan(plan);
+    }
 }
 
 /// No project, for questions about the library alone.

@@ -2,9 +2,9 @@
 //! what changed.
 //!
 //! One file holds the digests of contents by path, each with the stamp that the file had when it
-//! was read, and what was made of texts, by their digest. It belongs to one program and one project,
-//! is replaced at once, and carries a digest over itself: a damaged one, one of another program, or
-//! none at all costs time and nothing else.
+//! was read, and what was made of texts, by their digest; another one the project's last plan. They
+//! belong to one program and one project, are replaced at once, and carry a digest over themselves:
+//! a damaged one, one of another program, or none at all costs time and nothing else.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 /// nanoseconds. Clocks of files are coarse, and a second write within one tick leaves no trace
 /// (git calls such entries racily clean).
 const REST: i128 = 2_000_000_000;
-/// Bytes of texts' results above which those that this run did not use are dropped.
+/// Bytes of texts' results above which those that this run did not use are dropped; a larger plan is
+/// not kept.
 const MOST: usize = 64 << 20;
 
 /// What tells a changed file from one that is as it was.
@@ -97,7 +98,7 @@ impl SourceCache {
     pub(crate) fn open(directory: &Path, project: &Path) -> Self {
         let name = Digest::of(project.as_os_str().as_encoded_bytes()).to_hex();
         let file = directory.join(name);
-        let body = std::fs::read(&file).ok().and_then(|bytes| decode(&bytes));
+        let body = read(&file).and_then(|bytes| postcard::from_bytes(&bytes).ok());
         let state = State { body: body.unwrap_or_default(), new: false };
         Self { file, state: Mutex::new(state) }
     }
@@ -140,6 +141,22 @@ impl SourceCache {
         state.body.made.insert(*of.as_bytes(), Made { bytes, used: true });
     }
 
+    /// The last plan.
+    pub(crate) fn plan(&self) -> Option<Vec<u8>> {
+        read(&self.plan_file())
+    }
+
+    /// Writes a plan in the place of the last one.
+    pub(crate) fn keep_plan(&self, plan: &[u8]) {
+        if plan.len() <= MOST {
+            report(&self.plan_file(), write(&self.plan_file(), plan));
+        }
+    }
+
+    fn plan_file(&self) -> PathBuf {
+        self.file.with_extension("plan")
+    }
+
     /// Writes what is new. Whatever hinders it hinders nobody: the next run learns it again.
     fn save(&self) {
         let mut state = self.state();
@@ -149,10 +166,8 @@ impl SourceCache {
         if state.body.made.values().map(|made| made.bytes.len()).sum::<usize>() > MOST {
             state.body.made.retain(|_, made| made.used);
         }
-        let written = write(&self.file, &state.body);
-        if let Err(error) = written {
-            tracing::debug!("`{}` is not written: {error}", self.file.display());
-        }
+        let encoded = postcard::to_stdvec(&state.body).map_err(std::io::Error::other);
+        report(&self.file, encoded.and_then(|encoded| write(&self.file, &encoded)));
     }
 }
 
@@ -162,17 +177,22 @@ impl Drop for SourceCache {
     }
 }
 
-fn write(file: &Path, body: &Body) -> std::io::Result<()> {
-    let encoded = postcard::to_stdvec(body).map_err(std::io::Error::other)?;
+fn report(file: &Path, written: std::io::Result<()>) {
+    if let Err(error) = written {
+        tracing::debug!("`{}` is not written: {error}", file.display());
+    }
+}
+
+fn write(file: &Path, content: &[u8]) -> std::io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("."));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     // A name of this process's own; the last one to be renamed stays.
-    let new = file.with_extension(format!("{}.new", std::process::id()));
+    let new = file.with_added_extension(format!("{}.new", std::process::id()));
     let write = || {
         let mut out = File::create(&new)?;
         out.write_all(program().as_bytes())?;
-        out.write_all(Digest::of(&encoded).as_bytes())?;
-        out.write_all(&encoded)?;
+        out.write_all(Digest::of(content).as_bytes())?;
+        out.write_all(content)?;
         std::fs::rename(&new, file)
     };
     let written = write();
@@ -182,13 +202,19 @@ fn write(file: &Path, body: &Body) -> std::io::Result<()> {
     written
 }
 
-fn decode(bytes: &[u8]) -> Option<Body> {
+/// What [`write`] wrote, if it is whole and this program's own.
+fn read(file: &Path) -> Option<Vec<u8>> {
+    whole(std::fs::read(file).ok()?)
+}
+
+fn whole(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let (of, rest) = bytes.split_at_checked(32)?;
-    let (digest, encoded) = rest.split_at_checked(32)?;
-    if of != program().as_bytes() || digest != Digest::of(encoded).as_bytes() {
+    let (digest, content) = rest.split_at_checked(32)?;
+    if of != program().as_bytes() || digest != Digest::of(content).as_bytes() {
         return None;
     }
-    postcard::from_bytes(encoded).ok()
+    bytes.drain(..64);
+    Some(bytes)
 }
 
 /// What tells this program from every other: another one may read the same text as something else.
@@ -235,6 +261,21 @@ mod tests {
     }
 
     #[test]
+    fn the_last_plan_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || SourceCache::open(&directory.path().join("forge"), Path::new("/site"));
+        assert_eq!(open().plan(), None);
+        for plan in [&b"one"[..], b"", b"two"] {
+            open().keep_plan(plan);
+            assert_eq!(open().plan().as_deref(), Some(plan));
+        }
+        let other = SourceCache::open(&directory.path().join("forge"), Path::new("/other"));
+        assert_eq!(other.plan(), None);
+        std::fs::write(open().plan_file(), "two").unwrap();
+        assert_eq!(open().plan(), None, "damaged");
+    }
+
+    #[test]
     fn damage_costs_nothing_but_time() {
         let directory = tempfile::tempdir().unwrap();
         let cache = SourceCache::open(directory.path(), Path::new("/site"));
@@ -248,8 +289,8 @@ mod tests {
             other
         }));
         for bytes in cases {
-            assert!(decode(&bytes).is_none());
+            assert!(super::whole(bytes).is_none());
         }
-        assert!(decode(&whole).is_some());
+        assert!(super::whole(whole).is_some());
     }
 }

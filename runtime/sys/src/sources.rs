@@ -323,6 +323,20 @@ impl Sources for DiskSources {
         }
     }
 
+    fn keeps_plan(&self) -> bool {
+        self.cache.is_some()
+    }
+
+    fn last_plan(&self) -> Option<Vec<u8>> {
+        self.cache.as_ref()?.plan()
+    }
+
+    fn keep_plan(&self, plan: &[u8]) {
+        if let Some(cache) = &self.cache {
+            cache.keep_plan(plan);
+        }
+    }
+
     fn list(&self, directory: &str) -> Result<Vec<SourceEntry>, SourceError> {
         self.check_directory(directory)?;
         self.files(self.walk(directory, (true, true))?, |_| true)

@@ -1,0 +1,136 @@
+//! Plans as bytes, for the next run of the same program: what many steps share is written once and
+//! is shared again when it is read.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::Plan;
+
+/// A shared part in a plan's bytes: itself where it comes first, its number from then on. Numbers
+/// count from 0 in the order in which parts begin.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum OnceOrAgain<T> {
+    Once(T),
+    Again(u32),
+}
+
+/// A part that is read, with the number that it had from its beginning on.
+pub(crate) struct Numbered<T> {
+    pub(crate) number: usize,
+    pub(crate) part: T,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Numbered<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = begin();
+        Ok(Self { number, part: T::deserialize(deserializer)? })
+    }
+}
+
+/// Parts that were met so far. serde hands nothing down to the parts of what it writes and reads, so
+/// they find these here.
+#[derive(Default)]
+enum Parts {
+    /// No plan is being written or read: parts stand for themselves.
+    #[default]
+    None,
+    Written(ByAddress),
+    /// None of a part that is not read to its end.
+    Read(Vec<Option<Held>>),
+}
+
+type Held = Arc<dyn Any + Send + Sync>;
+
+#[expect(clippy::disallowed_types, reason = "asked for addresses alone, never walked")]
+type ByAddress = std::collections::HashMap<*const (), u32>;
+
+thread_local! {
+    static PARTS: RefCell<Parts> = RefCell::default();
+}
+
+/// Ends with the writing or reading, however that ends.
+struct Under;
+
+impl Under {
+    fn begin(parts: Parts) -> Self {
+        PARTS.set(parts);
+        Self
+    }
+}
+
+impl Drop for Under {
+    fn drop(&mut self) {
+        PARTS.set(Parts::None);
+    }
+}
+
+/// The number of the part at an address; none of one that comes first, which is numbered now. None
+/// at all while no plan is written.
+pub(crate) fn number_of(address: *const ()) -> Option<Option<u32>> {
+    PARTS.with_borrow_mut(|parts| {
+        let Parts::Written(numbers) = parts else { return None };
+        let next = u32::try_from(numbers.len()).ok()?;
+        let mut known = true;
+        let number = *numbers.entry(address).or_insert_with(|| {
+            known = false;
+            next
+        });
+        Some(known.then_some(number))
+    })
+}
+
+/// Whether a plan is being read.
+pub(crate) fn is_reading() -> bool {
+    PARTS.with_borrow(|parts| matches!(parts, Parts::Read(_)))
+}
+
+/// The number of a part that begins to be read.
+fn begin() -> usize {
+    PARTS.with_borrow_mut(|parts| match parts {
+        Parts::Read(known) => {
+            known.push(None);
+            known.len() - 1
+        }
+        Parts::None | Parts::Written(_) => 0,
+    })
+}
+
+/// Keeps a part that was read.
+pub(crate) fn keep(number: usize, part: Held) {
+    PARTS.with_borrow_mut(|parts| {
+        if let Parts::Read(known) = parts
+            && let Some(place) = known.get_mut(number)
+        {
+            *place = Some(part);
+        }
+    });
+}
+
+/// The part of a number.
+pub(crate) fn numbered(number: u32) -> Option<Held> {
+    PARTS.with_borrow(|parts| match parts {
+        Parts::Read(known) => known.get(number as usize)?.clone(),
+        Parts::None | Parts::Written(_) => None,
+    })
+}
+
+impl Plan {
+    /// The plan as bytes, which this very program reads; none when it cannot be written.
+    pub fn keep(&self) -> Option<Vec<u8>> {
+        let _parts = Under::begin(Parts::Written(ByAddress::default()));
+        postcard::to_stdvec(self).ok()
+    }
+
+    /// The plan that [`Plan::keep`] wrote; none of other bytes.
+    pub fn recall(bytes: &[u8]) -> Option<Self> {
+        let _parts = Under::begin(Parts::Read(Vec::new()));
+        let plan: Self = postcard::from_bytes(bytes).ok()?;
+        let known = |id: &crate::NodeId| (id.0 as usize) < plan.nodes.len();
+        let whole = plan.nodes.iter().all(|node| node.inputs.iter().all(|edge| known(&edge.node)))
+            && plan.images.iter().all(|image| image.nodes().all(|id| known(&id)));
+        whole.then_some(plan)
+    }
+}
