@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -67,18 +68,23 @@ impl Drop for Under {
     }
 }
 
-/// The number of the part at an address; none of one that comes first, which is numbered now. None
-/// at all while no plan is written.
-pub(crate) fn number_of(address: *const ()) -> Option<Option<u32>> {
+/// Whether a plan is being written.
+pub(crate) fn is_writing() -> bool {
+    PARTS.with_borrow(|parts| matches!(parts, Parts::Written(_)))
+}
+
+/// The number of the part at an address; none of one that comes first, which is numbered now.
+pub(crate) fn number_of(address: *const ()) -> Option<u32> {
     PARTS.with_borrow_mut(|parts| {
         let Parts::Written(numbers) = parts else { return None };
         let next = u32::try_from(numbers.len()).ok()?;
-        let mut known = true;
-        let number = *numbers.entry(address).or_insert_with(|| {
-            known = false;
-            next
-        });
-        Some(known.then_some(number))
+        match numbers.entry(address) {
+            Entry::Occupied(known) => Some(*known.get()),
+            Entry::Vacant(place) => {
+                place.insert(next);
+                None
+            }
+        }
     })
 }
 
@@ -115,6 +121,42 @@ pub(crate) fn numbered(number: u32) -> Option<Held> {
         Parts::Read(known) => known.get(number as usize)?.clone(),
         Parts::None | Parts::Written(_) => None,
     })
+}
+
+/// Texts that many parts hold the same copy of.
+pub(crate) mod text {
+    use std::sync::Arc;
+
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::{Numbered, OnceOrAgain, is_reading, is_writing, keep, number_of, numbered};
+
+    pub(crate) fn serialize<S: Serializer>(text: &Arc<str>, out: S) -> Result<S::Ok, S::Error> {
+        if !is_writing() {
+            return text.serialize(out);
+        }
+        match number_of(Arc::as_ptr(text).cast()) {
+            None => OnceOrAgain::Once(&**text).serialize(out),
+            Some(number) => OnceOrAgain::<&str>::Again(number).serialize(out),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<str>, D::Error> {
+        if !is_reading() {
+            return Arc::deserialize(from);
+        }
+        let text: Arc<Arc<str>> = match OnceOrAgain::<Numbered<Arc<str>>>::deserialize(from)? {
+            OnceOrAgain::Once(Numbered { number, part }) => {
+                let text = Arc::new(part);
+                keep(number, text.clone());
+                text
+            }
+            OnceOrAgain::Again(number) => numbered(number)
+                .and_then(|text| text.downcast().ok())
+                .ok_or_else(|| serde::de::Error::custom("no such shared text"))?,
+        };
+        Ok(Arc::clone(&text))
+    }
 }
 
 impl Plan {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Origin {
     /// The path of the file, relative to the project's root.
+    #[serde(with = "crate::kept::text")]
     pub file: Arc<str>,
     /// The line, from 1.
     pub line: u32,

@@ -72,10 +72,12 @@ impl<T: Eq> Eq for Shared<T> {}
 
 impl<T: Serialize> Serialize for Shared<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !kept::is_writing() {
+            return (**self).serialize(serializer);
+        }
         match kept::number_of(Arc::as_ptr(&self.0).cast()) {
-            None => (**self).serialize(serializer),
-            Some(None) => OnceOrAgain::Once(&**self).serialize(serializer),
-            Some(Some(number)) => OnceOrAgain::<&T>::Again(number).serialize(serializer),
+            None => OnceOrAgain::Once(&**self).serialize(serializer),
+            Some(number) => OnceOrAgain::<&T>::Again(number).serialize(serializer),
         }
     }
 }
@@ -85,9 +87,9 @@ impl<'de, T: Deserialize<'de> + Send + Sync + 'static> Deserialize<'de> for Shar
         if !kept::is_reading() {
             return T::deserialize(deserializer).map(Self::from);
         }
-        match OnceOrAgain::deserialize(deserializer)? {
+        match OnceOrAgain::<Numbered<T>>::deserialize(deserializer)? {
             OnceOrAgain::Once(Numbered { number, part }) => {
-                let Self(held) = Self::from(part);
+                let held = Arc::new(Held { part, digest: OnceLock::new() });
                 kept::keep(number, held.clone());
                 Ok(Self(held))
             }
