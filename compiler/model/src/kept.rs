@@ -4,8 +4,10 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::hash_map::Entry;
+use std::io::{self, Write};
 use std::sync::Arc;
 
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Plan;
@@ -45,8 +47,7 @@ enum Parts {
 
 type Held = Arc<dyn Any + Send + Sync>;
 
-#[expect(clippy::disallowed_types, reason = "asked for addresses alone, never walked")]
-type ByAddress = std::collections::HashMap<*const (), u32>;
+type ByAddress = rustc_hash::FxHashMap<*const (), u32>;
 
 thread_local! {
     static PARTS: RefCell<Parts> = RefCell::default();
@@ -159,11 +160,53 @@ pub(crate) mod text {
     }
 }
 
+/// Bytes that are handed on at once.
+const PIECE: usize = 64 << 10;
+
+/// Hands bytes on in pieces: a plan of a large site is not held a second time.
+struct InPieces<'a> {
+    out: &'a mut dyn Write,
+    piece: Vec<u8>,
+}
+
+impl InPieces<'_> {
+    fn hand_on(&mut self) -> postcard::Result<()> {
+        let written = self.out.write_all(&self.piece);
+        self.piece.clear();
+        written.map_err(|_| postcard::Error::SerializeBufferFull)
+    }
+}
+
+impl Flavor for InPieces<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        if self.piece.len() >= PIECE {
+            self.hand_on()?;
+        }
+        self.piece.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        if self.piece.len() + bytes.len() > PIECE {
+            self.hand_on()?;
+        }
+        self.piece.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(mut self) -> postcard::Result<()> {
+        self.hand_on()
+    }
+}
+
 impl Plan {
-    /// The plan as bytes, which this very program reads; none when it cannot be written.
-    pub fn keep(&self) -> Option<Vec<u8>> {
+    /// Writes the plan as bytes, which this very program reads.
+    pub fn keep(&self, out: &mut dyn Write) -> io::Result<()> {
         let _parts = Under::begin(Parts::Written(ByAddress::default()));
-        postcard::to_stdvec(self).ok()
+        let to = InPieces { out, piece: Vec::with_capacity(PIECE) };
+        postcard::serialize_with_flavor(self, to).map_err(io::Error::other)
     }
 
     /// The plan that [`Plan::keep`] wrote; none of other bytes.

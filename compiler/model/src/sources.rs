@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use crate::Digest;
@@ -100,9 +101,9 @@ pub trait Sources: Send + Sync {
         None
     }
 
-    /// Takes the project's plan, with what it was made from, for [`Sources::last_plan`] of a later
-    /// run. One is kept, the latest.
-    fn keep_plan(&self, _plan: &[u8]) {}
+    /// Takes what `write` writes, the project's plan with what it was made from, for
+    /// [`Sources::last_plan`] of a later run. One is kept, the latest.
+    fn keep_plan(&self, _write: &dyn Fn(&mut dyn Write) -> io::Result<()>) {}
 }
 
 /// What is known of a source file without reading it into a plan.

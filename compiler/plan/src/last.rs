@@ -26,17 +26,15 @@ struct Questions {
     trees: Vec<String>,
 }
 
-/// A plan with what it was made from.
+/// What a plan was made from; the plan's own bytes follow it.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct MadeFrom {
     questions: Questions,
     /// Over the list of spec files and all contents that were read: these change most, and asking
     /// for them is the smaller part.
     texts: Digest,
     /// Over all other answers.
     others: Digest,
-    #[serde(with = "serde_bytes")]
-    plan: Vec<u8>,
 }
 
 /// Sources that remember what they were asked and what they answered.
@@ -63,8 +61,9 @@ impl<'a> Asked<'a> {
 
     /// The plan of the last run, if every question has the answer that it had.
     pub(crate) fn last_plan(&self) -> Option<Plan> {
-        let Kept { questions, texts, others, plan } =
-            postcard::from_bytes(&self.sources.last_plan()?).ok()?;
+        let bytes = self.sources.last_plan()?;
+        let (MadeFrom { questions, texts, others }, plan) =
+            postcard::take_from_bytes(&bytes).ok()?;
         let Questions { read, stat, listed, trees } = questions;
         let now = on_all_processors(&read, |(path, most)| content(self.sources.stat(path), *most));
         if texts != over_texts(&self.specs(), now) {
@@ -76,12 +75,11 @@ impl<'a> Asked<'a> {
         if others != over(stat.into_iter().chain(listed).chain(trees)) {
             return None;
         }
-        Plan::recall(&plan)
+        Plan::recall(plan)
     }
 
     /// Gives the plan that was made with these answers to the sources.
     pub(crate) fn keep_plan(self, plan: &Plan) {
-        let Some(plan) = plan.keep() else { return };
         let texts = over_texts(&self.specs(), lock(&self.read).values().copied());
         let others = {
             let (stat, listed, trees) = (lock(&self.stat), lock(&self.listed), lock(&self.trees));
@@ -94,9 +92,13 @@ impl<'a> Asked<'a> {
             listed: into_keys(self.listed),
             trees: into_keys(self.trees),
         };
-        if let Ok(kept) = postcard::to_stdvec(&Kept { questions, texts, others, plan }) {
-            self.sources.keep_plan(&kept);
-        }
+        let Ok(made_from) = postcard::to_stdvec(&MadeFrom { questions, texts, others }) else {
+            return;
+        };
+        self.sources.keep_plan(&|out| {
+            out.write_all(&made_from)?;
+            plan.keep(out)
+        });
     }
 }
 

@@ -4,6 +4,7 @@
 //! the directory `std`, so that whatever reads a project reads them in the same way: the compiler,
 //! the executor that digests and copies a file, the editor.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use forge_model::{Digest, LIBRARY, SourceEntry, SourceError, SourceNode, SourceStat, Sources};
@@ -98,8 +99,8 @@ impl<S: Sources> Sources for WithLibrary<S> {
         self.project.last_plan()
     }
 
-    fn keep_plan(&self, plan: &[u8]) {
-        self.project.keep_plan(plan);
+    fn keep_plan(&self, write: &dyn Fn(&mut dyn Write) -> io::Result<()>) {
+        self.project.keep_plan(write);
     }
 }
 

@@ -133,16 +133,20 @@ impl Store {
     /// Makes a new store; the version comes last, so that one killed halfway is made again.
     fn make(directory: &Path) -> Result<(), StoreError> {
         let at = |source| StoreError::io("made", directory, source);
+        let version = directory.join("version");
         for entry in std::fs::read_dir(directory).map_err(at)? {
             let name = entry.map_err(at)?.file_name();
             let own = |(known, _): &(&str, u32)| name == **known;
             if name != "lost+found" && !DIRECTORIES.iter().any(own) {
+                // Somebody else who began at the same time was faster, and uses it already.
+                if version.exists() {
+                    return Ok(());
+                }
                 let found = format!("`{}`", name.to_string_lossy());
                 return Err(StoreError::Format { directory: directory.to_owned(), found });
             }
         }
         Self::make_directories(directory)?;
-        let version = directory.join("version");
         Self::at(directory)
             .write(&version, VERSION.as_bytes(), 0o644, Durability::Now)
             .map_err(|source| StoreError::io("written", &version, source))

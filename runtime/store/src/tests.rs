@@ -190,6 +190,17 @@ fn without_a_record_there_is_no_hit() {
 }
 
 #[test]
+fn a_store_that_somebody_else_has_just_made_is_one() {
+    let (directory, store) = store();
+    let _lock = store.lock_shared().unwrap();
+    Store::make(store.directory()).unwrap();
+    let other = directory.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("lock"), "").unwrap();
+    assert!(matches!(Store::make(&other), Err(StoreError::Format { .. })));
+}
+
+#[test]
 fn blobs_are_checked_when_read() {
     let (_directory, store) = store();
     let digest = store.put_blob(b"content").unwrap();

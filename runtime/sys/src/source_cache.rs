@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,9 +22,10 @@ use serde::{Deserialize, Serialize};
 /// nanoseconds. Clocks of files are coarse, and a second write within one tick leaves no trace
 /// (git calls such entries racily clean).
 const REST: i128 = 2_000_000_000;
-/// Bytes of texts' results above which those that this run did not use are dropped; a larger plan is
-/// not kept.
+/// Bytes of texts' results above which those that this run did not use are dropped.
 const MOST: usize = 64 << 20;
+/// Bytes of a file that is kept at all.
+const MOST_KEPT: u64 = 512 << 20;
 
 /// What tells a changed file from one that is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,10 +148,8 @@ impl SourceCache {
     }
 
     /// Writes a plan in the place of the last one.
-    pub(crate) fn keep_plan(&self, plan: &[u8]) {
-        if plan.len() <= MOST {
-            report(&self.plan_file(), write(&self.plan_file(), plan));
-        }
+    pub(crate) fn keep_plan(&self, plan: &dyn Fn(&mut dyn Write) -> io::Result<()>) {
+        report(&self.plan_file(), write(&self.plan_file(), plan));
     }
 
     fn plan_file(&self) -> PathBuf {
@@ -166,8 +165,11 @@ impl SourceCache {
         if state.body.made.values().map(|made| made.bytes.len()).sum::<usize>() > MOST {
             state.body.made.retain(|_, made| made.used);
         }
-        let encoded = postcard::to_stdvec(&state.body).map_err(std::io::Error::other);
-        report(&self.file, encoded.and_then(|encoded| write(&self.file, &encoded)));
+        let write_body = |out: &mut dyn Write| {
+            let encoded = postcard::to_stdvec(&state.body).map_err(io::Error::other)?;
+            out.write_all(&encoded)
+        };
+        report(&self.file, write(&self.file, &write_body));
     }
 }
 
@@ -177,22 +179,45 @@ impl Drop for SourceCache {
     }
 }
 
-fn report(file: &Path, written: std::io::Result<()>) {
+fn report(file: &Path, written: io::Result<()>) {
     if let Err(error) = written {
         tracing::debug!("`{}` is not written: {error}", file.display());
     }
 }
 
-fn write(file: &Path, content: &[u8]) -> std::io::Result<()> {
+/// A file that is being written, with a digest over what was written so far.
+struct Digested {
+    file: File,
+    hasher: blake3::Hasher,
+}
+
+impl Write for Digested {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        if self.hasher.count() > MOST_KEPT {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Replaces a file: this program's name, what `content` writes, and a digest over both.
+fn write(file: &Path, content: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("."));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     // A name of this process's own; the last one to be renamed stays.
     let new = file.with_added_extension(format!("{}.new", std::process::id()));
     let write = || {
-        let mut out = File::create(&new)?;
+        let mut out = Digested { file: File::create(&new)?, hasher: blake3::Hasher::new() };
         out.write_all(program().as_bytes())?;
-        out.write_all(Digest::of(content).as_bytes())?;
-        out.write_all(content)?;
+        content(&mut out)?;
+        let digest = out.hasher.finalize();
+        out.file.write_all(digest.as_bytes())?;
         std::fs::rename(&new, file)
     };
     let written = write();
@@ -208,12 +233,13 @@ fn read(file: &Path) -> Option<Vec<u8>> {
 }
 
 fn whole(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
-    let (of, rest) = bytes.split_at_checked(32)?;
-    let (digest, content) = rest.split_at_checked(32)?;
+    let (content, digest) = bytes.split_last_chunk::<32>()?;
+    let of = content.first_chunk::<32>()?;
     if of != program().as_bytes() || digest != Digest::of(content).as_bytes() {
         return None;
     }
-    bytes.drain(..64);
+    bytes.truncate(bytes.len() - 32);
+    bytes.drain(..32);
     Some(bytes)
 }
 
@@ -266,7 +292,7 @@ mod tests {
         let open = || SourceCache::open(&directory.path().join("forge"), Path::new("/site"));
         assert_eq!(open().plan(), None);
         for plan in [&b"one"[..], b"", b"two"] {
-            open().keep_plan(plan);
+            open().keep_plan(&|out| out.write_all(plan));
             assert_eq!(open().plan().as_deref(), Some(plan));
         }
         let other = SourceCache::open(&directory.path().join("forge"), Path::new("/other"));

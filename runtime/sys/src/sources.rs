@@ -3,7 +3,7 @@
 mod git;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::Read as _;
+use std::io::{self, Read as _, Write};
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -331,9 +331,9 @@ impl Sources for DiskSources {
         self.cache.as_ref()?.plan()
     }
 
-    fn keep_plan(&self, plan: &[u8]) {
+    fn keep_plan(&self, write: &dyn Fn(&mut dyn Write) -> io::Result<()>) {
         if let Some(cache) = &self.cache {
-            cache.keep_plan(plan);
+            cache.keep_plan(write);
         }
     }
 
