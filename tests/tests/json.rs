@@ -18,14 +18,14 @@ fn asked(forgec: &Forgec, command: &str, arguments: &[&str]) -> Value {
     shaped(command, &forgec.run(&arguments).expect(0).stdout)
 }
 
-/// The file in which a run keeps what it learnt of a project's files for the next one.
+/// The files in which a run keeps, for the next one, what it learnt of a project's files, and the plan.
 #[test]
 fn commands_keep_what_they_learnt() {
     for command in ["check", "plan"] {
         let (site, forgec) = golden();
         forgec.run(&[command]).expect(0);
         let kept = fs::read_dir(site.scratch().join("cache/forge/projects"));
-        assert_eq!(kept.map_or(0, Iterator::count), 1, "{command}");
+        assert_eq!(kept.map_or(0, Iterator::count), 2, "{command}");
     }
 }
 

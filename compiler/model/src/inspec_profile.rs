@@ -50,16 +50,22 @@ pub struct InspecSkip {
     pub origin: Origin,
 }
 
-/// A value as JSON text: formats that do not describe themselves can hold that.
+/// A value, as JSON text in formats that do not describe themselves.
 mod text {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
     use serde_json::Value;
 
     pub(super) fn serialize<S: Serializer>(value: &Value, out: S) -> Result<S::Ok, S::Error> {
+        if out.is_human_readable() {
+            return value.serialize(out);
+        }
         value.to_string().serialize(out)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
+        if from.is_human_readable() {
+            return Value::deserialize(from);
+        }
         let text = String::deserialize(from)?;
         serde_json::from_str(&text).map_err(serde::de::Error::custom)
     }
