@@ -28,3 +28,8 @@ pub use shape::{fits, shaped};
 pub use site::{Site, busybox_base};
 pub use small::{Built, SmallSite, TOKEN, artifacts};
 pub use turn::Turn;
+
+/// The day on which tests judge waivers: 2027-01-15.
+pub fn today() -> forge_model::Day {
+    forge_model::Day::of_seconds(1_800_000_000)
+}

@@ -194,7 +194,7 @@ fn what_only_the_action_key_has_is_printed() {
 
     let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/site");
     let sources = forge_stdlib::WithLibrary::new(forge_test::read_site(&site));
-    let plan = forge_plan::check(&sources).plan.unwrap();
+    let plan = forge_plan::check(&sources, forge_test::today()).plan.unwrap();
     let outputs: keys::Outputs =
         plan.nodes.iter().map(|node| (node.id, Digest::of(node.label.as_bytes()))).collect();
     let mut rows: BTreeMap<&str, [BTreeSet<String>; 2]> = BTreeMap::new();

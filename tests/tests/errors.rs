@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use forge_diag::{Code, codes, render};
 use forge_model::MemorySources;
 use forge_plan::{Checked, check};
-use forge_test::page_project;
+use forge_test::{page_project, today};
 
 /// The blocks of a page that say `kind`, as a project.
 fn project(code: &Code, kind: &str) -> MemorySources {
@@ -28,7 +28,7 @@ fn shown(checked: &Checked) -> String {
 fn wrong_examples_give_their_code_alone() {
     let mut wrong = Vec::new();
     for code in codes::ALL {
-        let checked = check(&project(code, "fails"));
+        let checked = check(&project(code, "fails"), today());
         let found: BTreeSet<_> = checked.diagnostics.iter().map(|found| found.code.name).collect();
         if found != BTreeSet::from([code.name]) {
             wrong.push(format!("{}: {found:?}\n{}", code.name, shown(&checked)));
@@ -41,7 +41,7 @@ fn wrong_examples_give_their_code_alone() {
 fn mended_examples_are_without_findings() {
     let mut wrong = Vec::new();
     for code in codes::ALL {
-        let checked = check(&project(code, "mended"));
+        let checked = check(&project(code, "mended"), today());
         if !checked.diagnostics.is_empty() {
             wrong.push(format!("{}\n{}", code.name, shown(&checked)));
         }
@@ -52,7 +52,7 @@ fn mended_examples_are_without_findings() {
 #[test]
 fn findings_weigh_what_their_code_does() {
     for code in codes::ALL {
-        for found in check(&project(code, "fails")).diagnostics {
+        for found in check(&project(code, "fails"), today()).diagnostics {
             assert_eq!(found.severity, code.severity, "{}: {}", code.name, found.headline);
         }
     }
@@ -66,7 +66,7 @@ fn the_example_of_a_profile_of_ruby_compiles() {
     for (path, text) in page_project(page, "inspec.md", "site") {
         sources.insert(path, text);
     }
-    let checked = check(&sources);
+    let checked = check(&sources, today());
     assert!(checked.diagnostics.is_empty(), "{}", shown(&checked));
     let plan = checked.plan.expect("a plan");
     assert!(plan.nodes.iter().any(|node| node.label == "controls, inspec"));

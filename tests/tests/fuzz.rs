@@ -355,7 +355,7 @@ fn compiled(files: &[(&str, &str)]) -> Result<(), String> {
     for (path, text) in files {
         sources.insert(*path, text);
     }
-    let checked = forge_plan::check(&sources);
+    let checked = forge_plan::check(&sources, forge_test::today());
     can_be_shown(&checked.diagnostics, &checked.source_map)
 }
 

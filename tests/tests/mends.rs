@@ -29,7 +29,7 @@ fn compiled(files: &BTreeMap<String, String>) -> Checked {
     for (path, text) in files {
         sources.insert(path.as_str(), text.as_str());
     }
-    check(&WithLibrary::new(sources))
+    check(&WithLibrary::new(sources), forge_test::today())
 }
 
 /// How often a finding is told that says the same of the same text, at the place that a mend leaves it

@@ -96,7 +96,7 @@ fn a_control_that_fails_blocks_packing_until_it_is_skipped() {
         "vendor/rules/controls/files.rb:6",
         "0600",
         "made by test-node/files at site.kdl:9",
-        "skip \"files-1\" because=",
+        "waive \"files-1\" by=",
         "site.kdl:3",
     ] {
         assert!(said.contains(word), "`{word}` is not in\n{said}");
@@ -137,4 +137,45 @@ fn a_profile_that_asks_for_nothing_that_changed_is_not_run_again() {
     lab.edit(FILES_RB, "impact 0.8", "impact 0.9");
     let plan = lab.forgec.run(&["plan"]).expect(0).stdout;
     assert!(plan.contains("1 control judged again, those of `rules` among them"), "{plan}");
+}
+
+/// What is kept of a verdict knows no day: an image that was packed only because of a waiver is not
+/// there any more once that has ended, and nothing is judged again to find out.
+#[test]
+fn a_waiver_that_ends_leaves_no_pass_behind() {
+    let _turn = Turn::take();
+    let lab = site(&[(FILES_RB, FILES)]);
+    lab.edit("site.kdl", "\"/etc/motd\" {", "\"/etc/motd\" mode=\"0600\" {");
+    let waiver = |until: &str| {
+        format!(
+            "controls \"rules\" {{\n        waive \"files-1\" by=\"ops\" because=\"no reader yet\" \
+             until=\"{until}\"\n    }}"
+        )
+    };
+    lab.edit("site.kdl", "controls \"rules\"", &waiver("2999-01-01"));
+    let first = lab.build();
+    assert!(first.done.contains("controls, inspec"), "{}", first.run.stderr);
+    assert!(!lab.artifacts().is_empty());
+    let all = lab.forgec.run(&["test", "--all"]).expect(101);
+    for word in
+        ["waived  files-1", "waived by ops until 2999-01-01: no reader yet, at site.kdl:12", "0600"]
+    {
+        assert!(all.stdout.contains(word), "`{word}` is not in\n{}", all.stdout);
+    }
+    lab.build().expect(&[]);
+    // The day comes.
+    lab.edit("site.kdl", "2999-01-01", "2020-01-01");
+    let failed = lab.forgec.run(&["build"]).expect(1);
+    let said = format!("{}{}", failed.stdout, failed.stderr);
+    let expired = "the waiver by ops expired on 2020-01-01: no reader yet, at site.kdl:12";
+    for word in ["not packed, since controls fail: `files-1`", expired, " 1 failed"] {
+        assert!(said.contains(word), "`{word}` is not in\n{said}");
+    }
+    assert!(said.contains("0 steps done"), "judged again:\n{said}");
+    let all = lab.forgec.run(&["test"]).expect(100);
+    assert!(all.stdout.contains(expired), "{}", all.stdout);
+    // And it stays so, whatever was packed before.
+    lab.forgec.run(&["build"]).expect(1);
+    lab.edit("site.kdl", "2020-01-01", "2999-01-01");
+    lab.build().expect(&[]);
 }

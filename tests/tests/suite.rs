@@ -25,7 +25,7 @@ fn compile_case(case: &Case) -> Checked {
     for (path, text) in case.project() {
         sources.insert(path, text);
     }
-    check(&WithLibrary::new(sources))
+    check(&WithLibrary::new(sources), forge_test::today())
 }
 
 fn finding(diagnostic: &Diagnostic, map: &SourceMap) -> Wanted {

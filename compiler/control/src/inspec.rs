@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use crate::control::{origin, target};
 use crate::reference;
 use crate::scope::Scope;
+use crate::waiver::WaiverDecl;
 
 /// What the declaration of a profile of `InSpec` says.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct InspecDecl {
     pub inputs: Vec<InspecInput>,
     /// Controls that are not judged.
     pub skips: Vec<InspecSkip>,
+    /// Controls that may fail.
+    pub waivers: Vec<WaiverDecl>,
     /// The dearest target that it is judged at.
     pub level: Level,
 }
@@ -31,6 +34,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) level: Option<Spanned<Level>>,
     pub(crate) inputs: Vec<&'a Node>,
     pub(crate) skips: Vec<&'a Node>,
+    pub(crate) waivers: Vec<&'a Node>,
     /// What only a profile in KDL holds.
     pub(crate) kdl: Vec<&'a Node>,
 }
@@ -81,7 +85,20 @@ impl Parts<'_> {
         let inputs = self.inputs.iter().filter_map(|node| reader.input(node)).collect();
         reader.seen.clear();
         let skips = self.skips.iter().filter_map(|node| reader.skip(node)).collect();
-        Some(InspecDecl { directory, inputs, skips, level })
+        let seen = reader.seen;
+        let waivers = WaiverDecl::decode_all(&self.waivers, sink);
+        for waiver in &waivers {
+            if let Some(first) = seen.get(&waiver.control.value) {
+                let headline = format!("`{}` is skipped and waived", waiver.control.value);
+                sink.push(
+                    Diagnostic::error(codes::CONTROL_DUPLICATE, headline)
+                        .at(waiver.head, "a waiver says that it counts again one day")
+                        .and(*first, "what is skipped never does")
+                        .help("keep one of them"),
+                );
+            }
+        }
+        Some(InspecDecl { directory, inputs, skips, waivers, level })
     }
 
     fn report_kdl(&self, sink: &mut Sink) {
@@ -90,7 +107,7 @@ impl Parts<'_> {
             let headline = format!("`{name}` stands in a profile with `inspec=`");
             let help = match name.as_str() {
                 "input" => "parameters of a profile in KDL are `param`, read as `${name}`",
-                _ => "take the control away, or give it `impact=0`",
+                _ => "take the control away, give it `impact=0`, or `waive` it until a day",
             };
             sink.push(
                 Diagnostic::error(codes::CONTROL_INSPEC, headline)

@@ -12,9 +12,11 @@ mod literal;
 pub mod reference;
 mod scope;
 mod template;
+mod waiver;
 
 pub use inspec::InspecDecl;
 pub use template::ProfileTemplate;
+pub use waiver::{WaiverDecl, twice};
 
 #[cfg(test)]
 mod tests;

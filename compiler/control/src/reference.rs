@@ -3,10 +3,11 @@
 use forge_syntax::reference::{Child, Field, NodeKind};
 
 /// Every node kind of this crate, in the order in which the reference names them.
-pub const NODE_KINDS: [&NodeKind; 17] = [
+pub const NODE_KINDS: [&NodeKind; 18] = [
     &PROFILE,
     &INPUT,
     &SKIP,
+    &WAIVE,
     &CONTROL,
     &FILE,
     &PACKAGE,
@@ -36,8 +37,8 @@ const NOT: Child = Child::new("not", "holds what must not be so");
 pub const PROFILE: NodeKind = NodeKind {
     name: "profile",
     doc: "A set of controls. An image or a role asks for it by `controls \"name\"`. With `inspec=` it is \
-          a profile of InSpec that stands in the project as it is, and only `input` and `skip` may \
-          stand in it.",
+          a profile of InSpec that stands in the project as it is, and only `input`, `skip` and \
+          `waive` may stand in it.",
     args: &[Field::required("name", "name", "how `controls` refers to it")],
     props: &[
         Field::optional(
@@ -56,6 +57,10 @@ pub const PROFILE: NodeKind = NodeKind {
     children: &[
         Child::new("input", "with `inspec=`: a value for an input"),
         Child::new("skip", "with `inspec=`: a control that is not judged"),
+        Child::new(
+            "waive",
+            "a control that may fail until a day, wherever the profile is asked for",
+        ),
         Child::new("title", "one line for reports"),
         Child::new(
             "param",
@@ -86,11 +91,32 @@ pub const INPUT: NodeKind = NodeKind {
 /// `skip` of a profile.
 pub const SKIP: NodeKind = NodeKind {
     name: "skip",
-    doc: "A control of a profile of InSpec that is not judged: reports show it as waived.",
+    doc: "A control of a profile of InSpec that is not about these systems, and never is: it is not judged. \
+          Reports show it as waived. One that should hold and does not yet is what `waive` is for.",
     args: &[Field::required("control", "id of a control", "which control")],
     props: &[Field::required("because", "text", "why, for reports")],
     children: &[],
     example: "skip \"os-14\" because=\"these nodes start over the network\"",
+};
+
+/// `waive` of a profile, or where a profile is asked for.
+pub const WAIVE: NodeKind = NodeKind {
+    name: "waive",
+    doc: "A control that may fail until a day. It stands in a profile, or in a `controls` for the images \
+          that ask there. The control is judged all the same; reports show it as waived, and it blocks \
+          nothing. From the day on, it counts as if there were no waiver, and reports say so.",
+    args: &[Field::required("control", "id of a control", "which control")],
+    props: &[
+        Field::required("by", "text", "who answers for it"),
+        Field::required("because", "text", "why, for reports"),
+        Field::required(
+            "until",
+            "day, `\"2027-01-31\"`",
+            "the first day on which it counts no longer, by UTC",
+        ),
+    ],
+    children: &[],
+    example: "waive \"ssh-1\" by=\"ops\" because=\"bastion image\" until=\"2027-01-31\"",
 };
 
 /// `control`.

@@ -10,6 +10,7 @@ use crate::control::Decoder;
 use crate::inspec::{self, InspecDecl, Parts};
 use crate::reference;
 use crate::scope::Scope;
+use crate::waiver::WaiverDecl;
 
 /// A profile as it is declared, its parameters still open.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct ProfileTemplate {
     pub title: String,
     /// Of a profile of `InSpec`, where it is and what is given to it: it has nothing else.
     pub inspec: Option<InspecDecl>,
+    /// Of a profile in KDL, controls that may fail.
+    pub waivers: Vec<WaiverDecl>,
     controls: Vec<Node>,
 }
 
@@ -41,6 +44,7 @@ impl ProfileTemplate {
             level: inspec::level(&mut cursor),
             inputs: cursor.children("input"),
             skips: cursor.children("skip"),
+            waivers: cursor.children("waive"),
             kdl: Vec::new(),
         };
         let title = cursor.child("title");
@@ -49,12 +53,23 @@ impl ProfileTemplate {
         cursor.finish(sink);
         let kdl = title.iter().chain(&params).chain(&controls).copied().collect();
         let is_kdl = parts.directory.is_none();
+        let waivers =
+            if is_kdl { WaiverDecl::decode_all(&parts.waivers, sink) } else { Vec::new() };
         let inspec = Parts { kdl, ..parts }.decode(map, sink);
         if !is_kdl {
             let (params, controls) = (Vec::new(), Vec::new());
             let (name, head, title) = (name?, node.head, String::new());
             let params_are_whole = true;
-            return Some(Self { name, params, params_are_whole, head, title, inspec, controls });
+            return Some(Self {
+                name,
+                params,
+                params_are_whole,
+                head,
+                title,
+                inspec,
+                waivers,
+                controls,
+            });
         }
         let title = title.and_then(|node| {
             let mut cursor = Cursor::new(node);
@@ -75,7 +90,8 @@ impl ProfileTemplate {
         }
         let title = title.map(|title| title.value).unwrap_or_default();
         let head = node.head;
-        let template = Self { name, params, params_are_whole, head, title, inspec, controls };
+        let template =
+            Self { name, params, params_are_whole, head, title, inspec, waivers, controls };
         template.check(map, sink);
         Some(template)
     }
@@ -84,6 +100,11 @@ impl ProfileTemplate {
         let read = RefCell::new(BTreeSet::new());
         let scope = Scope::Declared { params: &self.params, read };
         self.decode_controls(&scope, map, sink);
+        for waiver in &self.waivers {
+            if let Err(near) = self.has(&waiver.control.value) {
+                sink.push(waiver.unknown(&[&self.name.value], near.as_deref()));
+            }
+        }
         let Scope::Declared { params, read } = scope else {
             return;
         };
@@ -120,8 +141,22 @@ impl ProfileTemplate {
                 .into_iter()
                 .map(Shared::from)
                 .collect(),
+            waivers: self
+                .waivers
+                .iter()
+                .map(|one| one.of(&self.name.value, crate::control::origin(map, one.head)))
+                .collect(),
             origin: crate::control::origin(map, self.head),
         }
+    }
+
+    /// Whether a control is written in it; an error is the id that may be meant.
+    pub fn has(&self, id: &str) -> Result<(), Option<String>> {
+        let ids: Vec<String> = self.controls().into_iter().map(|(id, _)| id).collect();
+        if ids.iter().any(|known| known == id) {
+            return Ok(());
+        }
+        Err(forge_syntax::closest(id, ids.iter().map(String::as_str)).map(str::to_owned))
     }
 
     /// Id and title of each control, as they are written.

@@ -424,6 +424,9 @@ fn the_examples_of_the_reference_compile() {
             "only-if" => format!(
                 "profile \"p\" {{ control \"c\" {{ {example}; file \"/a\" {{ exists }} }} }}"
             ),
+            "waive" => format!(
+                "profile \"p\" {{ control \"ssh-1\" {{ file \"/a\" {{ exists }} }}; {example} }}"
+            ),
             "input" | "skip" => {
                 let (_, found) =
                     compile(&format!("profile \"p\" inspec=\"x\" {{ {example} }}"), &[]);

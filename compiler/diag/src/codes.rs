@@ -149,6 +149,8 @@ catalogue! {
     Error CONTROL_VALUE = "control" "value": "An expectation's value that its property does not allow";
     Error CONTROL_DUPLICATE = "control" "duplicate": "Two controls with one id";
     Error CONTROL_INSPEC = "control" "inspec": "A profile of Ruby that cannot be used as it is declared";
+    Error CONTROL_WAIVER = "control" "waiver": "A waiver that cannot count as it is declared";
+    Warning CONTROL_EXPIRED = "control" "expired": "A waiver that has ended, or ends soon";
     Error CONTROL_REGEX = "control" "regex": "A pattern that is no regular expression";
     Warning CONTROL_PATH = "control" "path": "A control about a path that is nearly one that the spec makes";
     Error CONTROL_VIOLATED = "control" "violated": "A control that the spec itself breaks";

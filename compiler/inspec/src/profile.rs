@@ -418,6 +418,7 @@ impl Loader<'_> {
             status,
             results: vec![result],
             origin,
+            waiver: None,
         };
         self.report(&control, verdict)
     }

@@ -37,6 +37,7 @@ impl Machine<'_> {
             status: self.status(control, &results),
             results,
             origin: self.origin(control.at),
+            waiver: None,
         }
     }
 

@@ -33,6 +33,7 @@ pub fn judge(control: &Control, target: &dyn Target) -> Verdict {
         status,
         results,
         origin: control.origin.clone(),
+        waiver: None,
     }
 }
 

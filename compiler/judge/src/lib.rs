@@ -23,12 +23,14 @@ mod record;
 mod setting;
 mod text;
 mod version;
+mod waive;
 
 pub use control::{blamed_path, judge, relocate};
 pub use level::level_of;
 pub use record::{Question, Record, Recording};
 pub use text::describe;
 pub use version::compare_versions;
+pub use waive::waive;
 
 #[cfg(test)]
 mod testing;

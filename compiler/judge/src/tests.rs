@@ -519,3 +519,39 @@ fn a_stored_verdict_takes_the_places_of_today() {
     relocate(&mut verdict, &control);
     assert_eq!((&verdict.origin, &verdict.results[0].origin), (&moved, &moved));
 }
+
+/// A waiver hides nothing, and one that has ended counts for nothing.
+#[test]
+fn waivers_hold_until_their_day() {
+    let mut control =
+        control(vec![check(Resource::File { path: "/absent".to_owned() }, vec![is(P::Exists)])]);
+    (control.id, control.profile) = ("c".to_owned(), "p".to_owned());
+    let judged = judge(&control, &MemoryImage::default());
+    assert_eq!(judged.status, Status::Failed);
+    let waiver = |control: &str, until: &str| forge_model::Waiver {
+        profile: "p".to_owned(),
+        control: control.to_owned(),
+        by: "ops".to_owned(),
+        because: "known".to_owned(),
+        until: until.parse().unwrap(),
+        origin: Origin::new("profiles/x.kdl", 9, 5),
+    };
+    let on = |day: &str, waivers: &[forge_model::Waiver]| {
+        let mut verdicts = [judged.clone()];
+        crate::waive(&mut verdicts, waivers, day.parse().unwrap());
+        let [verdict] = verdicts;
+        assert_eq!(verdict.results, judged.results);
+        verdict
+    };
+    let own = [waiver("c", "2027-01-31")];
+    let held = on("2027-01-30", &own);
+    assert_eq!((held.status, held.blocks()), (Status::Waived, false));
+    assert_eq!(held.waiver.unwrap().text(), "waived by ops until 2027-01-31: known");
+    let ended = on("2027-01-31", &own);
+    assert_eq!((ended.status, ended.blocks()), (Status::Failed, true));
+    let said = ended.waiver.unwrap();
+    assert_eq!(said.text(), "the waiver by ops expired on 2027-01-31: known");
+    assert_eq!(said.origin.line, 9);
+    let other = on("2027-01-30", &[waiver("d", "2027-01-31")]);
+    assert_eq!(other, judged);
+}

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use forge_model::{NodeId, Plan, Sources};
+use forge_model::{Day, NodeId, Plan, Sources};
 
 /// What is known of a step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub trait Host: Send + Sync {
     /// The root of the project that a file or directory belongs to: the nearest directory upward
     /// that has a `forge.kdl`.
     fn root(&self, path: &str) -> Option<String>;
+
+    /// What day it is.
+    fn today(&self) -> Day;
 
     /// The project's files as they are on the disk now.
     fn sources(&self, root: &str) -> Result<Arc<dyn Sources>, String>;

@@ -322,6 +322,7 @@ impl Server {
             generation: project.generation,
             versions: project.versions(&self.documents),
             sources,
+            today: self.host.today(),
         };
         self.busy = self.jobs.send(job).is_ok();
     }

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use forge_model::Day;
 use forge_plan::Checked;
 
 use crate::overlay::Overlay;
@@ -17,6 +18,8 @@ pub(crate) struct Job {
     /// Versions of the open texts, by path in the project.
     pub(crate) versions: BTreeMap<String, i32>,
     pub(crate) sources: Arc<Overlay>,
+    /// Which waivers still count.
+    pub(crate) today: Day,
 }
 
 /// A judged state.
@@ -34,8 +37,8 @@ pub(crate) fn start() -> (Sender<Job>, Receiver<Done>) {
     let (finished, done) = unbounded();
     std::thread::spawn(move || {
         for job in waiting {
-            let Job { root, generation, versions, sources } = job;
-            let work = AssertUnwindSafe(|| forge_plan::check(sources.as_ref()));
+            let Job { root, generation, versions, sources, today } = job;
+            let work = AssertUnwindSafe(|| forge_plan::check(sources.as_ref(), today));
             let checked = catch_unwind(work).ok();
             if finished.send(Done { root, generation, versions, checked }).is_err() {
                 return;

@@ -19,6 +19,10 @@ struct Broken {
 }
 
 impl Host for Broken {
+    fn today(&self) -> forge_model::Day {
+        forge_model::Day::of_seconds(0)
+    }
+
     fn root(&self, path: &str) -> Option<String> {
         path.starts_with("/site/").then(|| "/site".to_owned())
     }

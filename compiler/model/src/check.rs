@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Origin, Shared};
+use crate::{Origin, Shared, Waiver};
 
 /// Where a check is judged, the cheapest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub struct Profile {
     pub title: String,
     /// The controls, in the order of the file.
     pub controls: Vec<Shared<Control>>,
+    /// Waivers of some of them, wherever the profile is asked for.
+    pub waivers: Vec<Waiver>,
     /// Where it is declared.
     pub origin: Origin,
 }

@@ -170,6 +170,9 @@ pub struct Image {
     pub expect_failed: Vec<ExpectFailed>,
     /// Control results known from the spec alone.
     pub spec_verdicts: Vec<crate::Verdict>,
+    /// Waivers of its controls. They are in no key: a control is judged whether it is waived or
+    /// not, and what a waiver means is told on the day of the report.
+    pub waivers: Vec<crate::Waiver>,
 }
 
 impl Image {

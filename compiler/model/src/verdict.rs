@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Level, Origin, Provenance};
+use crate::{Level, Origin, Provenance, Waived};
 
 /// How a control, or one expectation of it, came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,6 +45,10 @@ pub struct Verdict {
     pub results: Vec<CheckResult>,
     /// Where the control is declared.
     pub origin: Origin,
+    /// Its waiver, if it has one. None is kept in the store: whether one has ended is another day's
+    /// question.
+    #[serde(default)]
+    pub waiver: Option<Box<Waived>>,
 }
 
 impl Status {

@@ -1,7 +1,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use forge_diag::{Diagnostic, Severity, Sink, SourceMap};
-use forge_model::{Plan, Sources, on_all_processors};
+use forge_model::{Day, Plan, Sources, on_all_processors};
 use forge_spec::{Compiled, ResolvedImage};
 
 use crate::builder::PlanBuilder;
@@ -10,6 +10,7 @@ use crate::items::ImageChanges;
 use crate::last::Asked;
 use crate::lower::{ImageSteps, image_steps};
 use crate::requirement::NearUnit;
+use crate::waivers;
 use crate::{Known, LowerError, SpecTarget, judge_spec, misfits, mistyped, needs, violations};
 
 /// What a project comes to.
@@ -29,25 +30,29 @@ pub struct Checked {
 ///
 /// A project of which nothing has changed since an earlier run, and of which nothing was to be said
 /// then, is not compiled again.
-pub fn check(sources: &dyn Sources) -> Checked {
+///
+/// `today` decides which waivers still count, and nothing else: the plan is the same on any day. A plan
+/// with waivers is never kept: what is to be said of them changes by itself.
+pub fn check(sources: &dyn Sources, today: Day) -> Checked {
     if !sources.keeps_plan() {
-        return check_anew(sources);
+        return check_anew(sources, today);
     }
     let asked = Asked::new(sources);
     if let Some(plan) = asked.last_plan() {
         let (diagnostics, source_map) = (Vec::new(), SourceMap::new());
         return Checked { plan: Some(plan), diagnostics, source_map };
     }
-    let checked = check_anew(&asked);
+    let checked = check_anew(&asked, today);
     if let Some(plan) = &checked.plan
         && checked.diagnostics.is_empty()
+        && plan.images.iter().all(|image| image.waivers.is_empty())
     {
         asked.keep_plan(plan);
     }
     checked
 }
 
-fn check_anew(sources: &dyn Sources) -> Checked {
+fn check_anew(sources: &dyn Sources, today: Day) -> Checked {
     let Compiled { spec, diagnostics: mut findings, levels, source_map: mut map, leftovers } =
         forge_spec::compile(sources);
     let mut plan = None;
@@ -55,7 +60,8 @@ fn check_anew(sources: &dyn Sources) -> Checked {
         let lowered = beside(leftovers, || {
             let (profiles, found) = inspec::load_all(&spec.inspec, sources, &map);
             findings.extend(found);
-            lower_all(spec.images, &profiles, sources, &map)
+            let around = Around { profiles: &profiles, sources, map: &map, today };
+            lower_all(spec.images, around)
         });
         let near = lowered.iter().flat_map(|image| &image.near);
         findings.extend(near.map(|near| near.diagnostic(sources, &mut map)));
@@ -87,6 +93,15 @@ fn build(lowered: Vec<Lowered>, findings: &mut Vec<Diagnostic>) -> Result<Plan, 
     builder.finish()
 }
 
+/// What images are judged and lowered with.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    profiles: &'a Profiles,
+    sources: &'a dyn Sources,
+    map: &'a SourceMap,
+    today: Day,
+}
+
 /// One image, judged and lowered.
 struct Lowered {
     found: Vec<Diagnostic>,
@@ -96,30 +111,24 @@ struct Lowered {
 
 /// Judges and lowers images, in their order. They are shared out among all processors: none knows
 /// of another. Each ends when it is lowered, so that they do not all stay to the end.
-fn lower_all(
-    images: Vec<ResolvedImage>,
-    profiles: &Profiles,
-    sources: &dyn Sources,
-    map: &SourceMap,
-) -> Vec<Lowered> {
+fn lower_all(images: Vec<ResolvedImage>, around: Around<'_>) -> Vec<Lowered> {
     let images: Vec<_> = images.into_iter().map(|image| Mutex::new(Some(image))).collect();
     let lowered = on_all_processors(&images, |image| {
         let image = image.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        Some(lower_image(&image, profiles, sources, map))
+        Some(lower_image(&image, around))
     });
     lowered.into_iter().flatten().collect()
 }
 
-fn lower_image(
-    image: &ResolvedImage,
-    profiles: &Profiles,
-    sources: &dyn Sources,
-    map: &SourceMap,
-) -> Lowered {
+fn lower_image(image: &ResolvedImage, around: Around<'_>) -> Lowered {
+    let Around { profiles, sources, map, today } = around;
     let changes = ImageChanges::of(image);
     let target = SpecTarget::new(image, &changes, sources);
     let verdicts = judge_spec(image, &target);
-    let mut found = violations(&verdicts, map);
+    let mut shown = verdicts.clone();
+    forge_judge::waive(&mut shown, &image.waivers, today);
+    let mut found = violations(&shown, map);
+    found.extend(waivers::findings(image, profiles, map, today));
     found.extend(misfits(&target, map));
     found.extend(mistyped(image, &target, map));
     let needs = needs(image, sources, &target, map);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use forge_diag::{Diagnostic, SourceMap, codes};
 use forge_inspec::outline::{self, Ids, MANIFESTS, Manifest};
 use forge_model::{
-    InspecInput, InspecProfile, Origin, Shared, SourceError, SourceFile, Sources, on_all_processors,
+    InspecInput, InspecProfile, Origin, Shared, SourceError, SourceFile, Sources, Waiver,
+    on_all_processors,
 };
 use forge_spec::ResolvedInspec;
 use serde_json::Value as Json;
@@ -55,7 +56,7 @@ fn load(
         if !ids.makes_some && !ids.written.contains(&skip.control) {
             let why = format!("profile `{}` has no control `{}`", declared.name, skip.control);
             let finding = self::found(why, &skip.origin, map);
-            found.push(match near(&skip.control, &ids) {
+            found.push(match near(&skip.control, &ids.written) {
                 Some(near) => {
                     let finding = finding.help(format!("is `{near}` meant?"));
                     match finding.span() {
@@ -66,6 +67,9 @@ fn load(
                 None => finding,
             });
         }
+    }
+    for waiver in &declared.waivers {
+        found.extend(unknown(waiver, &ids.written, ids.makes_some, map));
     }
     let mut inputs = Vec::new();
     for input in &declared.inputs {
@@ -107,10 +111,33 @@ fn found(why: String, origin: &Origin, map: &SourceMap) -> Diagnostic {
     }
 }
 
+/// That a waiver is of no control of the profile, as far as its files tell.
+pub(crate) fn unknown<'a>(
+    waiver: &Waiver,
+    ids: impl IntoIterator<Item = &'a String> + Clone,
+    makes_ids: bool,
+    map: &SourceMap,
+) -> Option<Diagnostic> {
+    if makes_ids || ids.clone().into_iter().any(|id| *id == waiver.control) {
+        return None;
+    }
+    let why = format!("profile `{}`: there is no control `{}`", waiver.profile, waiver.control);
+    let near = near(&waiver.control, ids);
+    let found = Diagnostic::error(codes::CONTROL_WAIVER, why)
+        .maybe_help(near.map(|near| format!("is `{near}` meant?")));
+    let Origin { file, line, column } = &waiver.origin;
+    let Some(span) = map.span_at(file, *line, *column) else { return Some(found) };
+    let found = found.at(span, "waived here");
+    Some(match near {
+        Some(near) => found.offer_word(map, span, &waiver.control, near),
+        None => found,
+    })
+}
+
 /// Ids that begin as a mistyped one does.
-fn near<'i>(id: &str, ids: &'i Ids) -> Option<&'i str> {
+fn near<'a>(id: &str, ids: impl IntoIterator<Item = &'a String>) -> Option<&'a str> {
     let common = |other: &str| other.chars().zip(id.chars()).take_while(|(a, b)| a == b).count();
-    let best = ids.written.iter().max_by_key(|other| common(other))?;
+    let best = ids.into_iter().max_by_key(|other| common(other))?;
     (common(best) > 0).then_some(best.as_str())
 }
 

@@ -20,6 +20,7 @@ mod lower;
 mod packaging;
 mod requirement;
 mod spec_target;
+mod waivers;
 mod why_not;
 
 pub use builder::lower;

@@ -472,6 +472,7 @@ impl ImageLowering<'_> {
             output: image.output.as_ref().map(|output| output.value.clone()),
             expect_failed: image.expect_failed.clone(),
             spec_verdicts: known.verdicts,
+            waivers: image.waivers.clone(),
         }
     }
 

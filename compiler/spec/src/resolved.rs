@@ -7,6 +7,7 @@ use std::sync::Arc;
 use forge_model::{
     Beside, Content, Edit, ExpectFailed, Fetch, ImagePath, InspecInput, InspecSkip, Level, Located,
     Origin, OutputSettings, PackageSources, PinTo, Profile, SecretReference, SourceFile, User,
+    Waiver,
 };
 use forge_param::ParamValue;
 
@@ -32,6 +33,8 @@ pub struct ResolvedInspec {
     pub inputs: Vec<InspecInput>,
     /// Controls that are not judged.
     pub skips: Vec<InspecSkip>,
+    /// Controls that may fail.
+    pub waivers: Vec<Waiver>,
     /// The dearest target that it is judged at.
     pub level: Level,
     /// Where it is declared.
@@ -63,6 +66,8 @@ pub struct ResolvedImage {
     pub profiles: Vec<Profile>,
     /// Names of the profiles of `InSpec` that it is judged by, each once.
     pub inspec: Vec<String>,
+    /// Waivers of controls of all these profiles, each control's once.
+    pub waivers: Vec<Waiver>,
     /// How it is packed.
     pub output: Option<Located<OutputSettings>>,
     /// Units that may and must fail in a booted container.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use forge_diag::render::{HumanOptions, human, json};
 use forge_diag::{Diagnostic, FileId, Severity, SourceMap, Standpoint, apply_fixes, sure_fixes};
-use forge_model::{Image, NodeId, Plan, Sources};
+use forge_model::{Day, Image, NodeId, Plan, Sources};
 use forge_plan::Checked;
 use forge_stdlib::{WithLibrary, is_library};
 use forge_store::Store;
@@ -124,7 +124,7 @@ impl Ctx {
         for _ in 0..ROUNDS {
             let sources = DiskSources::open(&root)
                 .map_err(|error| CmdError::environment(error.to_string()))?;
-            let found = forge_plan::check(&WithLibrary::new(sources));
+            let found = forge_plan::check(&WithLibrary::new(sources), today());
             let mut any = false;
             let own = |file: &FileId| !is_library(&found.source_map.path(*file));
             for file in found.source_map.files().filter(own) {
@@ -195,6 +195,12 @@ pub(crate) fn root_above(path: &Path) -> Option<&Path> {
     path.ancestors().find(|directory| directory.join("forge.kdl").is_file())
 }
 
+/// What day it is, by this machine's clock: which waivers still count.
+pub(crate) fn today() -> Day {
+    let now = std::time::SystemTime::now();
+    Day::of_seconds(now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
 /// What is printed of warnings where there are no mistakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Warnings {
@@ -206,7 +212,7 @@ pub(crate) enum Warnings {
 
 /// Compiles sources, printing every mistake.
 pub(crate) fn compile(ui: &Ui, sources: &dyn Sources, warnings: Warnings) -> Checked {
-    let checked = forge_plan::check(sources);
+    let checked = forge_plan::check(sources, today());
     let found = &checked.diagnostics;
     let failed = found.iter().any(|finding| finding.severity == Severity::Error);
     if failed || warnings == Warnings::Shown {

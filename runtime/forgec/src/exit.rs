@@ -36,7 +36,9 @@ impl Exit {
     pub(crate) fn of_controls<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Self {
         let statuses = verdicts.into_iter().flat_map(|verdict| {
             let bad = |status: &Status| matches!(status, Status::Failed | Status::Error);
-            let parts = verdict.results.iter().map(|result| result.status).filter(bad);
+            let waived = verdict.status == Status::Waived;
+            let parts = verdict.results.iter().map(|result| result.status);
+            let parts = parts.filter(bad).filter(move |_| !waived);
             std::iter::once(verdict.status).chain(parts)
         });
         let code = statuses.map(|status| match status {

@@ -15,6 +15,7 @@ mod state;
 mod summary;
 mod ui;
 mod verdicts;
+mod waivers;
 mod work;
 
 use std::process::ExitCode;

@@ -13,11 +13,13 @@ use forge_artifact::{
 use forge_exec::{NodeRequest, NodeRunner, Ran, Stack, StepError};
 use forge_model::{
     Action, Compression, Digest, EdgeRole, ImagePath, Node, NodeId, Pack, PackageList, TreeEntry,
+    Waiver,
 };
 use forge_store::Store;
 use serde::{Deserialize, Serialize};
 
 use crate::verdicts;
+use crate::waivers::{ControlId, Waivers, id};
 
 /// Does verdicts and artifacts for one build.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Runner {
     pub(crate) keep: usize,
     /// The store, for what found outputs stand for.
     pub(crate) store: std::sync::Arc<Store>,
+    /// Waivers of the plan's images.
+    pub(crate) waivers: Waivers,
 }
 
 /// Which segments an image's last packing used: a set of their keys, by the image's name.
@@ -53,6 +57,10 @@ pub(crate) struct PackBlob {
     /// Its bytes; none where an older version packed it.
     #[serde(default)]
     pub(crate) size: Option<u64>,
+    /// Controls that would have kept it from being packed, had they not been waived: it stands for
+    /// as long as these are.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) waived: BTreeSet<ControlId>,
 }
 
 impl PackBlob {
@@ -74,6 +82,10 @@ impl NodeRunner for Runner {
     fn is_current(&self, node: &Node, output: &Digest) -> bool {
         let Action::Pack(_) = &node.action else { return true };
         let Some(blob) = PackBlob::read(&self.store, output) else { return false };
+        // No key knows what day it is.
+        if !self.waivers.still_hold(&blob.image, &blob.waived) {
+            return false;
+        }
         let wanted = self.wanted(&blob);
         match forge_artifact::state(&wanted) {
             forge_artifact::OutState::UpToDate => true,
@@ -99,7 +111,7 @@ impl Runner {
 
     fn pack(&self, request: &NodeRequest<'_>, pack: &Pack) -> Result<Vec<u8>, StepError> {
         let store = request.context.store.as_ref();
-        let controls = gate(request)?;
+        let (controls, waived) = self.gate(request, &pack.image)?;
         let digest = image_digest(request)?;
         let secret_layer = request
             .layers
@@ -146,36 +158,51 @@ impl Runner {
             compression: pack.output.compression,
             archive: report.manifest.archive.blake3,
             size: Some(report.manifest.archive.size),
+            waived,
         };
         serde_json::to_vec(&blob).map_err(|error| StepError::bug(error.to_string()))
+    }
+
+    /// A failed control blocks packing, unless a waiver holds. Gives the controls that need theirs.
+    fn gate(
+        &self,
+        request: &NodeRequest<'_>,
+        image: &str,
+    ) -> Result<(ControlCounts, BTreeSet<ControlId>), StepError> {
+        let mut counts = ControlCounts::default();
+        let (mut blocking, mut help) = (Vec::new(), MEND.to_owned());
+        let (mut waived, mut judged, mut making) =
+            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for edge in request.node.inputs.iter().filter(|edge| edge.role == EdgeRole::Verdict) {
+            let Some(output) = request.inputs.get(&edge.node) else { continue };
+            let mut outcome = verdicts::read(&request.context.store, output)
+                .ok_or_else(|| StepError::bug("a verdict cannot be read"))?;
+            waived.extend(self.waivers.apply(image, &mut outcome.verdicts));
+            judged.extend(outcome.verdicts.iter().map(id));
+            for verdict in &outcome.verdicts {
+                verdicts::count(verdict, &mut counts);
+            }
+            let Action::Verify(action) = &request.plan.node(edge.node).action else { continue };
+            making.extend(verdicts::making_ids(&outcome, action));
+            blocking.extend(verdicts::blocking(&outcome, action));
+            if let Some(way) = verdicts::way_out(&outcome, action) {
+                help = format!("{MEND}; {way}");
+            }
+        }
+        if let Some(waiver) = self.waivers.idle(image, &making, &judged).next() {
+            let Waiver { profile, control, origin, .. } = waiver;
+            let message = format!("a waiver is of no control: profile `{profile}`, `{control}`");
+            return Err(StepError::user(message).at(origin));
+        }
+        if blocking.is_empty() {
+            return Ok((counts, waived));
+        }
+        let message = format!("not packed, since controls fail: {}", blocking.join(", "));
+        Err(StepError::user(message).help(help))
     }
 }
 
 const MEND: &str = "mend the image or the control; the report says where";
-
-/// A failed control blocks packing.
-fn gate(request: &NodeRequest<'_>) -> Result<ControlCounts, StepError> {
-    let mut counts = ControlCounts::default();
-    let (mut blocking, mut help) = (Vec::new(), MEND.to_owned());
-    for edge in request.node.inputs.iter().filter(|edge| edge.role == EdgeRole::Verdict) {
-        let Some(output) = request.inputs.get(&edge.node) else { continue };
-        let outcome = verdicts::read(&request.context.store, output)
-            .ok_or_else(|| StepError::bug("a verdict cannot be read"))?;
-        for verdict in &outcome.verdicts {
-            verdicts::count(verdict, &mut counts);
-        }
-        let Action::Verify(action) = &request.plan.node(edge.node).action else { continue };
-        blocking.extend(verdicts::blocking(&outcome, action));
-        if let Some(way) = verdicts::way_out(&outcome, action) {
-            help = format!("{MEND}; {way}");
-        }
-    }
-    if blocking.is_empty() {
-        return Ok(counts);
-    }
-    let message = format!("not packed, since controls fail: {}", blocking.join(", "));
-    Err(StepError::user(message).help(help))
-}
 
 /// The image's digest: the key that its stamp is kept under.
 pub(crate) fn image_digest(request: &NodeRequest<'_>) -> Result<Digest, StepError> {

@@ -7,7 +7,7 @@ use forge_model::{Image, Verdict};
 use forge_report::{ImageVerdicts, verdicts_text};
 use forge_store::Store;
 
-use crate::ctx::{Compiled, Ctx, select};
+use crate::ctx::{Compiled, Ctx, select, today};
 use crate::exit::{CONTROLS_FAILED, CmdError, Exit};
 use crate::runner::PackBlob;
 use crate::ui::Ui;
@@ -72,6 +72,7 @@ pub(crate) fn verdicts_of(image: &Image, outputs: &Outputs, store: &Store) -> Ve
     };
     let mut found: Vec<_> = image.spec_verdicts.iter().filter(settled).cloned().collect();
     found.extend(judged);
+    forge_judge::waive(&mut found, &image.waivers, today());
     found
 }
 

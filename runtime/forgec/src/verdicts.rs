@@ -255,15 +255,32 @@ pub(crate) fn count(verdict: &Verdict, counts: &mut ControlCounts) {
 
 /// What keeps an image from being packed: ids of controls, and units that are not as they should.
 pub(crate) fn blocking(outcome: &VerifyOutcome, action: &Verify) -> Vec<String> {
-    let name = |verdict: &Verdict| match inspec_of(action, verdict) {
-        Some(profile) => format!("`{}` of profile `{}`", verdict.control, profile.name),
-        None => format!("`{}`", verdict.control),
+    let name = |verdict: &Verdict| {
+        let name = match inspec_of(action, verdict) {
+            Some(profile) => format!("`{}` of profile `{}`", verdict.control, profile.name),
+            None => format!("`{}`", verdict.control),
+        };
+        match &verdict.waiver {
+            Some(waiver) => format!("{name} ({}, at {})", waiver.text(), waiver.origin),
+            None => name,
+        }
     };
     let controls = outcome.verdicts.iter().filter(|verdict| verdict.blocks());
     let mut names: Vec<_> = controls.map(name).collect();
     let boot = outcome.boot.iter().flat_map(|boot| &boot.failures);
     names.extend(boot.map(|failure| format!("boot: {}", failure.message)));
     names
+}
+
+/// Profiles of `InSpec` whose files make ids of controls, and that were run whole.
+pub(crate) fn making_ids(outcome: &VerifyOutcome, action: &Verify) -> Vec<String> {
+    let whole = |profile: &&InspecProfile| {
+        let mut own = outcome.verdicts.iter().filter(|one| one.profile == profile.name);
+        own.all(|verdict| !verdict.control.starts_with('('))
+    };
+    let profiles = action.inspec.iter().map(|profile| &**profile);
+    let making = profiles.filter(|profile| profile.makes_ids).filter(whole);
+    making.map(|profile| profile.name.clone()).collect()
 }
 
 /// The profile of `InSpec` that a verdict is of.
@@ -280,5 +297,7 @@ pub(crate) fn way_out(outcome: &VerifyOutcome, action: &Verify) -> Option<String
     let (verdict, profile) =
         blocking.find_map(|verdict| Some((verdict, inspec_of(action, verdict)?)))?;
     let (id, place) = (&verdict.control, &profile.origin);
-    Some(format!("`skip \"{id}\" because=\"…\"` in the profile at {place} leaves one out"))
+    Some(format!(
+        "`waive \"{id}\" by=\"…\" because=\"…\" until=\"…\"` in the profile at {place} lets one fail until a day"
+    ))
 }

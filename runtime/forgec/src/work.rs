@@ -17,12 +17,13 @@ use forge_sys::process::Cancel;
 use forge_sys::sandbox;
 use tokio::sync::watch;
 
-use crate::ctx::{Compiled, Ctx};
+use crate::ctx::{Compiled, Ctx, today};
 use crate::exit::CmdError;
 use crate::failure::story;
 use crate::progress::Progress;
 use crate::runner::Runner;
 use crate::ui::Ui;
+use crate::waivers::Waivers;
 
 /// Said first: without root, the store or the output folder would be in the way, too.
 pub(crate) fn require_root() -> Result<(), CmdError> {
@@ -104,7 +105,13 @@ impl Work<'_> {
     fn runner(&self, store: &Arc<Store>) -> Runner {
         let revision = forge_sys::sources::git_state(&self.compiled.root)
             .map(|state| Revision { commit: state.revision, dirty: state.dirty });
-        Runner { out: self.ctx.out_dir(), revision, keep: self.keep, store: store.clone() }
+        Runner {
+            out: self.ctx.out_dir(),
+            revision,
+            keep: self.keep,
+            store: store.clone(),
+            waivers: Waivers::of(&self.compiled.plan, today()),
+        }
     }
 
     /// The outputs when everything is there: no privilege, no namespaces, no locks.

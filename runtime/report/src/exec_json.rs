@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use forge_model::{CheckResult, ControlReport, ProfileReport, ProfileStatus, Status};
+use forge_model::{CheckResult, ControlReport, Day, ProfileReport, ProfileStatus, Verdict};
 use serde_json::{Map, Value, json};
 
 use crate::inspec_status::{inspec_status, message_of};
@@ -75,7 +75,7 @@ fn control(control: &ControlReport, clock: Clock) -> Value {
         "refs": control.refs,
         "code": control.code,
         "source_location": { "ref": &*verdict.origin.file, "line": verdict.origin.line },
-        "waiver_data": control.waiver.clone().unwrap_or_else(|| json!({})),
+        "waiver_data": waiver_data(control),
         "results": results(control, clock),
     });
     // A tag without a value has none in Ruby, too, and is kept.
@@ -83,9 +83,25 @@ fn control(control: &ControlReport, clock: Clock) -> Value {
     value
 }
 
+/// A waiver of a spec in the fields of `InSpec`'s, whose `expiration_date` is the first day on which it
+/// counts no longer, too. That the control was judged all the same is in its results' messages.
+fn waiver_data(control: &ControlReport) -> Value {
+    let own = control.verdict.waiver.as_ref().map(|waiver| {
+        let message = if waiver.expired { waiver.text() } else { String::new() };
+        json!({
+            "justification": format!("{} (by {})", waiver.because, waiver.by),
+            "expiration_date": waiver.until.to_string(),
+            "run": waiver.expired,
+            "skipped_due_to_waiver": !waiver.expired,
+            "message": message,
+        })
+    });
+    own.or_else(|| control.waiver.clone()).unwrap_or_else(|| json!({}))
+}
+
 fn results(control: &ControlReport, clock: Clock) -> Vec<Value> {
     let verdict = &control.verdict;
-    let results = verdict.results.iter().map(|result| row(verdict.status, result, clock));
+    let results = verdict.results.iter().map(|result| row(verdict, result, clock));
     let mut rows: Vec<Value> = results.collect();
     if rows.is_empty() {
         // A reader leaves out a control without results, and with it that it asks nothing.
@@ -100,9 +116,9 @@ fn results(control: &ControlReport, clock: Clock) -> Vec<Value> {
     rows
 }
 
-fn row(control: Status, result: &CheckResult, clock: Clock) -> Value {
-    let status = inspec_status(control, result.status);
-    let message = message_of(result);
+fn row(verdict: &Verdict, result: &CheckResult, clock: Clock) -> Value {
+    let status = inspec_status(verdict.status, result.status);
+    let message = message_of(verdict, result);
     let failed = status == "failed";
     json!({
         "status": status,
@@ -139,21 +155,9 @@ pub fn rfc3339(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+00:00")
 }
 
-/// Year, month and day of a time, by the proleptic Gregorian calendar (Howard Hinnant's
-/// `civil_from_days`).
+/// Year, month and day of a time.
 pub fn civil_day(seconds: u64) -> (i32, u32, u32) {
-    let days = seconds / 86_400 + 719_468;
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let small = |value: u64| u32::try_from(value).unwrap_or(0);
-    (i32::try_from(year).unwrap_or(i32::MAX), small(month), small(day))
+    Day::of_seconds(seconds).parts()
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn row(profile: &ProfileReport, verdict: &Verdict, result: &CheckResult) -> Valu
         "status": status,
         "code_desc": result.text,
     });
-    if let Some(said) = message_of(result).filter(|_| status != "passed") {
+    if let Some(said) = message_of(verdict, result).filter(|_| status != "passed") {
         let name = if status == "skipped" { "skip_message" } else { "message" };
         row[name] = said.into();
     }

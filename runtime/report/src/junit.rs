@@ -79,6 +79,9 @@ fn case(image: &str, name: String, status: TestCaseStatus, origin: &Origin) -> T
 
 fn status(verdict: &Verdict, status: Status, text: String) -> TestCaseStatus {
     let (mut status, text) = match status {
+        _ if verdict.status == Status::Waived => {
+            (TestCaseStatus::skipped(), format!("waived; {}\n{text}", status.name()))
+        }
         Status::Passed => return TestCaseStatus::success(),
         Status::Failed | Status::Error if verdict.impact <= 0.0 => {
             (TestCaseStatus::skipped(), format!("does not block, its impact is 0\n{text}"))
@@ -100,6 +103,9 @@ fn status(verdict: &Verdict, status: Status, text: String) -> TestCaseStatus {
 
 fn text(verdict: &Verdict, result: &CheckResult) -> String {
     let mut lines = details(result);
+    if let Some(waiver) = &verdict.waiver {
+        lines.insert(0, format!("{}, at {}", waiver.text(), waiver.origin));
+    }
     lines.push(format!("expected at {}", result.origin));
     lines.push(format!(
         "control {} of profile {}, impact {}, judged at the level `{}`",

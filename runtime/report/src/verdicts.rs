@@ -186,6 +186,12 @@ fn write_verdict(out: &mut String, verdicts: &[Verdict], verdict: &Verdict, all:
         word(verdict.status),
         level.name(),
     );
+    if let Some(waiver) = &verdict.waiver {
+        let _ = writeln!(out, "            {}, at {}", waiver.text(), waiver.origin);
+        if verdict.results.iter().all(|result| result.status == Status::Passed) {
+            let _ = writeln!(out, "            it holds by now: the waiver can go");
+        }
+    }
     for result in telling(verdicts, verdict) {
         if all || result.status != Status::Passed {
             write_result(out, result);

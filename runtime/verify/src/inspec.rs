@@ -244,5 +244,6 @@ fn not_for_this_system(profile: &InspecProfile, why: &str, level: Level) -> Verd
         status: Status::NotApplicable,
         results: vec![result],
         origin: profile.origin.clone(),
+        waiver: None,
     }
 }

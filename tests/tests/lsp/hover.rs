@@ -68,7 +68,7 @@ fn a_role_line_shows_its_values_and_where_they_come_from() {
 #[test]
 fn a_node_shows_its_layers() {
     let site = small_site();
-    let checked = forge_plan::check(&read_site(&site.project()));
+    let checked = forge_plan::check(&read_site(&site.project()), forge_test::today());
     let shown =
         render::human(&checked.diagnostics, &checked.source_map, render::HumanOptions::default());
     let plan = checked.plan.unwrap_or_else(|| panic!("{shown}"));

@@ -21,7 +21,7 @@ const BODY: &str = r#"
 
 /// Titles of the needs that the plan looks at in the built tree.
 fn open(sources: &MemorySources) -> Vec<String> {
-    let plan = check(sources).plan.expect("no mistakes");
+    let plan = check(sources, forge_model::Day::of_seconds(0)).plan.expect("no mistakes");
     let mut titles = Vec::new();
     for id in &plan.images[0].verdicts {
         if let forge_model::Action::Verify(verify) = &plan.node(*id).action {
@@ -40,7 +40,7 @@ fn what_packages_may_bring_stays_open_and_is_missing_where_nothing_else_can() {
         "`x.service` runs `/usr/sbin/x`",
     ];
     assert_eq!(open(&site(DEBIAN, BODY)), want);
-    let found = check(&site(TREE, BODY)).diagnostics;
+    let found = check(&site(TREE, BODY), forge_model::Day::of_seconds(0)).diagnostics;
     assert_eq!(found.len(), want.len());
     for (title, found) in want.iter().zip(found) {
         assert!(found.headline.starts_with(title), "{title}: {}", found.headline);
@@ -85,7 +85,7 @@ fn what_the_spec_makes_needs_nothing_more() {
 fn a_need_that_moved_is_the_same_need() {
     let moved = format!("\n\n{DEBIAN}");
     let key = |sources: &MemorySources| {
-        let plan = check(sources).plan.expect("no mistakes");
+        let plan = check(sources, forge_model::Day::of_seconds(0)).plan.expect("no mistakes");
         plan.node(plan.images[0].verdicts[0]).key
     };
     assert_eq!(key(&site(DEBIAN, BODY)), key(&site(&moved, BODY)));
@@ -105,7 +105,7 @@ fn facts_of_the_system_need_what_they_name() {
         "a limit of `nofile` is for the group `hpc`",
     ];
     assert_eq!(open(&site(DEBIAN, body)), want);
-    let found = check(&site(TREE, body)).diagnostics;
+    let found = check(&site(TREE, body), forge_model::Day::of_seconds(0)).diagnostics;
     let shown: Vec<_> = found.iter().map(|found| found.headline.as_str()).collect();
     assert_eq!(shown.len(), want.len(), "{shown:?}");
     let made = r#"locale "C.UTF-8"; group "hpc"; limit "@hpc" "hard" "nofile" 4096"#;
@@ -115,7 +115,7 @@ fn facts_of_the_system_need_what_they_name() {
 #[test]
 fn a_program_that_an_item_needs_by_its_kind_is_named_with_its_package() {
     let body = r#"mount "/home" what="nfs1.example.org:/home" type="nfs4""#;
-    let found = check(&site(TREE, body)).diagnostics;
+    let found = check(&site(TREE, body), forge_model::Day::of_seconds(0)).diagnostics;
     let found = found.first().expect("a finding");
     assert!(found.headline.contains("`/sbin/mount.nfs`"), "{}", found.headline);
     assert!(found.help.as_deref() == Some("add `packages \"nfs-common\"`"), "{:?}", found.help);

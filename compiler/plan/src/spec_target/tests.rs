@@ -131,6 +131,7 @@ fn image(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> ResolvedImage {
         items,
     };
     ResolvedImage {
+        waivers: Vec::new(),
         name: "summit-compute".to_owned(),
         origin: at(1),
         cluster: "summit".to_owned(),
@@ -145,6 +146,7 @@ fn image(items: Vec<(bool, ItemKind)>, checks: Vec<Check>) -> ResolvedImage {
         kernel: None,
         parts: vec![part],
         profiles: vec![Profile {
+            waivers: Vec::new(),
             name: "p".to_owned(),
             title: String::new(),
             controls: vec![control("c-1", checks).into()],

@@ -1,5 +1,5 @@
 use forge_diag::{Diagnostic, SourceMap, Span, codes};
-use forge_model::{Origin, Status, Verdict};
+use forge_model::{Origin, Status, Verdict, Waived};
 
 /// The findings of verdicts that block, with the place that asks and the place that breaks it.
 /// Verdicts of several images that fail alike give equal diagnostics, which a sink shows once.
@@ -16,10 +16,22 @@ pub fn violations(verdicts: &[Verdict], map: &SourceMap) -> Vec<Diagnostic> {
             let asked = span(&result.origin);
             let diagnostic = Diagnostic::error(codes::CONTROL_VIOLATED, headline)
                 .help("change what the spec says, or what the control asks for");
-            found.push(label(diagnostic, made, asked, why));
+            let diagnostic = label(diagnostic, made, asked, why);
+            found.push(match &verdict.waiver {
+                Some(waiver) => with_waiver(diagnostic, waiver, span(&waiver.origin)),
+                None => diagnostic,
+            });
         }
     }
     found
+}
+
+/// A verdict that blocks has no waiver that holds.
+fn with_waiver(found: Diagnostic, waiver: &Waived, span: Option<Span>) -> Diagnostic {
+    match span {
+        Some(span) => found.and(span, waiver.text()),
+        None => found.note(waiver.text()),
+    }
 }
 
 fn label(diagnostic: Diagnostic, made: Option<Span>, asked: Option<Span>, why: &str) -> Diagnostic {

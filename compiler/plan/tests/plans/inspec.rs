@@ -30,7 +30,7 @@ fn plan(changes: &[(&str, &str)]) -> Plan {
     for (path, text) in FILES.iter().chain(changes) {
         sources.insert(*path, text);
     }
-    let checked = check(&sources);
+    let checked = check(&sources, forge_model::Day::of_seconds(0));
     checked.plan.unwrap_or_else(|| panic!("{:?}", checked.diagnostics))
 }
 

@@ -10,7 +10,7 @@ fn made(body: &str) -> String {
     let mut sources = MemorySources::new();
     let base = "base \"b\" { debian suite=\"bookworm\"; }";
     sources.insert("forge.kdl", format!("{base}\nimage \"i\" {{ base \"b\"; {body} }}"));
-    let checked = check(&sources);
+    let checked = check(&sources, forge_model::Day::of_seconds(0));
     let plan = checked.plan.unwrap_or_else(|| panic!("{:#?}", checked.diagnostics));
     let mut out = String::new();
     for node in &plan.nodes {
@@ -127,7 +127,7 @@ fn what_parts_say_of_modules_is_taken_together() {
     let image = "base \"b\" { debian suite=\"bookworm\"; }
         image \"i\" { base \"b\"; role \"a\"; role \"b\"; remove \"/x\" }";
     sources.insert("forge.kdl", format!("{roles}\n{image}"));
-    let plan = check(&sources).plan.unwrap();
+    let plan = check(&sources, forge_model::Day::of_seconds(0)).plan.unwrap();
     let pruned = plan.nodes.iter().filter_map(|node| match &node.action {
         Action::Changes(changes) => Some((node.label.as_str(), &changes.changes)),
         _ => None,

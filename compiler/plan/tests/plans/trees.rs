@@ -12,7 +12,7 @@ fn checked(node: &str) -> Checked {
     sources.insert_link("site/lib/libx.so", "libx.so.1").insert_link("site/etc", "/etc");
     sources.insert_link("links/only", "nowhere");
     sources.insert("odd/a\nb", "x");
-    check(&sources)
+    check(&sources, forge_model::Day::of_seconds(0))
 }
 
 fn made(node: &str) -> Vec<String> {

@@ -1,5 +1,6 @@
+use forge_control::WaiverDecl;
 use forge_diag::{Sink, Spanned};
-use forge_syntax::reference::{Field, NodeKind};
+use forge_syntax::reference::{Child, Field, NodeKind};
 use forge_syntax::{Cursor, Node};
 
 use super::role::{Given, given};
@@ -10,7 +11,10 @@ pub(crate) const KIND: NodeKind = NodeKind {
           profiles' parameters are properties, those that are lists are child nodes.",
     args: &[Field::required("name", "name of a `profile`", "one or more")],
     props: &[],
-    children: &[],
+    children: &[Child::new(
+        "waive",
+        "a control of theirs that may fail in these images until a day",
+    )],
     example: "controls \"beegfs\" mgmtd=\"192.0.2.10\"",
 };
 
@@ -19,12 +23,14 @@ pub(crate) const KIND: NodeKind = NodeKind {
 pub(crate) struct ControlsUse {
     pub(crate) names: Vec<Spanned<String>>,
     pub(crate) given: Vec<Given>,
+    pub(crate) waivers: Vec<WaiverDecl>,
 }
 
 pub(crate) fn decode(node: &Node, sink: &mut Sink) -> ControlsUse {
     let mut cursor = Cursor::of(node, &KIND);
     let names = cursor.some_args("profile's name");
+    let waivers = WaiverDecl::decode_all(&cursor.children("waive"), sink);
     let given = given(&mut cursor, sink);
     cursor.finish(sink);
-    ControlsUse { names, given }
+    ControlsUse { names, given, waivers }
 }

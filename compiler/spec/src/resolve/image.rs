@@ -8,7 +8,7 @@ use forge_param::ParamValue;
 use super::bind;
 use super::chain::{self, Link};
 use super::part::{Builder, Built};
-use super::{conflict, early, hidden, identity, ids, limits, unused};
+use super::{conflict, early, hidden, identity, ids, limits, unused, waiver};
 use crate::context::Context;
 use crate::node::image::ImageDecl;
 use crate::node::output::OutputDecl;
@@ -60,7 +60,7 @@ pub(crate) fn resolve<'a>(
         return None;
     }
     let (parts, profiles, met) = (builder.parts, builder.profiles, builder.dropped_met);
-    let inspec = builder.inspec;
+    let (inspec, waivers) = (builder.inspec, builder.waivers);
     report_dropped(cx, image, &met);
     unused::shadowed(cx, image, &builder.shadowed, &builder.taken);
     conflict::check(cx, &image.name.value, &parts);
@@ -76,6 +76,8 @@ pub(crate) fn resolve<'a>(
     identity::complete(base.as_ref(), &mut parts);
     let output = output.map(|output| Located::new(output.settings.clone(), cx.origin(output.head)));
 
+    let profiles = unique_profiles(cx, profiles);
+    let waivers = waiver::all(cx, &profiles, &inspec, waivers);
     Some(ResolvedImage {
         name: image.name.value.clone(),
         origin: cx.origin(image.head),
@@ -85,8 +87,9 @@ pub(crate) fn resolve<'a>(
         base: base?,
         kernel,
         parts,
-        profiles: unique_profiles(cx, profiles),
+        profiles,
         inspec,
+        waivers,
         output,
         expect_failed: expect_failed(cx, &chain),
     })

@@ -23,7 +23,7 @@ fn one(
     profile: &ProfileTemplate,
     decl: &InspecDecl,
 ) -> Option<ResolvedInspec> {
-    let InspecDecl { directory, inputs, skips, level } = decl;
+    let InspecDecl { directory, inputs, skips, waivers, level } = decl;
     cx.scope = crate::value::Scope::default();
     let path = cx.project_path(directory)?;
     let entries = match cx.sources.list(&path) {
@@ -61,6 +61,10 @@ fn one(
         directory: Located::new(path, origin),
         inputs: inputs.clone(),
         skips: skips.clone(),
+        waivers: waivers
+            .iter()
+            .map(|one| one.of(&profile.name.value, cx.origin(one.head)))
+            .collect(),
         level: *level,
         origin: cx.origin(profile.head),
     })

@@ -16,6 +16,7 @@ mod limits;
 mod memo;
 mod part;
 mod unused;
+mod waiver;
 
 use std::collections::{BTreeMap, BTreeSet};
 

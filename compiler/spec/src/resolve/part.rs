@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use forge_control::ProfileTemplate;
 use forge_diag::{Diagnostic, Span, codes};
-use forge_model::{Beside, Content, Fetch, Profile};
+use forge_model::{Beside, Content, Fetch, Profile, Waiver};
 use forge_param::ParamValue;
 
 use super::bind::{self, Taker};
@@ -13,6 +13,7 @@ use super::chain::{Link, MAX_CHAIN};
 use super::conflict::{self, Declaration};
 use super::image::parameters;
 use super::memo::Made;
+use super::waiver;
 use crate::budget::Tally;
 use crate::context::Context;
 use crate::node::controls::ControlsUse;
@@ -73,6 +74,8 @@ pub(crate) struct Builder<'a, 'b> {
     pub(crate) profiles: Vec<(Profile, Span)>,
     /// Names of profiles of `InSpec`, each once.
     pub(crate) inspec: Vec<String>,
+    /// Waivers for these images alone, with their places.
+    pub(crate) waivers: Vec<(Waiver, Span)>,
     /// Values that the image sets itself, and that a role is given on its line: name and place.
     pub(crate) shadowed: Vec<(String, Span)>,
     /// Values that the image sets itself, and that a parameter got.
@@ -99,6 +102,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             own: None,
             profiles: Vec::new(),
             inspec: Vec::new(),
+            waivers: Vec::new(),
             made: BTreeSet::new(),
             used,
             open: Vec::new(),
@@ -271,6 +275,8 @@ impl<'a, 'b> Builder<'a, 'b> {
             let values = values.into_iter().map(|(name, bound)| (name, bound.value)).collect();
             self.profiles.push((profile(cx, template, values), name.span));
         }
+        let templates: Vec<_> = templates.into_iter().map(|(_, profile)| profile).collect();
+        self.waivers.extend(waiver::attached(cx, &used.waivers, &templates));
     }
 }
 

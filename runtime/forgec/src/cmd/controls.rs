@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
-use forge_model::{ProfileReport, ProfileStatus, Target, Verdict};
+use forge_model::{Day, ProfileReport, ProfileStatus, Target, Verdict};
 use forge_report::{Clock, ImageVerdicts, exec_json, json_min, junit, verdicts_text};
 use forge_sys::ssh::Ssh;
 use forge_verify::{DirectoryTarget, NodeTarget};
@@ -133,8 +133,10 @@ pub(crate) fn run(ui: &Ui, args: &Args) -> Result<Exit, CmdError> {
     let (begun, now) = (Instant::now(), SystemTime::now());
     let began = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let wanted = |id: &str| args.control.is_empty() || args.control.iter().any(|one| one == id);
-    let mut judged: Vec<ProfileReport> =
-        profiles.iter().map(|profile| kdl::report(profile, target, &wanted)).collect();
+    let mut judged: Vec<ProfileReport> = profiles
+        .iter()
+        .map(|profile| kdl::report(profile, target, &wanted, Day::of_seconds(began)))
+        .collect();
     let known = profiles.iter().flat_map(|profile| &profile.controls);
     let mut known: Vec<String> = known.map(|control| control.id.clone()).collect();
     judged.extend(inspec::judge(args, &inputs, target, began, &mut known)?);

@@ -90,7 +90,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
     write(&directory, &files)?;
     let sources =
         DiskSources::open(&directory).map_err(|error| CmdError::environment(error.to_string()))?;
-    let checked = forge_plan::check(&WithLibrary::new(sources));
+    let checked = forge_plan::check(&WithLibrary::new(sources), crate::ctx::today());
     if !checked.diagnostics.is_empty() {
         let from = Standpoint::default();
         crate::ctx::print(ui, &checked.diagnostics, &checked.source_map, &from);

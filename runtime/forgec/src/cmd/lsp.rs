@@ -97,6 +97,10 @@ impl Host for Machine {
         root_above(Path::new(path))?.to_str().map(str::to_owned)
     }
 
+    fn today(&self) -> forge_model::Day {
+        crate::ctx::today()
+    }
+
     fn sources(&self, root: &str) -> Result<Arc<dyn Sources>, String> {
         let opened = DiskSources::open(Path::new(root)).map_err(|error| error.to_string())?;
         Ok(Arc::new(WithLibrary::new(opened)))

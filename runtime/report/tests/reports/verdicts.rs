@@ -25,6 +25,7 @@ fn verdict(control: &str, level: Level, status: Status, results: Vec<CheckResult
         status,
         results,
         origin: Origin::new("specs/controls/beegfs.kdl", 10, 1),
+        waiver: None,
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use forge_control::ProfileTemplate;
 use forge_diag::{Severity, Sink, SourceMap, Standpoint, codes};
-use forge_judge::judge;
+use forge_judge::{judge, waive};
 use forge_model::{
-    Control, ControlGroup, ControlReport, Profile, ProfileReport, ProfileStatus, Target,
+    Control, ControlGroup, ControlReport, Day, Profile, ProfileReport, ProfileStatus, Target,
 };
 use forge_param::{ParamDecl, ParamValue};
 
@@ -20,9 +20,13 @@ pub(super) fn report(
     profile: &Profile,
     target: &dyn Target,
     wanted: &dyn Fn(&str) -> bool,
+    today: Day,
 ) -> ProfileReport {
     let controls = profile.controls.iter().filter(|control| wanted(&control.id));
-    let controls: Vec<_> = controls.map(|control| control_report(control, target)).collect();
+    let mut controls: Vec<_> = controls.map(|control| control_report(control, target)).collect();
+    for control in &mut controls {
+        waive(std::slice::from_mut(&mut control.verdict), &profile.waivers, today);
+    }
     let ids = controls.iter().map(|control| control.verdict.control.clone()).collect();
     let file = profile.origin.file.to_string();
     ProfileReport {
