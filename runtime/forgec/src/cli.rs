@@ -82,6 +82,12 @@ pub(crate) enum Format {
     /// For CI
     #[value(hide = true)]
     Junit,
+    /// A page
+    #[value(hide = true)]
+    Html,
+    /// For GitLab's code quality
+    #[value(hide = true)]
+    CodeQuality,
 }
 
 /// The commands.

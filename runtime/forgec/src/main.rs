@@ -5,6 +5,7 @@ mod cli;
 mod cmd;
 mod container;
 mod contents;
+mod control_reports;
 mod ctx;
 mod exit;
 mod failure;
@@ -48,10 +49,15 @@ fn main() -> ExitCode {
 }
 
 fn run(ui: &Arc<Ui>, cli: Cli) -> Result<Exit, CmdError> {
-    if matches!(cli.global.format, Format::JsonMin | Format::Junit)
-        && !matches!(cli.command, Command::Controls(_))
-    {
-        let error = CmdError::usage("this format is one of `forgec controls run` only");
+    let fits = match cli.global.format {
+        Format::Human | Format::Json => true,
+        Format::JsonMin => matches!(cli.command, Command::Controls(_)),
+        Format::Junit | Format::Html | Format::CodeQuality => {
+            matches!(cli.command, Command::Controls(_) | Command::Test(_))
+        }
+    };
+    if !fits {
+        let error = CmdError::usage("this format is one of reports of controls");
         return Err(error.help("write `--format human` or `--format json`"));
     }
     let ctx = Ctx::new(cli.global);

@@ -1,12 +1,14 @@
 //! What a build came to: verdicts and artifacts, image by image.
 
-use std::path::Path;
+use std::time::SystemTime;
 
 use forge_exec::Outputs;
-use forge_model::{Image, Verdict};
-use forge_report::{ImageVerdicts, verdicts_text};
+use forge_model::{Image, Plan, Verdict};
+use forge_report::{ControlTexts, ImageVerdicts, verdicts_text};
 use forge_store::Store;
 
+use crate::cli::Format;
+use crate::control_reports::{self, ReportFile};
 use crate::ctx::{Compiled, Ctx, select, today};
 use crate::exit::{CONTROLS_FAILED, CmdError, Exit};
 use crate::runner::PackBlob;
@@ -113,9 +115,18 @@ pub(crate) fn judged<'a>(
     Ok(select(&compiled.plan, names)?.into_iter().map(judged).collect())
 }
 
-/// Prints verdicts alone. Ends as [`Exit::of_controls`], a failed boot as a failed control.
-pub(crate) fn print_judged(ui: &Ui, judged: &[Judged<'_>], all: bool) -> Exit {
-    if ui.json() {
+/// Prints verdicts alone, in the format that was asked for. Ends as [`Exit::of_controls`], a failed boot
+/// as a failed control.
+pub(crate) fn print_judged(
+    ui: &Ui,
+    judged: &[Judged<'_>],
+    plan: &Plan,
+    all: bool,
+) -> Result<Exit, CmdError> {
+    let written = written(ui.format(), judged, plan)?;
+    if let Some(text) = written {
+        ui.out(&text);
+    } else if ui.json() {
         let images: Vec<_> = judged
             .iter()
             .map(|one| {
@@ -134,7 +145,7 @@ pub(crate) fn print_judged(ui: &Ui, judged: &[Judged<'_>], all: bool) -> Exit {
             ui.err(&format!("{}: {failure}", one.image));
         }
     }
-    exit
+    Ok(exit)
 }
 
 fn shown<'a>(judged: &'a [Judged<'_>]) -> Vec<ImageVerdicts<'a>> {
@@ -142,10 +153,26 @@ fn shown<'a>(judged: &'a [Judged<'_>]) -> Vec<ImageVerdicts<'a>> {
     judged.iter().map(shown).collect()
 }
 
-/// Writes verdicts as `JUnit` XML.
-pub(crate) fn junit(file: &Path, judged: &[Judged<'_>]) -> Result<(), CmdError> {
-    let text =
-        forge_report::junit(&shown(judged)).map_err(|error| CmdError::bug(error.to_string()))?;
-    std::fs::write(file, text)
-        .map_err(|error| CmdError::environment(format!("`{}`: {error}", file.display())))
+fn written(format: Format, judged: &[Judged<'_>], plan: &Plan) -> Result<Option<String>, CmdError> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.map_or(0, |since| since.as_secs());
+    let texts = match format {
+        Format::Html => control_reports::texts_of_plan(plan),
+        _ => ControlTexts::new(),
+    };
+    control_reports::written(format, &shown(judged), &texts, &[], now)
+}
+
+/// Writes verdicts to the files that were asked for.
+pub(crate) fn write_reports(
+    reports: &[ReportFile],
+    judged: &[Judged<'_>],
+    plan: &Plan,
+) -> Result<(), CmdError> {
+    for ReportFile { format, file } in reports {
+        let text = written(*format, judged, plan)?
+            .ok_or_else(|| CmdError::bug("a report of images in a format of profiles"))?;
+        control_reports::write(file, &text)?;
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Diagnostics as GitLab's code quality report (the Code Climate format).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use forge_diag::{Diagnostic, Severity, SourceMap};
@@ -9,23 +10,23 @@ use serde::Serialize;
 use crate::shape::pretty;
 
 #[derive(Serialize)]
-struct Issue {
-    description: String,
-    check_name: &'static str,
-    fingerprint: String,
-    severity: &'static str,
-    location: Location,
+pub(crate) struct Issue {
+    pub(crate) description: String,
+    pub(crate) check_name: Cow<'static, str>,
+    pub(crate) fingerprint: String,
+    pub(crate) severity: &'static str,
+    pub(crate) location: Location,
 }
 
 #[derive(Serialize)]
-struct Location {
-    path: String,
-    lines: Lines,
+pub(crate) struct Location {
+    pub(crate) path: String,
+    pub(crate) lines: Lines,
 }
 
 #[derive(Serialize)]
-struct Lines {
-    begin: u32,
+pub(crate) struct Lines {
+    pub(crate) begin: u32,
 }
 
 /// The place of findings that have none.
@@ -53,7 +54,7 @@ pub fn code_quality(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
         }
         issues.push(Issue {
             description,
-            check_name: diagnostic.code.name,
+            check_name: diagnostic.code.name.into(),
             fingerprint,
             severity: match diagnostic.severity {
                 Severity::Error => "critical",

@@ -5,9 +5,11 @@
 
 mod blame;
 mod code_quality;
+mod control_quality;
 mod doctor;
 mod exec_json;
 mod graph;
+mod html;
 mod inspec_status;
 mod json_min;
 mod junit;
@@ -25,9 +27,11 @@ mod why_not;
 
 pub use blame::{BlameReport, Blamed, Line, Made, blame_json, blame_text};
 pub use code_quality::code_quality;
+pub use control_quality::control_quality;
 pub use doctor::{HostCheck, HostReport, doctor_json, doctor_text};
 pub use exec_json::{Clock, civil_day, exec_json, rfc3339};
 pub use graph::{StepState, StepStates, graph_dot, graph_mermaid, graph_svg};
+pub use html::{ControlText, ControlTexts, HtmlError, html};
 pub use json_min::json_min;
 pub use junit::{JunitError, junit};
 pub use plan::{

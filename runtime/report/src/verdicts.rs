@@ -76,7 +76,7 @@ pub(crate) fn id(verdict: &Verdict) -> ControlId<'_> {
     (&verdict.profile, &verdict.control)
 }
 
-fn weight(status: Status) -> u8 {
+pub(crate) fn weight(status: Status) -> u8 {
     match status {
         Status::NotKnownHere => 0,
         Status::Skipped
@@ -130,7 +130,8 @@ pub fn verdicts_text(images: &[ImageVerdicts<'_>], all: bool) -> String {
     out
 }
 
-fn tally_text(tally: Tally) -> String {
+/// Numbers of controls with their words, and a status that stands for each.
+pub(crate) fn parts_of(tally: Tally) -> [(usize, &'static str, Status); 9] {
     let Tally {
         passed,
         failed,
@@ -142,20 +143,24 @@ fn tally_text(tally: Tally) -> String {
         not_applicable,
         empty,
     } = tally;
-    let parts = [
-        (passed, "passed"),
-        (failed, "failed"),
-        (errors, "could not be judged"),
-        (skipped, "skipped"),
-        (waived, "waived"),
-        (not_reviewed, "not reviewed"),
-        (not_applicable, "not applicable"),
-        (empty, "asked nothing"),
-        (not_judged, "left to a later level"),
-    ];
-    let all: usize = parts.iter().map(|(number, _)| number).sum();
-    let named = parts.iter().filter(|(number, _)| *number > 0);
-    let named: Vec<_> = named.map(|(number, word)| format!("{number} {word}")).collect();
+    [
+        (passed, "passed", Status::Passed),
+        (failed, "failed", Status::Failed),
+        (errors, "could not be judged", Status::Error),
+        (skipped, "skipped", Status::Skipped),
+        (waived, "waived", Status::Waived),
+        (not_reviewed, "not reviewed", Status::NotReviewed),
+        (not_applicable, "not applicable", Status::NotApplicable),
+        (empty, "asked nothing", Status::Empty),
+        (not_judged, "left to a later level", Status::NotKnownHere),
+    ]
+}
+
+fn tally_text(tally: Tally) -> String {
+    let parts = parts_of(tally);
+    let all: usize = parts.iter().map(|(number, ..)| number).sum();
+    let named = parts.iter().filter(|(number, ..)| *number > 0);
+    let named: Vec<_> = named.map(|(number, word, _)| format!("{number} {word}")).collect();
     let controls = count(all, "control");
     if named.is_empty() { controls } else { format!("{controls}: {}", named.join(", ")) }
 }

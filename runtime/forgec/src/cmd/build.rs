@@ -8,6 +8,7 @@ use forge_exec::Outputs;
 use forge_store::Store;
 use forge_sys::sandbox;
 
+use crate::control_reports::{ReportFile, of_images};
 use crate::ctx::{Compiled, Ctx, exit_of, select, targets};
 use crate::exit::{CmdError, Exit};
 use crate::state::ImageState;
@@ -34,9 +35,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_KEEP)]
     pub(crate) keep: usize,
 
-    /// Write a report of the controls beside the text: junit=FILE
-    #[arg(long, value_name = "KIND=FILE", value_parser = junit_file)]
-    pub(crate) report: Option<PathBuf>,
+    /// Write a report of the controls beside the text: junit=FILE, html=FILE or code-quality=FILE
+    #[arg(long, value_name = "KIND=FILE", value_parser = of_images)]
+    pub(crate) report: Vec<ReportFile>,
 
     /// Get what the host lacks first, as `forgec doctor --install` does
     #[arg(long)]
@@ -73,7 +74,7 @@ pub(crate) fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError
         return Ok(exit);
     }
     require_root()?;
-    let inside = match enter(ctx, &compiled.root, &written(ctx, args.report.as_deref())?)? {
+    let inside = match enter(ctx, &compiled.root, &written(ctx, &args.report)?)? {
         sandbox::Entered::Outside(code) => return Ok(Exit::Passed(code)),
         sandbox::Entered::Inside(inside) => inside,
     };
@@ -84,20 +85,13 @@ pub(crate) fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError
     Ok(exit)
 }
 
-/// The file of `junit=FILE`.
-pub(crate) fn junit_file(text: &str) -> Result<PathBuf, String> {
-    match text.strip_prefix("junit=") {
-        Some(file) if !file.is_empty() => Ok(PathBuf::from(file)),
-        _ => Err("write junit=FILE".to_owned()),
-    }
-}
-
 /// Directories outside of the store that a build writes to, made when absent: the private
 /// namespaces show a tmpfs in place of `/tmp` and `/run`, but for what is named.
-pub(crate) fn written(ctx: &Ctx, report: Option<&Path>) -> Result<Vec<PathBuf>, CmdError> {
+pub(crate) fn written(ctx: &Ctx, reports: &[ReportFile]) -> Result<Vec<PathBuf>, CmdError> {
     let mut directories = vec![ctx.out_dir()];
-    if let Some(file) = report {
-        let file = std::path::absolute(file).map_err(|error| CmdError::usage(error.to_string()))?;
+    for report in reports {
+        let file = std::path::absolute(&report.file)
+            .map_err(|error| CmdError::usage(error.to_string()))?;
         directories.extend(file.parent().map(Path::to_owned));
     }
     for directory in &directories {
@@ -136,11 +130,10 @@ impl Request<'_> {
     /// Verdicts and artifacts, on the terminal and in the report that was asked for.
     fn report(&self, outputs: &Outputs, store: &Store) -> Result<Exit, CmdError> {
         let names = &self.args.images;
-        if let Some(file) = &self.args.report {
-            summary::junit(
-                file,
-                &summary::judged(self.compiled, names, outputs, store, &|_| true)?,
-            )?;
+        let reports = &self.args.report;
+        if !reports.is_empty() {
+            let judged = summary::judged(self.compiled, names, outputs, store, &|_| true)?;
+            summary::write_reports(reports, &judged, &self.compiled.plan)?;
         }
         summary::print(self.ui, self.ctx, self.compiled, names, outputs, store)
     }

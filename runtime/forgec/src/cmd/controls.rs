@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
 use forge_model::{Day, ProfileReport, ProfileStatus, Target, Verdict};
-use forge_report::{Clock, ImageVerdicts, exec_json, json_min, junit, verdicts_text};
+use forge_report::{Clock, ImageVerdicts, exec_json, json_min, verdicts_text};
 use forge_sys::ssh::Ssh;
 use forge_verify::{DirectoryTarget, NodeTarget};
 
 use crate::cli::Format;
+use crate::control_reports::{self, OF_IMAGES, OF_PROFILES, ReportFile, report_file};
 use crate::exit::{CmdError, Exit, NOT_ALL_JUDGED};
 use crate::ui::Ui;
 
@@ -29,7 +30,7 @@ enum Command {
     /// one was not judged
     ///
     /// `--format` is one of human, json (`InSpec`'s report, which Heimdall reads), json-min (a row for
-    /// each expectation) and junit.
+    /// each expectation), junit, html (a page) and code-quality (GitLab's).
     Run(RunArgs),
 }
 
@@ -78,7 +79,7 @@ struct RunArgs {
     #[arg(long)]
     all: bool,
 
-    /// Write a report beside the text: junit=FILE, json=FILE or json-min=FILE
+    /// Write a report beside the text: junit, html, code-quality, json or json-min=FILE
     #[arg(long, value_name = "KIND=FILE")]
     report: Vec<String>,
 }
@@ -151,25 +152,34 @@ pub(crate) fn run(ui: &Ui, args: &Args) -> Result<Exit, CmdError> {
         Format::Human => Ok(human(&shown, &judged, args.all)),
         Format::Json => Ok(exec_json(&judged, clock)),
         Format::JsonMin => Ok(json_min(&judged, clock.took)),
-        Format::Junit => junit(&shown).map_err(|error| CmdError::bug(error.to_string())),
+        Format::Junit | Format::Html | Format::CodeQuality => {
+            let texts = control_reports::texts_of_profiles(&judged);
+            Ok(control_reports::written(format, &shown, &texts, &notes(&judged), began)?
+                .unwrap_or_default())
+        }
     };
     ui.out(&write(ui.format())?);
-    for (format, file) in reports {
-        std::fs::write(&file, write(format)?).map_err(|error| {
-            CmdError::environment(format!("`{}` cannot be written: {error}", file.display()))
-        })?;
+    for ReportFile { format, file } in reports {
+        control_reports::write(&file, &write(format)?)?;
     }
     Ok(exit(&verdicts, &judged))
 }
 
 fn human(shown: &[ImageVerdicts<'_>], judged: &[ProfileReport], all: bool) -> String {
     let mut text = verdicts_text(shown, all);
-    for profile in judged {
-        if let ProfileStatus::Skipped(why) = &profile.status {
-            text.push_str(&format!("  skipped {}: {why}\n", profile.name));
-        }
+    for note in notes(judged) {
+        text.push_str(&format!("  {note}\n"));
     }
     text.trim_end().to_owned()
+}
+
+/// Profiles that were not judged, and why.
+fn notes(judged: &[ProfileReport]) -> Vec<String> {
+    let note = |profile: &ProfileReport| match &profile.status {
+        ProfileStatus::Skipped(why) => Some(format!("skipped {}: {why}", profile.name)),
+        ProfileStatus::Loaded => None,
+    };
+    judged.iter().filter_map(note).collect()
 }
 
 /// A control that is asked for and that no profile has is a slip of the pen.
@@ -195,13 +205,11 @@ fn exit(verdicts: &[Verdict], judged: &[ProfileReport]) -> Exit {
     }
 }
 
-fn reports(wanted: &[String]) -> Result<Vec<(Format, PathBuf)>, CmdError> {
-    let file = |text: &String| match text.split_once('=') {
-        Some(("junit", file)) if !file.is_empty() => Ok((Format::Junit, PathBuf::from(file))),
-        Some(("json", file)) if !file.is_empty() => Ok((Format::Json, PathBuf::from(file))),
-        Some(("json-min", file)) if !file.is_empty() => Ok((Format::JsonMin, PathBuf::from(file))),
-        _ => Err(CmdError::usage(format!("`{text}` is no report"))
-            .help("write junit=FILE, json=FILE or json-min=FILE")),
+fn reports(wanted: &[String]) -> Result<Vec<ReportFile>, CmdError> {
+    let file = |text: &String| {
+        let kinds = OF_IMAGES.into_iter().chain(OF_PROFILES);
+        report_file(text, kinds)
+            .map_err(|help| CmdError::usage(format!("`{text}` is no report")).help(help))
     };
     wanted.iter().map(file).collect()
 }

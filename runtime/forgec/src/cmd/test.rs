@@ -10,7 +10,8 @@ use forge_model::{Action, Image, InspecProfile, Level, NodeId, Plan, REQUIREMENT
 use forge_store::Store;
 use forge_sys::sandbox;
 
-use crate::cmd::build::{junit_file, written};
+use crate::cmd::build::written;
+use crate::control_reports::{ReportFile, of_images};
 use crate::ctx::{Compiled, Ctx, exit_of, select};
 use crate::exit::{CmdError, Exit};
 use crate::summary;
@@ -18,7 +19,8 @@ use crate::ui::Ui;
 use crate::work::{Work, enter, require_root};
 
 /// Judge the controls of images, and build what they stand on; nothing is packed. Ends with 100 when
-/// a control fails, with 101 when none fails and one was not judged.
+/// a control fails, with 101 when none fails and one was not judged. `--format` is one of human, json,
+/// junit, html (a page) and code-quality (GitLab's).
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     /// Images to judge; all of the project when none is named
@@ -42,9 +44,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "FORGE_AGE_IDENTITY_FILE")]
     identity: Option<PathBuf>,
 
-    /// Write a report of the controls beside the text: junit=FILE
-    #[arg(long, value_name = "KIND=FILE", value_parser = junit_file)]
-    report: Option<PathBuf>,
+    /// Write a report of the controls beside the text: junit=FILE, html=FILE or code-quality=FILE
+    #[arg(long, value_name = "KIND=FILE", value_parser = of_images)]
+    report: Vec<ReportFile>,
 }
 
 /// Where controls are judged.
@@ -88,7 +90,7 @@ pub(crate) fn run(ui: &Arc<Ui>, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError
         return args.report(ui, &compiled, &outputs, &store);
     }
     require_root()?;
-    let inside = match enter(ctx, &compiled.root, &written(ctx, args.report.as_deref())?)? {
+    let inside = match enter(ctx, &compiled.root, &written(ctx, &args.report)?)? {
         sandbox::Entered::Outside(code) => return Ok(Exit::Passed(code)),
         sandbox::Entered::Inside(inside) => inside,
     };
@@ -176,9 +178,7 @@ impl Args {
             verdict.profile != REQUIREMENTS && self.is_wanted(&verdict.control, verdict.level)
         };
         let judged = summary::judged(compiled, &self.images, outputs, store, &is_wanted)?;
-        if let Some(file) = &self.report {
-            summary::junit(file, &judged)?;
-        }
-        Ok(summary::print_judged(ui, &judged, self.all || ui.verbose()))
+        summary::write_reports(&self.report, &judged, &compiled.plan)?;
+        summary::print_judged(ui, &judged, &compiled.plan, self.all || ui.verbose())
     }
 }

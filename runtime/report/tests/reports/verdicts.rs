@@ -1,6 +1,11 @@
 use forge_diag::{Diagnostic, SourceMap, Span, codes};
-use forge_model::{CheckResult, Level, Origin, Provenance, Status, Verdict};
-use forge_report::{ImageVerdicts, Tally, code_quality, junit, tally, verdicts_text};
+use forge_model::{CheckResult, Level, Origin, Provenance, Status, Verdict, Waived};
+use std::collections::BTreeSet;
+
+use forge_report::{
+    ControlText, ControlTexts, ImageVerdicts, Tally, code_quality, control_quality, html, junit,
+    tally, verdicts_text,
+};
 
 fn result(text: &str, status: Status) -> CheckResult {
     CheckResult {
@@ -228,4 +233,168 @@ fn findings_have_fingerprints_that_survive_a_move() {
     let moved = fingerprints(&report("\n\n"));
     assert_eq!(moved, fingerprints(&first));
     assert_ne!(moved[0], moved[1]);
+}
+
+fn waived(mut verdict: Verdict, expired: bool) -> Verdict {
+    let waived = Waived {
+        by: "ops".to_owned(),
+        because: "no reader yet".to_owned(),
+        until: "2027-01-31".parse().unwrap(),
+        expired,
+        origin: Origin::new("specs/controls/beegfs.kdl", 30, 5),
+    };
+    if !expired {
+        verdict.status = Status::Waived;
+    }
+    verdict.waiver = Some(Box::new(waived));
+    verdict
+}
+
+/// What stands on the page, without its tags.
+fn words_of(page: &str) -> String {
+    let mut words = String::new();
+    let mut inside = false;
+    for character in page.chars() {
+        match character {
+            '<' => inside = true,
+            '>' => {
+                inside = false;
+                words.push(' ');
+            }
+            other if !inside => words.push(other),
+            _ => {}
+        }
+    }
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_page_has_all_that_is_known_and_lets_nothing_through() {
+    let mut verdicts = verdicts();
+    let hostile = "<script>alert(1)</script>&\"'";
+    let mut bad = result(hostile, Status::Failed);
+    bad.message = Some(hostile.to_owned());
+    bad.evidence = Some(hostile.to_owned());
+    bad.provenance = Some(Provenance { layer: hostile.to_owned(), origin: None });
+    let mut bad = verdict(hostile, Level::Tree, Status::Failed, vec![bad]);
+    bad.title = hostile.to_owned();
+    bad.profile = hostile.to_owned();
+    verdicts.push(waived(bad.clone(), true));
+    let fine = result("file /etc/motd: exists", Status::Passed);
+    verdicts.push(waived(verdict("fine", Level::Tree, Status::Passed, vec![fine]), false));
+    let text = ControlText {
+        desc: hostile.to_owned(),
+        tags: vec![hostile.to_owned()],
+        code: hostile.to_owned(),
+    };
+    let texts = ControlTexts::from([((hostile.to_owned(), hostile.to_owned()), text)]);
+    let images = [
+        ImageVerdicts { image: hostile, verdicts: &verdicts },
+        ImageVerdicts { image: "bare", verdicts: &[] },
+    ];
+    let page = html(&images, &texts, &[hostile.to_owned()], 1_800_000_000).unwrap();
+    assert_eq!(page.matches("<script").count(), 1, "{page}");
+    assert!(!page.contains("alert(1)<"), "{page}");
+    for outside in ["http:", "https:", "src=", "@import", "url(", "<link", "<iframe", "<img"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let words = words_of(&page);
+    for said in [
+        "2 images: 4 controls fail or could not be judged",
+        "9 controls, judged 2027-01-15T08:00:00+00:00",
+        "failed beegfs-4 About beegfs-4 impact 0.7 · tree",
+        "found &quot;0644&quot; in &lt;etc&gt; &amp; more evidence &#x2f;etc&#x2f;beegfs.conf",
+        "made by beegfs&#x2f;files at specs&#x2f;roles&#x2f;beegfs.kdl:8",
+        "asked at specs&#x2f;controls&#x2f;beegfs.kdl:12",
+        "impact 0, blocks nothing",
+        "the waiver by ops expired on 2027-01-31: no reader yet specs&#x2f;controls&#x2f;beegfs.kdl:30",
+        "waived fine About fine",
+        "passed (vacuous) absent",
+        "holds because something is absent",
+        "only About only impact 0.7 · tree It asked nothing.",
+        "&lt;script&gt;alert(1)&lt;&#x2f;script&gt;&amp;&quot;&#x27;",
+        "bare It was asked nothing.",
+    ] {
+        assert!(words.contains(said), "`{said}` is not in\n{words}");
+    }
+    // A waived control is no passed one, whatever it came to.
+    let class = |class: &str| page.matches(&format!("<details class=\"control {class}\"")).count();
+    let classes = ["failed", "error", "waived", "left", "passed"].map(class);
+    assert_eq!(classes, [3, 1, 1, 2, 2]);
+}
+
+#[test]
+fn failed_controls_are_findings_of_code_quality() {
+    let verdicts = verdicts();
+    let moved: Vec<_> = verdicts
+        .iter()
+        .cloned()
+        .map(|mut verdict| {
+            for result in &mut verdict.results {
+                result.origin.line += 7;
+                if let Some(origin) =
+                    result.provenance.as_mut().and_then(|made| made.origin.as_mut())
+                {
+                    origin.line += 7;
+                }
+            }
+            verdict
+        })
+        .collect();
+    let report = |verdicts: &[Verdict]| {
+        let images =
+            ["summit-compute", "summit-gpu"].map(|image| ImageVerdicts { image, verdicts });
+        control_quality(&images)
+    };
+    let first = report(&verdicts);
+    insta::assert_snapshot!(first, @r##"
+    [
+      {
+        "description": "summit-compute, summit-gpu: control beegfs-4: file /etc/beegfs.conf: mode is \"0600\"; found \"0644\" in <etc> & more",
+        "check_name": "site/beegfs-4",
+        "fingerprint": "49a7717fb492d2cc15abbbce2379d777cf133ed65cf5531d6766b8d704044f42",
+        "severity": "critical",
+        "location": {
+          "path": "specs/roles/beegfs.kdl",
+          "lines": {
+            "begin": 8
+          }
+        }
+      },
+      {
+        "description": "summit-compute, summit-gpu: control slow cannot be judged: command `x`: exit status is 0; the command did not end within 10 s",
+        "check_name": "site/slow",
+        "fingerprint": "31615ebe4e63e48c4cb4fd31ba85b97897513c0e3eec088c493892e871891588",
+        "severity": "critical",
+        "location": {
+          "path": "specs/controls/beegfs.kdl",
+          "lines": {
+            "begin": 12
+          }
+        }
+      },
+      {
+        "description": "summit-compute, summit-gpu: control note: file /etc/issue: is absent",
+        "check_name": "site/note",
+        "fingerprint": "04b67d574abcfc6fc54f56bb018a2dcf9974f2941b5f6898f3299b71bfb0097b",
+        "severity": "info",
+        "location": {
+          "path": "specs/controls/beegfs.kdl",
+          "lines": {
+            "begin": 12
+          }
+        }
+      }
+    ]
+    "##);
+    let fingerprints = |text: &str| -> BTreeSet<String> {
+        text.lines().filter(|line| line.contains("fingerprint")).map(str::to_owned).collect()
+    };
+    assert_eq!(fingerprints(&first), fingerprints(&report(&moved)));
+    assert_eq!(fingerprints(&first).len(), 3);
+    // A waived control is no finding; one whose waiver has ended says so.
+    let failed = verdicts[1].clone();
+    assert_eq!(report(&[waived(failed.clone(), false)]), "[]\n");
+    let ended = report(&[waived(failed, true)]);
+    assert!(ended.contains("; the waiver by ops expired on 2027-01-31: no reader yet"), "{ended}");
 }
