@@ -26,6 +26,7 @@ mod context;
 mod control;
 mod core;
 mod dsl;
+mod export;
 mod filter_table;
 mod inputs;
 mod interp;
@@ -49,6 +50,7 @@ mod value;
 mod waivers;
 mod yaml;
 
+pub use export::{Exported, Gap, export};
 pub use limits::Limits;
 pub use platform::Platform;
 pub use profile::{Options, ProfileSource, Run, run};

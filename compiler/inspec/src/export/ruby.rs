@@ -58,7 +58,10 @@ pub(super) fn regex(pattern: &str) -> Result<String, String> {
                 let mut ahead = rest.clone();
                 ahead.next();
                 let inside: String = ahead.take(2).collect();
-                if !(inside.starts_with(':') || inside.starts_with('<') || inside == "i:" || inside == "i)")
+                if !(inside.starts_with(':')
+                    || inside.starts_with('<')
+                    || inside == "i:"
+                    || inside == "i)")
                 {
                     return has(&format!("(?{inside}"));
                 }
@@ -96,8 +99,12 @@ mod tests {
 
     #[test]
     fn patterns_mean_the_same_or_are_refused() {
-        assert_eq!(regex("^a/b #{c} \\/ (?:x|(?<n>y))$").unwrap(), "/^a\\/b \\#{c} \\/ (?:x|(?<n>y))$/");
-        for other in ["(?s).", "(?P<n>a)", "(?m)^a", "\\pL", "\\x{41}", "[a--b]", "(?-i)a", "\\<a"] {
+        assert_eq!(
+            regex("^a/b #{c} \\/ (?:x|(?<n>y))$").unwrap(),
+            "/^a\\/b \\#{c} \\/ (?:x|(?<n>y))$/"
+        );
+        for other in ["(?s).", "(?P<n>a)", "(?m)^a", "\\pL", "\\x{41}", "[a--b]", "(?-i)a", "\\<a"]
+        {
             assert!(regex(other).is_err(), "{other}");
         }
     }

@@ -1,5 +1,6 @@
 //! `forgec controls`: profiles of controls by themselves, outside of any project.
 
+mod export;
 mod inspec;
 mod kdl;
 
@@ -32,6 +33,11 @@ enum Command {
     /// `--format` is one of human, json (`InSpec`'s report, which Heimdall reads), json-min (a row for
     /// each expectation), junit, html (a page) and code-quality (GitLab's).
     Run(RunArgs),
+
+    /// Write controls in KDL as a profile of `InSpec` that gives the same verdicts
+    ///
+    /// What has no equal there is named, and becomes a check that fails: never one that passes.
+    Export(export::ExportArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -121,7 +127,10 @@ impl RunArgs {
 const NO_NODE: &str = "nobody is asked for a password: `ssh -o BatchMode=yes NODE true` must work";
 
 pub(crate) fn run(ui: &Ui, args: &Args) -> Result<Exit, CmdError> {
-    let Command::Run(args) = &args.command;
+    let args = match &args.command {
+        Command::Run(args) => args,
+        Command::Export(args) => return export::run(ui, args),
+    };
     let reports = reports(&args.report)?;
     let inputs = inputs(&args.input)?;
     // Parameters of KDL profiles are all declared; inputs of others show when they are loaded.
