@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Day {
     year: i32,
     month: u32,
-    day: u32,
+    of_month: u32,
 }
 
 /// A text that names no day.
@@ -42,12 +42,12 @@ impl Day {
         let year = year_of_era + era * 400 + u64::from(month <= 2);
         let small = |value: u64| u32::try_from(value).unwrap_or(0);
         let year = i32::try_from(year).unwrap_or(i32::MAX);
-        Self { year, month: small(month), day: small(day) }
+        Self { year, month: small(month), of_month: small(day) }
     }
 
     /// Year, month and day, both from 1.
     pub fn parts(self) -> (i32, u32, u32) {
-        (self.year, self.month, self.day)
+        (self.year, self.month, self.of_month)
     }
 
     /// The days from this one to a later one; negative when that one is earlier.
@@ -59,14 +59,14 @@ impl Day {
     fn number(self) -> i64 {
         let year = i64::from(self.year) - i64::from(self.month <= 2);
         let month = (i64::from(self.month) + 9) % 12;
-        let of_year = (153 * month + 2) / 5 + i64::from(self.day) - 1;
+        let of_year = (153 * month + 2) / 5 + i64::from(self.of_month) - 1;
         year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + of_year
     }
 }
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.of_month)
     }
 }
 
@@ -84,7 +84,7 @@ impl FromStr for Day {
         if parts.next().is_some() || day == 0 || day > length(year, month) {
             return Err(NoDay);
         }
-        Ok(Self { year: i32::try_from(year).map_err(|_| NoDay)?, month, day })
+        Ok(Self { year: i32::try_from(year).map_err(|_| NoDay)?, month, of_month: day })
     }
 }
 

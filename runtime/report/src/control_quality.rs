@@ -22,12 +22,12 @@ pub fn control_quality(images: &[ImageVerdicts<'_>]) -> String {
             for result in telling(verdicts, verdict).filter(|result| is_bad(result.status)) {
                 let Origin { file, line, .. } = place(result);
                 let like = (&verdict.profile, &verdict.control, &result.text, &result.message);
-                match known.get(&(like, file, line)).and_then(|index| found.get_mut(*index)) {
-                    Some(same) => same.images.push(image),
-                    None => {
-                        known.insert((like, file, line), found.len());
-                        found.push(Finding { images: vec![image], verdict, result });
-                    }
+                let same = known.get(&(like, file, line)).and_then(|at| found.get_mut(*at));
+                if let Some(same) = same {
+                    same.images.push(image);
+                } else {
+                    known.insert((like, file, line), found.len());
+                    found.push(Finding { images: vec![image], verdict, result });
                 }
             }
         }

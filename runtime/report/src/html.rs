@@ -1,6 +1,6 @@
 //! Control results as one HTML page, which needs nothing else: no file beside it, no network.
 //!
-//! The page is a template of MiniJinja, which escapes whatever is put in. Filtering is done by its
+//! The page is a template of `MiniJinja`, which escapes whatever is put in. Filtering is done by its
 //! style sheet; its few lines of script only search.
 
 use std::collections::BTreeMap;

@@ -96,7 +96,7 @@ pub(super) fn resource(resource: &Resource) -> String {
     }
 }
 
-/// The expectation in Ruby; an error says what InSpec has no equal of.
+/// The expectation in Ruby; an error says what `InSpec` has no equal of.
 pub(super) fn asked(on: &Resource, expected: &Expectation) -> Result<Asked, String> {
     let it = resource(on);
     let is = |matcher, method| Ok(Asked::Is { matcher, method });
@@ -167,7 +167,7 @@ fn text(property: &'static str, operator: &Operator) -> Result<Asked, String> {
     Ok(Asked::Its { property, test })
 }
 
-/// A text that InSpec has as something else than a text.
+/// A text that `InSpec` has as something else than a text.
 fn text_of(
     property: &'static str,
     value: &str,
@@ -191,7 +191,7 @@ fn link_target(on: &Resource, operator: &Operator) -> Result<Asked, String> {
     Ok(Asked::Expression(format!("({link} && {})", test.expression(&value))))
 }
 
-/// An account that the image does not know has a number, which InSpec does not show as a name.
+/// An account that the image does not know has a number, which `InSpec` does not show as a name.
 fn owner(property: &'static str, operator: &Operator) -> Result<Asked, String> {
     let number = |value: &Scalar| value.to_string().bytes().all(|byte| byte.is_ascii_digit());
     match operator {
@@ -313,7 +313,7 @@ fn version(on: &Resource, negated: bool, operator: &Operator) -> Result<Asked, S
     Ok(Asked::Expression(format!("(package({}).installed? && {holds})", ruby::text(name))))
 }
 
-/// Supplementary groups, which InSpec shows together with the primary one.
+/// Supplementary groups, which `InSpec` shows together with the primary one.
 fn groups(on: &Resource, operator: &Operator) -> Result<Asked, String> {
     let it = resource(on);
     let has = match operator {

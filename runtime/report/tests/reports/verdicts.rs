@@ -239,7 +239,7 @@ fn waived(mut verdict: Verdict, expired: bool) -> Verdict {
     let waived = Waived {
         by: "ops".to_owned(),
         because: "no reader yet".to_owned(),
-        until: "2027-01-31".parse().unwrap(),
+        until: "2027-01-31".parse().expect("a day"),
         expired,
         origin: Origin::new("specs/controls/beegfs.kdl", 30, 5),
     };
