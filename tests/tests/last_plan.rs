@@ -78,13 +78,13 @@ impl Kept {
         let disk = DiskSources::open(&self.site.project()).unwrap();
         let disk = disk.with_cache(&self.site.scratch().join("cache"));
         let sources = Counting { sources: WithLibrary::new(disk), read: AtomicUsize::new(0) };
-        (forge_plan::check(&sources), sources.read.into_inner())
+        (forge_plan::check(&sources, forge_test::today()), sources.read.into_inner())
     }
 
     /// What a run finds that remembers nothing.
     fn anew(&self) -> Checked {
         let disk = DiskSources::open(&self.site.project()).unwrap();
-        forge_plan::check(&WithLibrary::new(disk))
+        forge_plan::check(&WithLibrary::new(disk), forge_test::today())
     }
 
     /// A run after something has changed: it finds what a run that remembers nothing finds.

@@ -57,7 +57,7 @@ fn the_accounts_of_debian_alone_are_known() {
         user "ann" uid=2001 groups="video,hpd"
     "#;
     let told = |body: &str| {
-        let found = check(&site(bare, body)).diagnostics;
+        let found = check(&site(bare, body), forge_model::Day::of_seconds(0)).diagnostics;
         found.into_iter().map(|found| found.headline).collect::<Vec<_>>()
     };
     let want = [
