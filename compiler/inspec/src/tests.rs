@@ -175,13 +175,13 @@ end
 fn the_unknown_is_never_a_pass() {
     let text = "
 control 'direct' do
-  describe command('id').stdout do
+  describe command('id; true').stdout do
     it { should_not match(/x/) }
   end
 end
 control 'flow' do
   found = []
-  command('find /').stdout.split.each { |path| found << path }
+  command('find / || true').stdout.split.each { |path| found << path }
   describe found do
     it { should be_empty }
   end
@@ -191,7 +191,7 @@ control 'flow' do
 end
 control 'branch' do
   bad = false
-  if command('id').exit_status == 0
+  if command('id; true').exit_status == 0
     bad = true
   end
   describe bad do
@@ -199,14 +199,14 @@ control 'branch' do
   end
 end
 control 'condition' do
-  only_if { command('id').exit_status == 0 }
+  only_if { command('id; true').exit_status == 0 }
   describe file('/none') do
     it { should_not exist }
   end
 end
 control 'one' do
   describe.one do
-    describe command('id') do
+    describe command('id; true') do
       its('exit_status') { should eq 0 }
     end
     describe file('/none') do
@@ -329,4 +329,16 @@ end
 ";
     let got = rows(text, &image);
     assert!(got.iter().all(|(status, _)| *status == Status::Passed), "{got:?}");
+}
+
+#[test]
+fn a_block_of_one_line_is_quoted() {
+    let text = "control 'a' do\n  describe 1 do\n    it { should satisfy { |x| x == 1 } }\n    \
+                it { should satisfy { |x|\n      y = x\n      y == 1\n    } }\n  end\nend\n";
+    let rows = rows(text, &MemoryImage::new());
+    let words: Vec<&str> = rows.iter().map(|row| row.1.as_str()).collect();
+    assert_eq!(
+        words,
+        ["1 is expected to satisfy expression `x == 1`", "1 is expected to satisfy block"]
+    );
 }

@@ -149,7 +149,10 @@ impl Machine<'_> {
             "exist" => Kind::Exist(args.to_vec()),
             "cover" => Kind::Cover(args.to_vec()),
             "satisfy" => match block {
-                Some(block) => Kind::Satisfy(first.as_ref().map(Value::text), block.clone()),
+                Some(block) => {
+                    let words = first.as_ref().map(Value::text);
+                    Kind::Satisfy(words.or_else(|| self.snippet(block)), block.clone())
+                }
                 None => return Err(self.raise("ArgumentError", "`satisfy` takes a block")),
             },
             "raise_error" | "raise_exception" => Kind::RaiseError(args.to_vec()),
@@ -163,6 +166,15 @@ impl Machine<'_> {
             },
         };
         Ok(Some(Matcher::value(kind)))
+    }
+
+    /// A block of one line, as `RSpec` quotes it.
+    fn snippet(&self, block: &Closure) -> Option<Rc<str>> {
+        let body = block.block()?;
+        let text = self.files.get(body.at.file as usize)?.text.get(body.inner.0..body.inner.1)?;
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let (line, None) = (lines.next()?, lines.next()) else { return None };
+        Some(format!("satisfy expression `{line}`").into())
     }
 
     /// What is called on a matcher: operators and chains.

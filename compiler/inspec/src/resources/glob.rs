@@ -48,7 +48,7 @@ pub(crate) fn glob(machine: &mut Machine<'_>, pattern: &str) -> Result<Vec<Strin
 }
 
 /// Whether a name fits a pattern of one path's part: `*`, `?` and sets of characters.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
+pub(super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
     // Where the last star stands, and how much of the name it has taken.
     let (mut star, mut taken) = (None, 0);
     let (mut p, mut n) = (0, 0);

@@ -81,7 +81,7 @@ pub(crate) trait Resource: std::fmt::Debug {
 /// Facts that are read once.
 #[derive(Default)]
 pub(crate) struct Facts {
-    walk: OnceCell<Result<Rc<walk::Walk>, Rc<str>>>,
+    walked: walk::Walked,
     packages: OnceCell<Rc<Vec<Rc<crate::filter_table::Row>>>>,
     fstab: OnceCell<Rc<Vec<mount::Configured>>>,
     rules: OnceCell<Rc<audit::Rules>>,

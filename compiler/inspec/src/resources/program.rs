@@ -38,7 +38,16 @@ pub(super) fn property(
     let output = match answer {
         Ok(output) => output,
         Err(NoAnswer::Unknown(why)) => match super::shell::output(machine, asked)? {
-            Some(output) => output,
+            Some(known) => {
+                let size = known.stdout.len() + known.stderr.as_ref().map_or(0, String::len);
+                machine.meter.charge(size)?;
+                let unknown = || Value::Unknown(why.as_str().into());
+                return Ok(Some(match name {
+                    "stdout" => known.stdout.into(),
+                    "stderr" => known.stderr.map_or_else(unknown, Value::from),
+                    _ => known.status.map_or_else(unknown, |status| Value::Int(status.into())),
+                }));
+            }
             None => return Ok(Some(Value::Unknown(why.into()))),
         },
         Err(failed) => return Err(no_answer(failed)),

@@ -1,7 +1,9 @@
 //! What needs a walk of the tree, or a search of its programs; and digests of files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use forge_model::FileStat;
 use sha2::{Digest as _, Sha256};
 
 use super::{Called, Resource};
@@ -9,49 +11,114 @@ use crate::interp::{Given, Machine};
 use crate::stop::Stop;
 use crate::value::Value;
 
-/// Paths that set-id checks look for. One walk serves every check that looks for files.
-#[derive(Debug, Default)]
-pub(crate) struct Walk {
-    /// What the library `suid_check` finds: set-group-id bits, or the mode 4000 and no other bit.
-    set_id: Vec<String>,
+/// A path below a directory, as walks see it.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) name: Box<str>,
+    pub(super) kind: Rc<str>,
+    pub(super) mode: u32,
+    pub(super) owner: Rc<str>,
+    pub(super) group: Rc<str>,
 }
 
-/// Paths that a walk looks at.
+/// Directories that were listed: one walk serves every check that looks for files.
+#[derive(Debug, Default)]
+pub(crate) struct Walked {
+    directories: BTreeMap<Box<str>, Rc<Vec<Rc<Node>>>>,
+    /// Owners, groups and kinds: few words, of many paths.
+    words: BTreeSet<Rc<str>>,
+    paths: usize,
+}
+
+impl Walked {
+    fn word(&mut self, word: &str) -> Rc<str> {
+        if let Some(known) = self.words.get(word) {
+            return known.clone();
+        }
+        let word: Rc<str> = word.into();
+        self.words.insert(word.clone());
+        word
+    }
+
+    fn node(&mut self, name: &str, stat: &FileStat) -> Node {
+        Node {
+            name: name.into(),
+            kind: self.word(&stat.kind),
+            mode: stat.mode,
+            owner: self.word(&stat.owner),
+            group: self.word(&stat.group),
+        }
+    }
+}
+
+/// Paths that all walks of a run look at.
 const MOST: usize = 3_000_000;
 
-fn walk(machine: &mut Machine<'_>) -> Result<Rc<Walk>, Stop> {
-    if let Some(known) = machine.state.facts.walk.get() {
-        return known.clone().map_err(|why| crate::limits::limit(why.to_string()));
+/// A path by itself; none when nothing is there.
+pub(super) fn node(
+    machine: &mut Machine<'_>,
+    path: &str,
+    follow: bool,
+) -> Result<Option<Node>, Stop> {
+    let stat = machine.answer(machine.target.stat(path, follow))?;
+    Ok(stat.map(|stat| machine.state.facts.walked.node("", &stat)))
+}
+
+/// What is in a directory, by name. Names that lead to nothing, since they are no UTF-8, have no
+/// kind.
+pub(super) fn children(
+    machine: &mut Machine<'_>,
+    directory: &str,
+) -> Result<Rc<Vec<Rc<Node>>>, Stop> {
+    let directory = super::file::normal(directory);
+    if let Some(known) = machine.state.facts.walked.directories.get(&*directory) {
+        return Ok(known.clone());
     }
-    let mut found = Walk::default();
+    let names = machine.answer(machine.target.list(&directory))?.unwrap_or_default();
+    machine.meter.steps(1 + names.len() as u64)?;
+    let before = if directory == "/" { "" } else { &directory };
+    let mut nodes = Vec::with_capacity(names.len());
+    for name in names {
+        let stat = machine.answer(machine.target.stat(&format!("{before}/{name}"), false))?;
+        let walked = &mut machine.state.facts.walked;
+        nodes.push(Rc::new(match stat {
+            Some(stat) => walked.node(&name, &stat),
+            None => Node {
+                name: name.into(),
+                kind: walked.word(""),
+                mode: 0,
+                owner: walked.word(""),
+                group: walked.word(""),
+            },
+        }));
+    }
+    let walked = &mut machine.state.facts.walked;
+    walked.paths += nodes.len();
+    if walked.paths > MOST {
+        return Err(crate::limits::limit(format!("the tree has more than {MOST} paths")));
+    }
+    let nodes = Rc::new(nodes);
+    walked.directories.insert(directory.into(), nodes.clone());
+    Ok(nodes)
+}
+
+/// What the library `suid_check` finds: set-group-id bits, or the mode 4000 and no other bit.
+fn set_id(machine: &mut Machine<'_>) -> Result<Vec<String>, Stop> {
+    let mut found = Vec::new();
     let mut open = vec![String::new()];
-    let mut count = 0_usize;
-    let mut too_many = None;
     while let Some(directory) = open.pop() {
-        let place = if directory.is_empty() { "/" } else { &directory };
-        for name in machine.answer(machine.target.list(place))?.unwrap_or_default() {
-            let path = format!("{directory}/{name}");
-            count += 1;
-            let Some(stat) = machine.answer(machine.target.stat(&path, false))? else { continue };
-            if stat.kind == "directory" {
-                open.push(path.clone());
+        for node in children(machine, &directory)?.iter() {
+            let path = format!("{directory}/{}", node.name);
+            if node.mode & 0o2000 != 0 || node.mode & 0o7777 == 0o4000 {
+                found.push(path.clone());
             }
-            if stat.mode & 0o2000 != 0 || stat.mode & 0o7777 == 0o4000 {
-                found.set_id.push(path);
+            if &*node.kind == "directory" {
+                open.push(path);
             }
-        }
-        if count > MOST {
-            too_many = Some(format!("the tree has more than {MOST} paths"));
-            break;
         }
     }
-    found.set_id.sort();
-    let result = match too_many {
-        Some(why) => Err(why.into()),
-        None => Ok(Rc::new(found)),
-    };
-    let _first = machine.state.facts.walk.set(result.clone());
-    result.map_err(|why: Rc<str>| crate::limits::limit(why.to_string()))
+    found.sort();
+    Ok(found)
 }
 
 /// The set-id programs that are on a list, as the library `suid_check` of dev-sec finds them.
@@ -83,11 +150,11 @@ impl Resource for SuidCheck {
         _block: Given<'_>,
     ) -> Called {
         match name {
-            "permissions" => Ok(Some(Value::strings(&walk(machine)?.set_id))),
+            "permissions" => Ok(Some(Value::strings(&set_id(machine)?))),
             "diff" => {
-                let found = walk(machine)?;
+                let found = set_id(machine)?;
                 let list = self.list.clone().into_items();
-                let both = found.set_id.iter().filter(|path| {
+                let both = found.iter().filter(|path| {
                     list.iter().any(|listed| listed.as_text() == Some(path.as_str()))
                 });
                 Ok(Some(Value::strings(both)))

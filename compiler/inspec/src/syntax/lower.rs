@@ -313,7 +313,7 @@ impl Lowering {
         let parameters = self.parameters(args.as_deref());
         let body = self.body(body, at);
         let source = (whole.begin, whole.end);
-        Rc::new(Block { parameters, body, at, source, is_lambda: true })
+        Rc::new(Block { parameters, body, at, source, inner: source, is_lambda: true })
     }
 
     fn call_with_block(&mut self, block: &nodes::Block) -> Kind {
@@ -326,7 +326,9 @@ impl Lowering {
         let parameters = self.parameters(block.args.as_deref());
         let body = self.body(&block.body, at);
         let source = (block.expression_l.begin, block.expression_l.end);
-        let lowered = Rc::new(Block { parameters, body, at, source, is_lambda });
+        let begin = block.args.as_ref().map_or(block.begin_l.end, |args| args.expression().end);
+        let inner = (begin, block.end_l.begin);
+        let lowered = Rc::new(Block { parameters, body, at, source, inner, is_lambda });
         if is_lambda {
             return Kind::Lambda(lowered);
         }
@@ -341,7 +343,8 @@ impl Lowering {
         }
         let body = self.node(&block.body);
         let source = (block.expression_l.begin, block.expression_l.end);
-        let lowered = Rc::new(Block { parameters, body, at, source, is_lambda: false });
+        let inner = (block.begin_l.end, block.end_l.begin);
+        let lowered = Rc::new(Block { parameters, body, at, source, inner, is_lambda: false });
         self.call(&block.call, BlockArg::Literal(lowered))
     }
 

@@ -144,6 +144,8 @@ pub(crate) struct Block {
     pub(crate) at: At,
     /// Bytes of the call with its block in the file, for the code of a control.
     pub(crate) source: (usize, usize),
+    /// Bytes between its parameters and its end.
+    pub(crate) inner: (usize, usize),
     pub(crate) is_lambda: bool,
 }
 
