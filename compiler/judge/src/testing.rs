@@ -12,7 +12,7 @@ use crate::facts::Facts;
 
 #[derive(Clone)]
 enum Node {
-    File { text: String, mode: u32, owner: String },
+    File { text: Vec<u8>, mode: u32, owner: String },
     Link(String),
 }
 
@@ -41,8 +41,14 @@ impl MemoryImage {
     }
 
     pub(crate) fn file_with(&mut self, path: &str, text: &str, mode: u32, owner: &str) {
-        let (text, owner) = (text.to_owned(), owner.to_owned());
+        let (text, owner) = (text.as_bytes().to_vec(), owner.to_owned());
         self.nodes.insert(path.to_owned(), Node::File { text, mode, owner });
+    }
+
+    pub(crate) fn with_bytes(mut self, path: &str, bytes: &[u8]) -> Self {
+        let (text, owner) = (bytes.to_vec(), "root".to_owned());
+        self.nodes.insert(path.to_owned(), Node::File { text, mode: 0o644, owner });
+        self
     }
 
     pub(crate) fn link(&mut self, path: &str, target: &str) {
@@ -95,7 +101,7 @@ impl Files for MemoryImage {
 
     fn read(&self, path: &str) -> Answer<Option<Vec<u8>>> {
         Ok(match self.nodes.get(&self.resolve(path)) {
-            Some(Node::File { text, .. }) => Some(text.clone().into_bytes()),
+            Some(Node::File { text, .. }) => Some(text.clone()),
             _ => None,
         })
     }

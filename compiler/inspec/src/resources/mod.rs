@@ -82,7 +82,7 @@ pub(crate) trait Resource: std::fmt::Debug {
 #[derive(Default)]
 pub(crate) struct Facts {
     walked: walk::Walked,
-    packages: OnceCell<Rc<Vec<Rc<crate::filter_table::Row>>>>,
+    packages: OnceCell<Rc<packages::Recorded>>,
     fstab: OnceCell<Rc<Vec<mount::Configured>>>,
     rules: OnceCell<Rc<audit::Rules>>,
     asked: program::Asked,

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use forge_judge::facts::{RpmPackage, RpmRecord};
 use forge_model::{Answer, NoAnswer};
 
 use super::{Called, Resource};
@@ -62,8 +63,9 @@ impl Resource for Package {
                 map.insert(Value::sym("installed"), found.is_some().into());
                 if let Some(found) = found {
                     map.insert(Value::sym("name"), Value::Str(self.name.clone()));
+                    let dpkg = found.evidence == forge_judge::facts::STATUS;
+                    map.insert(Value::sym("type"), if dpkg { "deb" } else { "rpm" }.into());
                     map.insert(Value::sym("version"), found.version.into());
-                    map.insert(Value::sym("type"), "deb".into());
                 }
                 map.into()
             }
@@ -89,6 +91,8 @@ fn readable<T>(answer: Answer<T>) -> Answer<T> {
 struct Packages {
     pattern: Rc<Pattern>,
     rows: Vec<Rc<Row>>,
+    /// The record that they stand in.
+    evidence: Option<String>,
 }
 
 const COLUMNS: &[Column] = &[
@@ -110,31 +114,53 @@ pub(super) fn packages(machine: &mut Machine<'_>, args: &[Value]) -> Eval {
         }
     };
     let mut rows = Vec::new();
-    for row in all(machine)?.iter() {
+    let all = all(machine)?;
+    for row in &all.rows {
         if let Some(Value::Str(name)) = row.get("name")
             && machine.is_match(&pattern, name)?
         {
             rows.push(row.clone());
         }
     }
-    Ok(Value::Resource(Rc::new(Packages { pattern, rows })))
+    Ok(Value::Resource(Rc::new(Packages { pattern, rows, evidence: all.evidence.clone() })))
 }
 
-/// Every record of dpkg. What another program keeps is not listed here.
-fn all(machine: &mut Machine<'_>) -> Result<Rc<Vec<Rc<Row>>>, Stop> {
-    if let Some(rows) = machine.state.facts.packages.get() {
-        return Ok(rows.clone());
+/// Packages of an image, and where they are recorded.
+#[derive(Default)]
+pub(crate) struct Recorded {
+    rows: Vec<Rc<Row>>,
+    evidence: Option<String>,
+}
+
+/// Every record of dpkg, or of rpm. What another program keeps is not listed here.
+fn all(machine: &mut Machine<'_>) -> Result<Rc<Recorded>, Stop> {
+    if let Some(known) = machine.state.facts.packages.get() {
+        return Ok(known.clone());
     }
-    let rows = if let Some(text) = machine.read_text(forge_judge::facts::STATUS)? {
-        text.split("\n\n").filter_map(record).collect()
+    let recorded = if machine.answer(readable(forge_judge::facts::keeps_dpkg(machine.target)))? {
+        let text = machine.read_text(forge_judge::facts::STATUS)?.unwrap_or_default();
+        let rows = text.split("\n\n").filter_map(record).collect();
+        Recorded { rows, evidence: Some(forge_judge::facts::STATUS.to_owned()) }
+    } else if let Some(rpm) = machine.answer(readable(RpmRecord::read(machine.target)))? {
+        let rows = rpm.packages.into_iter().map(row).collect();
+        Recorded { rows, evidence: Some(rpm.path) }
     } else {
         // Asks for any package, so that records in another form are an answer of their own.
         machine.answer(readable(machine.target.package("forge")))?;
-        Vec::new()
+        Recorded::default()
     };
-    let rows = Rc::new(rows);
-    let _first = machine.state.facts.packages.set(rows.clone());
-    Ok(rows)
+    let recorded = Rc::new(recorded);
+    let _first = machine.state.facts.packages.set(recorded.clone());
+    Ok(recorded)
+}
+
+fn row(package: RpmPackage) -> Rc<Row> {
+    Row::new(vec![
+        ("status", "installed".into()),
+        ("name", package.name.into()),
+        ("version", package.version.into()),
+        ("architecture", package.arch.unwrap_or_else(|| "(none)".to_owned()).into()),
+    ])
 }
 
 fn record(stanza: &str) -> Option<Rc<Row>> {
@@ -180,7 +206,7 @@ impl Resource for Packages {
         _args: &[Value],
         _block: Given<'_>,
     ) -> Called {
-        machine.note_evidence(Some(forge_judge::facts::STATUS.to_owned()));
+        machine.note_evidence(self.evidence.clone());
         if self.rows.is_empty() {
             machine.note_absent();
         }

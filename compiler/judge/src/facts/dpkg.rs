@@ -1,26 +1,49 @@
 use std::collections::BTreeMap;
 
+use super::RpmRecord;
 use forge_model::{Answer, Files, InstalledPackage, NoAnswer};
 
 /// dpkg's record of all packages.
 pub const STATUS: &str = "/var/lib/dpkg/status";
 
 /// Where other package managers, and images made without dpkg, keep theirs.
-const OTHER_RECORDS: [&str; 4] =
-    ["/usr/lib/sysimage/rpm", "/var/lib/rpm", "/lib/apk/db/installed", "/var/lib/dpkg/status.d"];
+const OTHER_RECORDS: [&str; 2] = ["/lib/apk/db/installed", "/var/lib/dpkg/status.d"];
 
 /// Installed packages, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packages {
     versions: BTreeMap<String, String>,
+    evidence: String,
+}
+
+/// Whether dpkg's record is the one that counts: on a system that rpm made, it is a tool for packages
+/// of others, and rpm is that on Debian.
+pub fn keeps_dpkg(files: &dyn Files) -> Answer<bool> {
+    if files.stat("/etc/debian_version", true)?.is_some() {
+        return Ok(true);
+    }
+    let record = files.read(STATUS)?.unwrap_or_default();
+    let is_there = record.iter().any(|byte| !byte.is_ascii_whitespace());
+    Ok(is_there && RpmRecord::read(files)?.is_none_or(|record| record.packages.is_empty()))
 }
 
 impl Packages {
     /// Those of an image. An image without any package has none; one that keeps its records in
     /// another form gives no answer, since "not installed" would be a wrong pass.
     pub fn read(files: &dyn Files) -> Answer<Self> {
-        if let Some(status) = super::text(files, STATUS)? {
-            return Ok(Self::parse(&status));
+        let status = super::text(files, STATUS)?;
+        if let Some(status) = &status
+            && keeps_dpkg(files)?
+        {
+            return Ok(Self::parse(status));
+        }
+        if let Some(record) = RpmRecord::read(files)? {
+            let versions =
+                record.packages.into_iter().map(|package| (package.name, package.version));
+            return Ok(Self { versions: versions.collect(), evidence: record.path });
+        }
+        if status.is_some() {
+            return Ok(Self::default());
         }
         for other in OTHER_RECORDS {
             if files.stat(other, true)?.is_some() {
@@ -47,13 +70,13 @@ impl Packages {
             let version = field("Version").unwrap_or_default().trim().to_owned();
             versions.entry(name.trim().to_owned()).or_insert(version);
         }
-        Self { versions }
+        Self { versions, evidence: STATUS.to_owned() }
     }
 
     /// A package, when it is installed.
     pub fn get(&self, name: &str) -> Option<InstalledPackage> {
         let version = self.versions.get(name)?;
-        Some(InstalledPackage { version: Some(version.clone()), evidence: STATUS.to_owned() })
+        Some(InstalledPackage { version: Some(version.clone()), evidence: self.evidence.clone() })
     }
 }
 
@@ -66,9 +89,30 @@ mod tests {
     fn records_that_cannot_be_read_are_no_absence() {
         let mut image = MemoryImage::default();
         assert_eq!(Packages::read(&image), Ok(Packages::default()));
+        image.file("/lib/apk/db/installed", "");
+        let why = "the image keeps its packages in `/lib/apk/db/installed`, which nobody reads";
+        assert_eq!(Packages::read(&image), Err(NoAnswer::Failed(why.to_owned())));
+    }
+
+    #[test]
+    fn the_record_of_the_system_counts() {
+        let status = "Package: bash\nStatus: install ok installed\nVersion: 5.2\n";
+        let mut image = MemoryImage::default();
+        image.file(STATUS, status);
+        assert_eq!(keeps_dpkg(&image), Ok(true));
+        // What rpm keeps cannot be read, and Debian's own record counts nevertheless.
         image.file("/var/lib/rpm/rpmdb.sqlite", "");
-        let why = "the image keeps its packages in `/var/lib/rpm`, which nobody reads".to_owned();
-        assert_eq!(Packages::read(&image), Err(NoAnswer::Failed(why)));
+        assert!(Packages::read(&image).is_err());
+        image.file("/etc/debian_version", "12.5\n");
+        let found = Packages::read(&image).unwrap().get("bash").unwrap();
+        assert_eq!((found.version.as_deref(), found.evidence.as_str()), (Some("5.2"), STATUS));
+        // An empty record of dpkg is no absence where rpm keeps another.
+        let mut image = MemoryImage::default();
+        image.file(STATUS, "\n");
+        image.file("/var/lib/rpm/rpmdb.sqlite", "");
+        assert!(Packages::read(&image).is_err());
+        image.remove("/var/lib/rpm/rpmdb.sqlite");
+        assert_eq!(Packages::read(&image), Ok(Packages::default()));
     }
 
     #[test]

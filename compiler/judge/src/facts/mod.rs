@@ -5,6 +5,7 @@
 mod accounts;
 mod dpkg;
 mod modules;
+mod rpm;
 mod sysctl;
 mod units;
 
@@ -16,7 +17,8 @@ use forge_model::{
 };
 
 pub use accounts::Accounts;
-pub use dpkg::{Packages, STATUS};
+pub use dpkg::{Packages, STATUS, keeps_dpkg};
+pub use rpm::{RpmPackage, RpmRecord};
 
 /// Facts of one image, each file parsed once. Always to be asked with the same files.
 #[derive(Debug, Default)]
@@ -34,7 +36,7 @@ impl Facts {
         Self::default()
     }
 
-    /// A package, when dpkg's records call it installed.
+    /// A package, when dpkg's or rpm's record calls it installed.
     pub fn package(&self, files: &dyn Files, name: &str) -> Answer<Option<InstalledPackage>> {
         let packages = self.packages.get_or_init(|| Packages::read(files));
         Ok(packages.as_ref().map_err(Clone::clone)?.get(name))
