@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p forge-test --bin bench -- [--rounds N] [--rivals shell,buildah] [--keep DIR]
 //! cargo run --release -p forge-test --bin bench -- lsp     # from a keystroke to the findings
+//! cargo run --release -p forge-test --bin bench -- controls       # a tree beside testinfra and oscap
 //! cargo run --release -p forge-test --bin bench -- --scale 5     # check and plan of a large site
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod controls;
 mod forge;
 mod lsp;
 mod rivals;
@@ -72,6 +74,9 @@ fn options() -> Options {
 fn main() {
     if std::env::args().nth(1).as_deref() == Some("lsp") {
         return lsp::run(3);
+    }
+    if std::env::args().nth(1).as_deref() == Some("controls") {
+        return controls::run(std::env::args().skip(2));
     }
     let options = options();
     std::fs::create_dir_all(&options.directory).unwrap_or_else(|error| panic!("{error}"));

@@ -136,6 +136,7 @@ fn a_node_is_judged_as_it_runs() {
     }}
     control "own" {{ command "exit 124" {{ exit-status 124 }} }}
     control "slow" {{ command "sleep 30" timeout="1s" {{ exit-status 0 }} }}
+    control "loud" {{ command "yes" {{ not {{ stdout includes="n" }} }} }}
     control "wrong" {{ user "root" {{ uid 1 }} }}
 }}
 "#,
@@ -152,6 +153,7 @@ fn a_node_is_judged_as_it_runs() {
         assert!(out.contains(&format!("passed  {passed}:")), "{passed}:\n{out}{err}");
     }
     assert!(out.contains("error   slow:") && out.contains("it took longer than 1 s"), "{out}");
+    assert!(out.contains("error   loud:") && out.contains("it printed more than 1 MiB"), "{out}");
     assert!(out.contains("failed  wrong:"), "{out}");
 
     // The files of the same system are the same from afar.

@@ -57,6 +57,14 @@ pub enum ProcessError {
         /// The end of its output.
         tail: Vec<String>,
     },
+    /// The child printed more than it may and was killed.
+    #[error("`{program}` printed more than {limit} bytes and was stopped")]
+    TooMuch {
+        /// The program.
+        program: String,
+        /// Bytes that a stream may have.
+        limit: usize,
+    },
     /// The child was stopped because the run was.
     #[error("`{program}` was interrupted")]
     Cancelled {
@@ -180,6 +188,7 @@ pub struct Command {
     pub(crate) timeout: Option<Duration>,
     pub(crate) limit: usize,
     pub(crate) until: Option<String>,
+    pub(crate) bounded: bool,
     isolation: Isolation,
     terminal: bool,
     pub(crate) cancel: Option<Cancel>,
@@ -207,6 +216,7 @@ impl Command {
             timeout: None,
             limit: DEFAULT_LIMIT,
             until: None,
+            bounded: false,
             isolation: Isolation::default(),
             terminal: false,
             cancel: None,
@@ -275,6 +285,12 @@ impl Command {
     /// Bytes of each stream that are kept in memory; 1 MiB unless set.
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
+        self
+    }
+
+    /// Stops the child when a stream goes over the limit: its begin alone would be no answer.
+    pub fn bounded(mut self) -> Self {
+        self.bounded = true;
         self
     }
 
@@ -519,6 +535,20 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(20));
         let whole = shell("echo one; printf two").until("three").run().unwrap();
         assert!(whole.success());
+    }
+
+    #[test]
+    fn one_that_never_falls_silent_is_stopped() {
+        let started = Instant::now();
+        for script in ["yes", "yes & yes >&2", "setsid yes & sleep 60"] {
+            let timed = shell(script).timeout(Duration::from_millis(200)).run();
+            assert!(matches!(timed, Err(ProcessError::TimedOut { .. })), "{script}: {timed:?}");
+            let loud = shell(script).timeout(Duration::from_mins(1)).bounded().run();
+            assert!(matches!(loud, Err(ProcessError::TooMuch { .. })), "{script}: {loud:?}");
+        }
+        assert!(started.elapsed() < Duration::from_secs(30));
+        let quiet = shell("echo out").bounded().run().unwrap();
+        assert_eq!((quiet.text().as_str(), quiet.truncated), ("out", false));
     }
 
     #[test]

@@ -161,7 +161,7 @@ impl Ssh {
         let seconds = limit.as_secs().max(1);
         let line = format!("{sudo}timeout -k 5 {seconds} /bin/sh -c {}", quote(line));
         let command = self.program.clone().args(["-T", "-o", "ControlMaster=no"]);
-        let command = command.args(["--", &destination, &line]).timeout(limit + GRACE);
+        let command = command.args(["--", &destination, &line]).timeout(limit + GRACE).bounded();
         let begun = Instant::now();
         let output = command.run()?;
         // It is the command's own unless the connection is gone.

@@ -36,6 +36,9 @@ impl Stream {
     }
 }
 
+/// Reads of one stream in a row.
+const READS: usize = 64;
+
 /// Where filtered lines go.
 struct Sink {
     log: Option<(PathBuf, File)>,
@@ -69,7 +72,9 @@ impl Sink {
     /// Reads what is there; closes the stream at its end.
     fn pump(&mut self, stream: &mut Stream) -> Result<(), ProcessError> {
         let mut buffer = [0_u8; 16 << 10];
-        while let Some(pipe) = &stream.pipe {
+        // A child may write faster than this reads, and there are other things to see to.
+        for _ in 0..READS {
+            let Some(pipe) = &stream.pipe else { break };
             let read = match rustix::io::read(pipe, &mut buffer) {
                 Ok(0) => {
                     stream.pipe = None;
@@ -125,6 +130,7 @@ enum Stop {
     TimedOut,
     Cancelled,
     Said,
+    TooMuch,
 }
 
 impl<'a> Watcher<'a> {
@@ -195,7 +201,13 @@ impl<'a> Watcher<'a> {
                 return Err(ProcessError::TimedOut { program, after, tail });
             }
             Some(Stop::Cancelled) => return Err(ProcessError::Cancelled { program }),
+            Some(Stop::TooMuch) => {
+                return Err(ProcessError::TooMuch { program, limit: self.command.limit });
+            }
             Some(Stop::Ended | Stop::Said) | None => {}
+        }
+        if self.command.bounded && self.sink.truncated {
+            return Err(ProcessError::TooMuch { program, limit: self.command.limit });
         }
         let [stdout, stderr] = self.streams;
         Ok(Output {
@@ -254,7 +266,14 @@ impl<'a> Watcher<'a> {
         Ok(match (ended, cancelled) {
             (true, _) => Some(Stop::Ended),
             (false, true) => Some(Stop::Cancelled),
-            (false, false) => (watching && self.sink.said).then_some(Stop::Said),
+            (false, false) if watching && self.sink.said => Some(Stop::Said),
+            (false, false) if watching && self.command.bounded && self.sink.truncated => {
+                Some(Stop::TooMuch)
+            }
+            // Of a child that never falls silent, poll says no more than that it speaks.
+            (false, false) => {
+                deadline.is_some_and(|end| Instant::now() >= end).then_some(Stop::TimedOut)
+            }
         })
     }
 

@@ -166,8 +166,8 @@ impl<'a> BootedTarget<'a> {
             return Err("the image does not boot".to_owned());
         };
         let limit = Duration::from_secs(timeout.into());
-        let output: Result<Output, NspawnError> =
-            booted.exec(words, |command| command.timeout(limit).cancel(self.containers.cancel));
+        let output: Result<Output, NspawnError> = booted
+            .exec(words, |command| command.timeout(limit).bounded().cancel(self.containers.cancel));
         let output = output.map_err(|error| why_not(&error, timeout))?;
         Ok(self.containers.masked(&output))
     }

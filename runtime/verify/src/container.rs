@@ -102,7 +102,7 @@ impl<'a> ContainerTarget<'a> {
         });
         let limit = Duration::from_secs(timeout.into());
         let output = nspawn::run(&sandbox, self.containers.outer, |command| {
-            command.timeout(limit).cancel(self.containers.cancel)
+            command.timeout(limit).bounded().cancel(self.containers.cancel)
         });
         let ran = started.join("yes").exists();
         let output = output.map_err(|error| why_not(&error, timeout))?;
@@ -115,11 +115,20 @@ impl<'a> ContainerTarget<'a> {
     }
 }
 
+/// The same of a process, wherever it ran.
+pub(crate) fn why_no_output(error: &ProcessError, timeout: u32) -> String {
+    match error {
+        ProcessError::TimedOut { .. } => format!("it took longer than {timeout} s"),
+        ProcessError::TooMuch { limit, .. } => {
+            format!("it printed more than {} MiB and was stopped", limit >> 20)
+        }
+        other => other.to_string(),
+    }
+}
+
 pub(crate) fn why_not(error: &NspawnError, timeout: u32) -> String {
     match error {
-        NspawnError::Process(ProcessError::TimedOut { .. }) => {
-            format!("it took longer than {timeout} s")
-        }
+        NspawnError::Process(error) => why_no_output(error, timeout),
         other => other.to_string(),
     }
 }

@@ -7,9 +7,10 @@ use forge_model::{
     Account, Answer, CommandOutput, FileStat, Files, GroupRecord, InstalledPackage, KernelSetting,
     Level, ModuleState, NoAnswer, Provenance, Resource, Target, UnitState,
 };
-use forge_sys::process::{ProcessError, quote};
+use forge_sys::process::quote;
 use forge_sys::ssh::{Ssh, SshError};
 
+use crate::container::why_no_output;
 use crate::tree::MAX_READ;
 
 /// A running node, asked over SSH: what its files say, who its accounts are, what its kernel and its
@@ -238,9 +239,7 @@ impl Target for NodeTarget {
     fn command(&self, line: &str, timeout: u32) -> Answer<CommandOutput> {
         let output = self.ssh.run(line, Duration::from_secs(timeout.into()));
         let output = output.map_err(|error| match error {
-            SshError::Process(ProcessError::TimedOut { .. }) => {
-                NoAnswer::Failed(format!("it took longer than {timeout} s"))
-            }
+            SshError::Process(error) => NoAnswer::Failed(why_no_output(&error, timeout)),
             other => NoAnswer::Failed(other.to_string()),
         })?;
         Ok(CommandOutput {

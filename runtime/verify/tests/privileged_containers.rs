@@ -232,6 +232,18 @@ fn commands_are_judged(site: &Site) {
         (command("touch /etc/made; exit 1", 30), P::ExitStatus, number(0), Status::Failed),
         // What the one before it wrote is gone.
         (command("test -e /etc/made", 30), P::ExitStatus, number(1), Status::Passed),
+        // What it leaves running dies with its container.
+        (
+            command("setsid sleep 1234567 & echo started", 30),
+            P::Stdout,
+            is("started"),
+            Status::Passed,
+        ),
+        // The begin of an endless output is no answer.
+        (command("yes", 30), P::Stdout, is("y"), Status::Error),
+        (command("head -c 3000000000 /dev/zero >&2", 30), P::Stdout, is(""), Status::Error),
+        (command("setsid yes & sleep 60", 30), P::Stdout, is(""), Status::Error),
+        (command("yes > /dev/null", 1), P::ExitStatus, number(0), Status::Error),
         (command("sleep 60", 1), P::ExitStatus, number(0), Status::Error),
     ];
     let controls = cases.iter().map(|(resource, property, operator, _)| {
@@ -241,8 +253,19 @@ fn commands_are_judged(site: &Site) {
     for ((resource, _, _, want), verdict) in cases.iter().zip(&outcome.verdicts) {
         assert_eq!(verdict.status, *want, "{resource}: {:?}", verdict.results);
     }
-    let last = outcome.verdicts.last().unwrap();
-    assert_eq!(last.results[0].message.as_deref(), Some("it took longer than 1 s"));
+    let [.., yes, zeros, daemon, busy, silent] = outcome.verdicts.as_slice() else { panic!() };
+    for loud in [yes, zeros, daemon] {
+        let message = loud.results[0].message.as_deref();
+        assert_eq!(message, Some("it printed more than 1 MiB and was stopped"));
+    }
+    for slow in [busy, silent] {
+        assert_eq!(slow.results[0].message.as_deref(), Some("it took longer than 1 s"));
+    }
+    let left = |line: &[u8]| line.windows(7).any(|part| part == b"1234567");
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        assert!(!line.starts_with(b"sleep") || !left(&line), "{}", process.path().display());
+    }
     assert!(outcome.record.asks_programs() && outcome.boot.is_none());
     assert!(!site.top().join("etc/made").exists());
 }

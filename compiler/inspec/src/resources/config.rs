@@ -7,6 +7,7 @@ use forge_judge::parsers::{Setting, SimpleConfig};
 use super::{Called, Resource};
 use crate::interp::{Given, Machine};
 use crate::map::Map;
+use crate::stop::Stop;
 use crate::value::Value;
 
 /// How properties are looked up.
@@ -20,6 +21,10 @@ pub(super) enum Lookup {
     Single,
     /// Keys one after the other.
     Path,
+    /// A column of rows, by its name.
+    Column,
+    /// A path in a tree of elements.
+    XPath,
 }
 
 /// A parsed text.
@@ -42,6 +47,29 @@ impl Config {
             Lookup::Plain | Lookup::Path => map.text(name).cloned().unwrap_or(Value::Nil),
             Lookup::Ssh => single(map.text(&name.to_lowercase())),
             Lookup::Single => single(map.text(name)),
+            Lookup::Column | Lookup::XPath => Value::Nil,
+        }
+    }
+
+    /// What every row has in a column, without the rows that have nothing.
+    fn column(&self, name: &str) -> Value {
+        let rows = self.params.clone().into_items();
+        let cell = |row: &Value| match row {
+            Value::Hash(map) => map.borrow().text(name).filter(|value| !value.is_nil()).cloned(),
+            _ => None,
+        };
+        rows.iter().filter_map(cell).collect::<Vec<_>>().into()
+    }
+
+    /// What a path finds.
+    fn xpath(&self, machine: &mut Machine<'_>, path: &str) -> Result<Value, Stop> {
+        let text = self.content.as_deref().unwrap_or_default();
+        machine.meter.steps(1 + (text.len() / 16) as u64)?;
+        let document = super::documents::xml(text)
+            .map_err(|why| machine.raise("Inspec::Exceptions::ResourceFailed", why))?;
+        match super::documents::xpath(&document, path) {
+            Some(found) => Ok(found.into()),
+            None => Err(machine.needs_ruby(format!("the path `{path}` in XML"))),
         }
     }
 
@@ -144,6 +172,8 @@ impl Resource for Config {
                 self.content.clone().map_or(Value::Nil, Value::Str)
             }
             "[]" => match (self.lookup, args) {
+                (Lookup::Column, [key, ..]) => self.column(&key.text()),
+                (Lookup::XPath, [key, ..]) => self.xpath(machine, &key.text())?,
                 (Lookup::Path, keys) => self.walk(keys),
                 (_, [key]) => self.get(&key.text()),
                 _ => return Ok(None),
@@ -166,6 +196,8 @@ impl Resource for Config {
                 return machine.send(&self.params, name, args, block).map(Some);
             }
             _ if self.lookup == Lookup::Path => self.walk(&[name.into()]),
+            _ if self.lookup == Lookup::Column => self.column(name),
+            _ if self.lookup == Lookup::XPath => self.xpath(machine, name)?,
             _ => self.get(name),
         }))
     }

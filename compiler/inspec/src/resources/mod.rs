@@ -2,8 +2,10 @@
 
 mod accounts;
 mod audit;
+mod certificate;
 mod config;
 mod config_kinds;
+mod documents;
 mod file;
 mod firewalld;
 mod glob;
@@ -21,6 +23,7 @@ mod structured;
 mod tables;
 pub(crate) mod version;
 pub(crate) mod walk;
+mod xinetd;
 
 pub(crate) use file::normal;
 pub(crate) use glob::glob;

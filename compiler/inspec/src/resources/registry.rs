@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    accounts, audit, config_kinds, file, firewalld, grub, live, mount, packages, platform, servers,
-    service, structured, tables, walk,
+    accounts, audit, certificate, config_kinds, file, firewalld, grub, live, mount, packages,
+    platform, servers, service, structured, tables, walk, xinetd,
 };
 use crate::interp::Machine;
 use crate::stop::Stop;
@@ -46,6 +46,11 @@ const MADE: &[&str] = &[
     "json",
     "yaml",
     "ini",
+    "toml",
+    "csv",
+    "xml",
+    "x509_certificate",
+    "xinetd_conf",
     "auditd",
     "firewalld",
     "grub_conf",
@@ -87,7 +92,6 @@ const OTHERS: &[&str] = &[
     "apt",
     "cassandradb_conf",
     "cron",
-    "csv",
     "dh_params",
     "key_rsa",
     "launchd_service",
@@ -100,11 +104,7 @@ const OTHERS: &[&str] = &[
     "postgres_ident_conf",
     "ppa",
     "ssh_key",
-    "toml",
-    "x509_certificate",
     "x509_private_key",
-    "xinetd_conf",
-    "xml",
 ];
 
 /// Built-in resources that libraries of public profiles only extend: the built-in one is taken, with
@@ -165,6 +165,11 @@ pub(super) fn make(
         "json" => structured::make(machine, "json", args)?,
         "yaml" => structured::make(machine, "yaml", args)?,
         "ini" => structured::make(machine, "ini", args)?,
+        "toml" => structured::make(machine, "toml", args)?,
+        "csv" => structured::make(machine, "csv", args)?,
+        "xml" => structured::make(machine, "xml", args)?,
+        "x509_certificate" => certificate::make(machine, args)?,
+        "xinetd_conf" => xinetd::make(machine, args)?,
         "auditd" => audit::auditd(machine)?,
         "firewalld" => firewalld::make(),
         "grub_conf" => grub::make(machine, args)?,

@@ -1,9 +1,10 @@
-//! `json`, `yaml`, `ini`, `toml` and `grub_conf`.
+//! `json`, `yaml`, `ini`, `toml`, `csv` and `xml`.
 
 use std::rc::Rc;
 
 use super::config::{Config, Lookup};
 use super::config_kinds::{ini, read};
+use super::documents;
 use crate::interp::Machine;
 use crate::map::Map;
 use crate::stop::{Eval, Halt, Stop};
@@ -14,6 +15,9 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &'static str, args: &[Value]
     let base = match name {
         "json" => "JSON",
         "yaml" => "YAML",
+        "toml" => "TOML",
+        "csv" => "CSV",
+        "xml" => "XML",
         _ => "INI",
     };
     let mut config = Config {
@@ -21,7 +25,11 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &'static str, args: &[Value]
         text: format!("{base} content"),
         params: Map::default().into(),
         content: None,
-        lookup: Lookup::Path,
+        lookup: match name {
+            "csv" if args.get(1).is_none_or(Value::truthy) => Lookup::Column,
+            "xml" => Lookup::XPath,
+            _ => Lookup::Path,
+        },
         skipped: None,
         path: None,
     };
@@ -55,7 +63,8 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &'static str, args: &[Value]
         None => None,
     };
     if let Some(text) = text {
-        match parse(machine, name, &text) {
+        let with_headers = config.lookup == Lookup::Column;
+        match parse(machine, name, &text, with_headers) {
             Ok(params) => config.params = params,
             Err(stop) => match *stop {
                 Halt::Raise(raised) => {
@@ -69,11 +78,21 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &'static str, args: &[Value]
     Ok(Value::Resource(Rc::new(config)))
 }
 
-fn parse(machine: &mut Machine<'_>, name: &str, text: &Rc<str>) -> Result<Value, Stop> {
+fn parse(
+    machine: &mut Machine<'_>,
+    name: &str,
+    text: &Rc<str>,
+    with_headers: bool,
+) -> Result<Value, Stop> {
+    machine.meter.charge(text.len() * 4)?;
+    let failed = |why: String| machine.raise("Inspec::Exceptions::ResourceFailed", why);
     let text_value = [Value::Str(text.clone())];
     match name {
         "json" => machine.send(&Value::Const("JSON".into()), "parse", &text_value, None),
         "yaml" => machine.send(&Value::Const("YAML".into()), "load", &text_value, None),
+        "toml" => documents::toml(text).map_err(failed),
+        "csv" => documents::csv(text, with_headers).map_err(failed),
+        "xml" => documents::xml(text).map(|_| Value::Nil).map_err(failed),
         _ => ini(machine, text),
     }
 }

@@ -1,0 +1,92 @@
+# Certificates, xinetd, CSV, TOML and XML.
+control 'certificate' do
+  describe x509_certificate('/etc/ssl/node.pem') do
+    it { should be_certificate }
+    it { should be_valid }
+    its('fingerprint') { should eq '764ca8abe0e54311a074d35550a6673983eb6b43' }
+    its('serial') { should eq 4660 }
+    its('subject_dn') { should eq '/C=DE/ST=Berlin/O=Example, Inc/CN=node.example.org/emailAddress=ops@example.org' }
+    its('subject.CN') { should eq 'node.example.org' }
+    its('issuer.O') { should match(/Example/) }
+    its('key_length') { should be >= 2048 }
+    its('signature_algorithm') { should eq 'sha256WithRSAEncryption' }
+    its('validity_in_days') { should be > 30 }
+    its('version') { should eq 2 }
+    its('not_after.year') { should be > 2100 }
+    its('extensions.subjectKeyIdentifier') { should cmp '96:38:C1:A8:9D:5C:50:8A:8A:DB:27:B4:DE:2B:6A:62:2C:BA:FF:C6' }
+    its('extensions.basicConstraints') { should eq ['critical', 'CA:TRUE'] }
+    its('extensions.keyUsage') { should include 'Certificate Sign' }
+    its('extensions.extendedKeyUsage') { should include 'TLS Web Server Authentication' }
+    its('extensions.subjectAltName') { should eq ['DNS:node.example.org', 'IP Address:192.0.2.1', 'email:ops@example.org'] }
+    its('extensions.nsComment') { should be_empty }
+    its('extensions.authorityKeyIdentifier') { should be_empty }
+  end
+  describe x509_certificate('/etc/ssl/ec.pem') do
+    its('signature_algorithm') { should eq 'ecdsa-with-SHA256' }
+    its('key_length') { should be >= 256 }
+  end
+  describe x509_certificate('/etc/ssl/absent.pem') do
+    it { should be_certificate }
+  end
+end
+
+control 'no certificate' do
+  describe x509_certificate('/etc/ssl/text.pem') do
+    it { should_not be_certificate }
+  end
+end
+
+control 'xinetd' do
+  describe xinetd_conf.services('chargen') do
+    its('socket_types') { should eq %w[stream dgram] }
+    its('protocols') { should eq %w[tcp udp] }
+    its('ids') { should include 'chargen-stream' }
+    it { should be_disabled }
+    it { should_not be_enabled }
+  end
+  describe xinetd_conf.services('tftp') do
+    it { should be_disabled }
+  end
+  describe xinetd_conf('/etc/absent.conf').services('tftp') do
+    it { should be_disabled }
+  end
+end
+
+control 'csv' do
+  describe csv('/etc/people.csv') do
+    its('name') { should eq ['ann', 'bob', 'eve, admin'] }
+    its('uid') { should eq [1000, -3] }
+    its('mode') { should eq [8, 1.5, 'x'] }
+    its('since') { should include 'never' }
+  end
+  describe csv('/etc/people.csv', false).params do
+    its('first') { should eq %w[name uid mode since] }
+  end
+end
+
+control 'toml' do
+  describe toml('/etc/app.toml') do
+    its('title') { should eq 'app' }
+    its(['ports', 1]) { should eq 443 }
+    its(['limits', 'depth']) { should eq 1.5 }
+    its(['limits', 'dotted.key']) { should be true }
+    its(['hosts', 0, 'name']) { should eq 'a' }
+  end
+  describe toml('/etc/broken.toml') do
+    its('a') { should eq 1 }
+  end
+end
+
+control 'xml' do
+  describe xml('/etc/app.xml') do
+    its('app/port') { should eq %w[80 53] }
+    its('/app/port[2]') { should eq ['53'] }
+    its('//level') { should eq ['info'] }
+    its(['app/log.file']) { should eq ['y'] }
+    its('app/@name') { should eq ['x'] }
+    its(["app/port[@kind='udp']"]) { should eq ['53'] }
+    its('app/empty') { should eq [nil] }
+    its('app/none') { should eq [] }
+    its('count(//port)') { should eq [2] }
+  end
+end
