@@ -61,8 +61,12 @@ pub(crate) struct Compiled {
 }
 
 impl Ctx {
-    /// From the command line.
-    pub(crate) fn new(global: Global) -> Self {
+    /// From the command line. The store is absolute from here on: apt, mmdebstrap and nspawn would
+    /// take a relative path for one of their own.
+    pub(crate) fn new(mut global: Global) -> Self {
+        if let Ok(store) = std::path::absolute(&global.store) {
+            global.store = store;
+        }
         Self { global }
     }
 
