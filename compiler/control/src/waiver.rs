@@ -55,9 +55,13 @@ impl WaiverDecl {
         let names = profiles.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let plural = if profiles.len() == 1 { "profile" } else { "profiles" };
         let headline = format!("{plural} {names}: there is no control `{}`", self.control.value);
-        Diagnostic::error(codes::CONTROL_WAIVER, headline)
+        let found = Diagnostic::error(codes::CONTROL_WAIVER, headline)
             .at(self.control.span, "waived here")
-            .maybe_help(near.map(|near| format!("did you mean `{near}`?")))
+            .maybe_help(near.map(|near| format!("did you mean `{near}`?")));
+        match near {
+            Some(near) => found.offer(self.control.span, forge_syntax::quote(near)),
+            None => found,
+        }
     }
 }
 
