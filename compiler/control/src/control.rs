@@ -257,8 +257,12 @@ impl Decoder<'_> {
             return Some(String::new());
         };
         let problem = match kind {
-            "file" if !subject.starts_with('/') => Some("a path of the image begins with `/`"),
-            "file" if subject.split('/').any(|part| part == "..") => Some("a path has no `..`"),
+            "file" | "mount" if !subject.starts_with('/') => {
+                Some("a path of the image begins with `/`")
+            }
+            "file" | "mount" if subject.split('/').any(|part| part == "..") => {
+                Some("a path has no `..`")
+            }
             "command" if subject.trim().is_empty() => Some("there is nothing to run"),
             "service" if subject.contains('/') => Some("a unit is named, not its file"),
             _ if subject.is_empty() => Some("the name is empty"),
@@ -297,8 +301,7 @@ impl Decoder<'_> {
             return;
         }
         // An unknown name has been reported by the node's cursor.
-        let property =
-            Property::from_name(name).filter(|found| resource.properties().contains(found));
+        let property = resource.properties().iter().copied().find(|known| known.name() == name);
         let Some(property) = property else { return };
         let origin = self.origin(node);
         for operator in self.operators(property, node) {
@@ -327,6 +330,7 @@ fn make_resource(kind: &str, name: String, timeout: u32) -> Option<Resource> {
         "kernel-parameter" => Resource::KernelParameter { name },
         "kernel-module" => Resource::KernelModule { name },
         "sshd-config" => Resource::SshdConfig { path: "/etc/ssh/sshd_config".to_owned() },
+        "mount" => Resource::Mount { path: name },
         "command" => Resource::Command { line: name, timeout },
         _ => return None,
     })

@@ -3,7 +3,7 @@
 use forge_syntax::reference::{Child, Field, NodeKind};
 
 /// Every node kind of this crate, in the order in which the reference names them.
-pub const NODE_KINDS: [&NodeKind; 18] = [
+pub const NODE_KINDS: [&NodeKind; 19] = [
     &PROFILE,
     &INPUT,
     &SKIP,
@@ -17,6 +17,7 @@ pub const NODE_KINDS: [&NodeKind; 18] = [
     &KERNEL_PARAMETER,
     &KERNEL_MODULE,
     &SSHD_CONFIG,
+    &MOUNT,
     &COMMAND,
     &PACKAGES_ABSENT,
     &FOR_EACH,
@@ -149,6 +150,7 @@ pub const CONTROL: NodeKind = NodeKind {
         Child::new("kernel-parameter", "a kernel parameter, as sysctl.d sets it"),
         Child::new("kernel-module", "a kernel module, as modprobe.d has it"),
         Child::new("sshd-config", "what the SSH server is told"),
+        Child::new("mount", "a mount point"),
         Child::new("command", "a program of the image, run in a container of it"),
     ],
     example: "control \"ssh-1\" impact=\"high\" {\n    title \"SSH answers\"\n    service \"ssh\" { enabled }\n}",
@@ -287,6 +289,27 @@ pub const SSHD_CONFIG: NodeKind = NodeKind {
     example: "sshd-config { set \"PermitRootLogin\" \"no\" \"prohibit-password\"; absent \"Protocol\" }",
 };
 
+/// `mount`.
+pub const MOUNT: NodeKind = NodeKind {
+    name: "mount",
+    doc: "A mount point: what `/etc/fstab` or a mount unit of the image says of it. A unit in \
+          `/etc/systemd/system` goes before a line of fstab, and that before a vendor's unit.",
+    args: &[Field::required("path", "absolute path", "the directory")],
+    props: &[TARGET],
+    children: &[
+        Child::new("configured", "something says what is mounted there"),
+        Child::new("source", "the device or the share"),
+        Child::new("type", "the file system's type, `\"nfs4\"`"),
+        Child::new("options", "the mount options, one by one: `options includes=\"nosuid\"`"),
+        Child::new(
+            "mounted",
+            "something is mounted there: asked of a booted container, or of a node",
+        ),
+        NOT,
+    ],
+    example: "mount \"/scratch\" { configured; type \"beegfs\"; options includes=\"nosuid\" }",
+};
+
 /// `command`.
 pub const COMMAND: NodeKind = NodeKind {
     name: "command",
@@ -365,6 +388,7 @@ const CHECKS: &[Child] = &[
     Child::new("kernel-parameter", "a kernel parameter"),
     Child::new("kernel-module", "a kernel module"),
     Child::new("sshd-config", "what the SSH server is told"),
+    Child::new("mount", "a mount point"),
     Child::new("command", "a program of the image"),
 ];
 
@@ -374,7 +398,7 @@ pub(crate) fn resource(name: &str) -> Option<&'static NodeKind> {
 }
 
 /// The kinds of resources' nodes.
-pub(crate) const RESOURCES: [&NodeKind; 9] = [
+pub(crate) const RESOURCES: [&NodeKind; 10] = [
     &FILE,
     &PACKAGE,
     &USER,
@@ -383,5 +407,6 @@ pub(crate) const RESOURCES: [&NodeKind; 9] = [
     &KERNEL_PARAMETER,
     &KERNEL_MODULE,
     &SSHD_CONFIG,
+    &MOUNT,
     &COMMAND,
 ];

@@ -317,6 +317,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "sshd-config",
         "this `sshd-config` asks nothing @ sshd-config @ write `sshd-config { set \"Keyword\" \"value\" }`",
     ),
+    (
+        "mount \"scratch\" { mounted }",
+        "a path of the image begins with `/`: `scratch` @ \"scratch\" @ -",
+    ),
     ("sshd-config { set \"Port\" }", "`set` lacks a value @ set @ -"),
     ("sshd-config { absent \"Port\" 22 }", "`absent` takes one argument @ 22 @ -"),
     (
@@ -452,6 +456,7 @@ fn the_reference_names_what_the_evaluator_knows() {
         (&reference::SERVICE, Resource::Service { name: String::new() }),
         (&reference::KERNEL_PARAMETER, Resource::KernelParameter { name: String::new() }),
         (&reference::KERNEL_MODULE, Resource::KernelModule { name: String::new() }),
+        (&reference::MOUNT, Resource::Mount { path: String::new() }),
         (&reference::COMMAND, Resource::Command { line: String::new(), timeout: 0 }),
     ];
     for (kind, resource) in resources {

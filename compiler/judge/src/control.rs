@@ -218,7 +218,8 @@ pub fn blamed_path<'a>(resource: &'a Resource, evidence: Option<&'a str>) -> Opt
         Resource::Service { .. }
         | Resource::KernelParameter { .. }
         | Resource::KernelModule { .. }
-        | Resource::SshdConfig { .. } => evidence?.split(':').next(),
+        | Resource::SshdConfig { .. }
+        | Resource::Mount { .. } => evidence?.split(':').next(),
         Resource::Package { .. }
         | Resource::User { .. }
         | Resource::Group { .. }

@@ -16,10 +16,11 @@ fn check_level(check: &Check) -> Level {
         }
         Check::Resource { resource, expectations, origin: _ } => match resource {
             Resource::Command { .. } => Level::Container,
-            Resource::Service { .. } => {
-                let running =
-                    expectations.iter().any(|expected| expected.property == Property::Running);
-                if running { Level::Booted } else { Level::Tree }
+            Resource::Service { .. } | Resource::Mount { .. } => {
+                let only_booted = |expected: &forge_model::Expectation| {
+                    matches!(expected.property, Property::Running | Property::Mounted)
+                };
+                if expectations.iter().any(only_booted) { Level::Booted } else { Level::Tree }
             }
             Resource::File { .. }
             | Resource::Package { .. }

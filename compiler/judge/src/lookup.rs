@@ -1,11 +1,12 @@
 use std::cell::OnceCell;
 
 use forge_model::{
-    Answer, CommandOutput, Expectation, FileStat, ModuleState, NoAnswer, Operator, Property,
+    Answer, CommandOutput, Expectation, FileStat, Level, ModuleState, NoAnswer, Operator, Property,
     Resource, Stated, Target, UnitState,
 };
 
 use crate::compare::Found;
+use crate::parsers::mounts::{self, Configured};
 use crate::parsers::sshd::SshdConfig;
 use crate::setting;
 
@@ -75,6 +76,7 @@ impl<'a> Lookup<'a> {
             },
             Resource::KernelModule { name } => self.kernel_module(name, property)?,
             Resource::SshdConfig { path } => self.sshd(path, &expected.operator)?,
+            Resource::Mount { path } => self.mount(path, property)?,
             Resource::Command { line, timeout } => self.command(line, *timeout, property)?,
         };
         look.ok_or_else(|| {
@@ -213,6 +215,42 @@ impl<'a> Lookup<'a> {
         let holds = said.iter().all(|line| wanted(&line.value));
         let evidence = Some(format!("{}:{}", shown.file, shown.line));
         Ok(Some(Look::Compared { holds, message, evidence }))
+    }
+
+    fn mount(&self, path: &str, property: Property) -> Answer<Option<Look>> {
+        if property == Property::Mounted {
+            return self.is_mounted(path).map(Some);
+        }
+        let configured = mounts::configured(self.target, path)?;
+        if property == Property::Configured {
+            return Ok(Some(presence(configured.map(|found| found.evidence))));
+        }
+        let Some(Configured { source, kind, options, evidence }) = configured else {
+            return Ok(Some(Look::absent("nothing says what is mounted there")));
+        };
+        let found = match property {
+            Property::Source => Found::Text(source),
+            Property::FileSystem => Found::Text(kind),
+            Property::Options => Found::List(options),
+            _ => return Ok(None),
+        };
+        Ok(Some(Look::proven(found, evidence)))
+    }
+
+    /// Only a system that runs has mounts of its own.
+    fn is_mounted(&self, path: &str) -> Answer<Look> {
+        const SECONDS: u32 = 10;
+        if self.target.level() < Level::Booted {
+            let why = "only a running system knows what is mounted";
+            return Err(NoAnswer::Unknown(why.to_owned()));
+        }
+        let CommandOutput { status, stdout, stderr } =
+            self.target.command("cat /proc/self/mountinfo", SECONDS)?;
+        if status != 0 {
+            let why = format!("`/proc/self/mountinfo` cannot be read: {}", stderr.trim());
+            return Err(NoAnswer::Failed(why));
+        }
+        Ok(Look::value(Found::Flag(mounts::is_mounted(&stdout, path))))
     }
 
     fn package(&self, name: &str, property: Property) -> Answer<Option<Look>> {

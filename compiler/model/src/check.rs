@@ -149,6 +149,11 @@ pub enum Resource {
         /// The file.
         path: String,
     },
+    /// A mount point.
+    Mount {
+        /// Absolute.
+        path: String,
+    },
     /// A command line, run by `/bin/sh -c` in the image.
     Command {
         /// The line.
@@ -170,6 +175,7 @@ impl Resource {
             Self::KernelParameter { .. } => "kernel-parameter",
             Self::KernelModule { .. } => "kernel-module",
             Self::SshdConfig { .. } => "sshd-config",
+            Self::Mount { .. } => "mount",
             Self::Command { .. } => "command",
         }
     }
@@ -177,7 +183,7 @@ impl Resource {
     /// What it names: the path, the package, the command line.
     pub fn subject(&self) -> &str {
         match self {
-            Self::File { path } | Self::SshdConfig { path } => path,
+            Self::File { path } | Self::SshdConfig { path } | Self::Mount { path } => path,
             Self::Package { name }
             | Self::User { name }
             | Self::Group { name }
@@ -210,6 +216,9 @@ impl Resource {
             Self::KernelParameter { .. } => &[P::Value],
             Self::KernelModule { .. } => &[P::Exists, P::Disabled, P::Blacklisted],
             Self::SshdConfig { .. } => &[P::Set, P::Absent],
+            Self::Mount { .. } => {
+                &[P::Configured, P::Source, P::FileSystem, P::Options, P::Mounted]
+            }
             Self::Command { .. } => &[P::ExitStatus, P::Stdout, P::Stderr],
         }
     }
@@ -274,6 +283,16 @@ pub enum Property {
     Set,
     /// A keyword of a configuration has none.
     Absent,
+    /// Something says what is mounted at a path.
+    Configured,
+    /// What is mounted at a path: a device, a share.
+    Source,
+    /// The type of the file system at a mount point.
+    FileSystem,
+    /// The options that a path is mounted with.
+    Options,
+    /// Something is mounted at a path.
+    Mounted,
     /// A command's exit status.
     ExitStatus,
     /// A command's standard output.
@@ -305,7 +324,7 @@ pub enum ValueKind {
 
 impl Property {
     /// Every property.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::Exists,
         Self::Type,
         Self::Owner,
@@ -330,6 +349,11 @@ impl Property {
         Self::Blacklisted,
         Self::Set,
         Self::Absent,
+        Self::Configured,
+        Self::Source,
+        Self::FileSystem,
+        Self::Options,
+        Self::Mounted,
         Self::ExitStatus,
         Self::Stdout,
         Self::Stderr,
@@ -339,7 +363,8 @@ impl Property {
     pub fn name(self) -> &'static str {
         match self {
             Self::Exists => "exists",
-            Self::Type => "type",
+            // A file's type is one of few, a file system's any.
+            Self::Type | Self::FileSystem => "type",
             Self::Owner => "owner",
             Self::Group => "group",
             Self::Mode => "mode",
@@ -362,15 +387,14 @@ impl Property {
             Self::Blacklisted => "blacklisted",
             Self::Set => "set",
             Self::Absent => "absent",
+            Self::Configured => "configured",
+            Self::Source => "source",
+            Self::Options => "options",
+            Self::Mounted => "mounted",
             Self::ExitStatus => "exit-status",
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
         }
-    }
-
-    /// The property of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|property| property.name() == name)
     }
 
     /// The type of its values.
@@ -382,12 +406,16 @@ impl Property {
             | Self::Masked
             | Self::Running
             | Self::Disabled
-            | Self::Blacklisted => ValueKind::Flag,
+            | Self::Blacklisted
+            | Self::Configured
+            | Self::Mounted => ValueKind::Flag,
             Self::Type
             | Self::Owner
             | Self::Group
             | Self::Content
             | Self::LinkTarget
+            | Self::Source
+            | Self::FileSystem
             | Self::Home
             | Self::Shell
             | Self::Value
@@ -396,7 +424,7 @@ impl Property {
             Self::Size | Self::Uid | Self::Gid | Self::ExitStatus => ValueKind::Number,
             Self::Mode => ValueKind::Mode,
             Self::Version => ValueKind::Version,
-            Self::Groups => ValueKind::List,
+            Self::Groups | Self::Options => ValueKind::List,
             Self::Setting => ValueKind::Setting,
             Self::Set | Self::Absent => ValueKind::Keyword,
         }

@@ -552,7 +552,8 @@ impl Target for SpecTarget<'_> {
             Resource::File { path } => self.followed(path).or_else(|_| self.path(path)).ok()?.made,
             Resource::KernelParameter { .. }
             | Resource::KernelModule { .. }
-            | Resource::SshdConfig { .. } => {
+            | Resource::SshdConfig { .. }
+            | Resource::Mount { .. } => {
                 let path = forge_judge::blamed_path(resource, evidence)?;
                 self.path(path).ok()?.made
             }

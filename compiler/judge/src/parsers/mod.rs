@@ -1,5 +1,6 @@
 //! Parsers of files that programs of an image are configured by.
 
+pub(crate) mod mounts;
 mod simple_config;
 pub mod sshd;
 

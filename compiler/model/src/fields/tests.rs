@@ -226,6 +226,7 @@ fn checks() -> Vec<Check> {
             Property::Set,
             Operator::Keyword { key: "Port".to_owned(), values: vec![Scalar::Integer(22)] },
         ),
+        (Resource::Mount { path: "/scratch".to_owned() }, Property::Mounted, Operator::IsTrue),
         (
             Resource::Command { line: "true".to_owned(), timeout: 30 },
             Property::Stdout,

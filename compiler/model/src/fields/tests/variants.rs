@@ -33,7 +33,7 @@ variants! {
     Edit { Line, Setting }
     SecretSource { Age, Environment, File }
     Check { Resource, AnyOf }
-    Resource { File, Package, User, Group, Service, KernelParameter, KernelModule, SshdConfig, Command }
+    Resource { File, Package, User, Group, Service, KernelParameter, KernelModule, SshdConfig, Mount, Command }
     Operator { IsTrue, OneOf, Includes, Matches, Min, Max, Above, Below, Setting, Keyword }
     Scalar { Text, Integer, Bool }
 }
