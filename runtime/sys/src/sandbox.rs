@@ -17,6 +17,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::SignalFd;
@@ -202,6 +203,22 @@ fn start_and_wait(marker: &str, own: &OwnedFd) -> Result<Entered, SandboxError> 
 
 // --- process 1 ---
 
+/// A thread that was joined is still there for a moment: the kernel wakes who waits for it before it
+/// takes it away (`mm_release` in `kernel/fork.c`).
+fn wait_until_alone() -> Result<(), SandboxError> {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let tasks = || std::fs::read_dir("/proc/self/task").map_err(failed("/proc/self/task"));
+    let deadline = Instant::now() + PATIENCE;
+    while tasks()?.count() != 1 {
+        if Instant::now() >= deadline {
+            let source = std::io::Error::other("the program has started threads");
+            return Err(SandboxError::System { what: "cannot fork".to_owned(), source });
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
 fn become_init(marker: &str, options: &Options) -> Result<Entered, SandboxError> {
     let outer = check_marker(marker)?;
     let signals =
@@ -209,10 +226,7 @@ fn become_init(marker: &str, options: &Options) -> Result<Entered, SandboxError>
     nix::sys::signal::sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)
         .map_err(failed("signals could not be blocked"))?;
     mount_all(options)?;
-    if std::fs::read_dir("/proc/self/task").map_err(failed("/proc/self/task"))?.count() != 1 {
-        let source = std::io::Error::other("the program has started threads");
-        return Err(SandboxError::System { what: "cannot fork".to_owned(), source });
-    }
+    wait_until_alone()?;
     // SAFETY: there is one thread (checked above), so no lock is held by another.
     #[expect(unsafe_code, reason = "process 1 must stay apart from the work, to reap orphans")]
     let forked = unsafe { nix::unistd::fork() }.map_err(failed("fork"))?;
