@@ -84,9 +84,13 @@ fn the_book_prints_the_import_table() {
 
 /// All tracked Rust files.
 fn rust_files() -> Vec<PathBuf> {
-    let output =
-        Command::new("git").args(["ls-files", "*.rs"]).current_dir(root()).output().unwrap();
-    let listing = String::from_utf8(output.stdout).unwrap();
+    files("*.rs")
+}
+
+/// Files that git tracks.
+fn files(pattern: &str) -> Vec<PathBuf> {
+    let output = Command::new("git").args(["ls-files", pattern]).current_dir(root()).output();
+    let listing = String::from_utf8(output.unwrap().stdout).unwrap();
     let files: Vec<_> = listing.lines().map(|line| root().join(line)).collect();
     assert!(files.len() > 50, "`git ls-files` found only {} files", files.len());
     files.into_iter().filter(|file| file.exists()).collect()
@@ -130,6 +134,29 @@ fn nothing_is_left_unfinished_or_ignored() {
         let text = fs::read_to_string(&file).unwrap();
         for word in words {
             assert!(!text.contains(word), "{} holds `{word}`", file.display());
+        }
+    }
+}
+
+/// What somebody copies from an example must not ask a public archive on their behalf.
+#[test]
+fn examples_name_no_public_archive() {
+    let hosts = [
+        concat!("debian", ".org"),
+        concat!("crates", ".io"),
+        concat!("pypi", ".org"),
+        concat!("python", "hosted"),
+        concat!("npm", "js"),
+    ];
+    for file in files("*") {
+        // Cargo itself writes where a crate came from.
+        if file.ends_with("Cargo.lock") {
+            continue;
+        }
+        let bytes = fs::read(&file).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        for host in hosts {
+            assert!(!text.contains(host), "{} names `{host}`", file.display());
         }
     }
 }
