@@ -18,18 +18,27 @@ pub struct HostPicture {
     processes: BTreeMap<u32, String>,
 }
 
-/// Which files of a picture are read.
+/// How much of the host a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contents {
-    /// Those below `/etc`: in a moment, for a picture around some tests.
-    OfSettings,
-    /// All of them: some seconds, for a picture around the whole suite.
-    OfEverything,
+pub enum Scope {
+    /// What a build that went wrong leaves first, in a moment: settings with their content, what
+    /// stands right in the directories for temporary files, state, mounts, processes. For a picture
+    /// around some tests.
+    Traces,
+    /// All paths, and the content of all files: some seconds, for a picture around the whole suite.
+    Everything,
 }
 
-impl Contents {
-    fn include(self, path: &Path) -> bool {
-        self == Self::OfEverything || path.starts_with("/etc")
+impl Scope {
+    fn includes_content(self, path: &Path) -> bool {
+        self == Self::Everything || path.starts_with("/etc")
+    }
+
+    /// Whether the picture goes into a directory.
+    fn enters(self, directory: &Path) -> bool {
+        let large = ["/home", "/root", "/tmp", "/usr", "/var/tmp"];
+        self == Self::Everything
+            || !large.iter().any(|large| directory.parent() == Some(Path::new(large)))
     }
 }
 
@@ -77,15 +86,15 @@ fn is_cgroup_of_a_build(path: &Path) -> bool {
 
 impl HostPicture {
     /// Takes the picture.
-    pub fn take(contents: Contents) -> Self {
+    pub fn take(scope: Scope) -> Self {
         // The checkout that the tests run from may lie anywhere, its build directory too.
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"));
         let mut found = Vec::new();
         for root in WATCHED {
-            walk(Path::new(root), checkout, &mut found);
+            walk(Path::new(root), scope, checkout, &mut found);
         }
         let paths = found.into_par_iter().map(|(path, meta)| {
-            let entry = describe(&path, &meta, contents.include(&path));
+            let entry = describe(&path, &meta, scope.includes_content(&path));
             (escaped(&path), entry)
         });
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -132,17 +141,18 @@ impl HostPicture {
 }
 
 /// The paths that count, below one and with it.
-fn walk(path: &Path, except: &Path, found: &mut Vec<(PathBuf, fs::Metadata)>) {
+fn walk(path: &Path, scope: Scope, except: &Path, found: &mut Vec<(PathBuf, fs::Metadata)>) {
     let Ok(meta) = path.symlink_metadata() else { return };
     if path == except || (meta.is_dir() && is_other_checkout(path)) {
         return;
     }
-    let entries = meta.is_dir().then(|| fs::read_dir(path).ok()).flatten();
+    let entered = meta.is_dir() && scope.enters(path);
+    let entries = entered.then(|| fs::read_dir(path).ok()).flatten();
     if counts(path) {
         found.push((path.to_owned(), meta));
     }
     for entry in entries.into_iter().flatten().flatten() {
-        walk(&entry.path(), except, found);
+        walk(&entry.path(), scope, except, found);
     }
 }
 

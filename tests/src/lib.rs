@@ -21,7 +21,7 @@ pub use case::{
 pub use editor::Editor;
 pub use escape::unescape;
 pub use forgec::{Forgec, Run, built_binary};
-pub use host::{Contents, HostPicture};
+pub use host::{HostPicture, Scope};
 pub use local_debian::LocalDebian;
 pub use memory::read_site;
 pub use shape::{fits, shaped};

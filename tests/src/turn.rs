@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::{Contents, HostPicture};
+use crate::{HostPicture, Scope};
 
 static TURN: Mutex<()> = Mutex::new(());
 static WAITING: AtomicUsize = AtomicUsize::new(0);
@@ -32,14 +32,14 @@ impl Turn {
         WAITING.fetch_add(1, Ordering::SeqCst);
         let guard = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         WAITING.fetch_sub(1, Ordering::SeqCst);
-        BEFORE.get_or_init(|| HostPicture::take(Contents::OfSettings));
+        BEFORE.get_or_init(|| HostPicture::take(Scope::Traces));
         Self { _guard: guard }
     }
 }
 
 impl Drop for Turn {
     /// Compares when no other test waits: once for all that ran, since the picture takes longer
-    /// than most of them.
+    /// than many of them.
     fn drop(&mut self) {
         let Some(before) = BEFORE.get() else { return };
         if std::thread::panicking() || WAITING.load(Ordering::SeqCst) > 0 {
@@ -47,7 +47,7 @@ impl Drop for Turn {
         }
         let mut differences = Vec::new();
         for _ in 0..TRIES {
-            differences = before.differences(&HostPicture::take(Contents::OfSettings));
+            differences = before.differences(&HostPicture::take(Scope::Traces));
             differences.retain(|line| !line.contains(" /tmp/forge-test-"));
             if differences.is_empty() {
                 return;

@@ -12,7 +12,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use forge_test::{Contents, HostPicture};
+use forge_test::{HostPicture, Scope};
 
 /// How often the host is looked at before a difference counts: a stopped container's cgroup takes
 /// a moment to go.
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn take(file: &str) -> Result<(), String> {
-    let picture = HostPicture::take(Contents::OfEverything);
+    let picture = HostPicture::take(Scope::Everything);
     let text = serde_json::to_string(&picture).map_err(|error| error.to_string())?;
     std::fs::write(file, text).map_err(|error| format!("{file}: {error}"))
 }
@@ -51,7 +51,7 @@ fn compare(file: &str) -> Result<Vec<String>, String> {
     let before: HostPicture = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let mut differences = Vec::new();
     for _ in 0..TRIES {
-        differences = before.differences(&HostPicture::take(Contents::OfEverything));
+        differences = before.differences(&HostPicture::take(Scope::Everything));
         if differences.is_empty() {
             break;
         }
