@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stdlib").canonicalize()?;
+    // Asked when it runs: a build directory may serve several checkouts.
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    let root = manifest.join("../../stdlib").canonicalize()?;
     let mut files = Vec::new();
     collect(&root, &mut files)?;
     files.sort();

@@ -22,6 +22,7 @@ use forge_sys::overlay::Upper;
 use forge_sys::process::{Cancel, Command};
 use forge_sys::tree::{ScanOptions, scan};
 use nix::mount::{MsFlags, mount};
+use sha2::Digest as _;
 
 /// A directory for one test, with a tmpfs in it.
 struct Place {
@@ -321,6 +322,30 @@ fn scripts_run_offline_and_their_failure_is_shown(place: &Place, base: &Path) {
     assert!(!log.contains("NETWORK") && !log.contains("SYSTEMD"), "{log}");
 }
 
+/// An archive whose only package is not essential; gives the directory for `/etc/apt` that names it.
+fn archive_of_one_package(place: &Place) -> PathBuf {
+    let root = place.directory.path().join("lonely");
+    let binary = root.join("dists/bookworm/main/binary-amd64");
+    std::fs::create_dir_all(&binary).unwrap();
+    let packages = format!(
+        "Package: lonely\nVersion: 1\nArchitecture: amd64\nMaintainer: x\nDescription: x\n\
+         Priority: optional\nFilename: pool/lonely.deb\nSize: 1\nSHA256: {:064}\n",
+        0
+    );
+    std::fs::write(binary.join("Packages"), &packages).unwrap();
+    let sum: String =
+        sha2::Sha256::digest(&packages).iter().map(|byte| format!("{byte:02x}")).collect();
+    let release = format!(
+        "Suite: bookworm\nCodename: bookworm\nArchitectures: amd64\nComponents: main\n\
+         Date: Thu, 01 Jan 2026 00:00:00 UTC\nSHA256:\n {sum} {} main/binary-amd64/Packages\n",
+        packages.len()
+    );
+    std::fs::write(root.join("dists/bookworm/Release"), release).unwrap();
+    let source = format!("deb [trusted=yes] file:{} bookworm main\n", root.display());
+    std::fs::write(root.join("sources.list"), source).unwrap();
+    root
+}
+
 #[test]
 fn mistakes_and_broken_networks_are_told_apart() {
     privately(|place| {
@@ -344,6 +369,13 @@ fn mistakes_and_broken_networks_are_told_apart() {
         assert!(matches!(error, DebianError::Unreachable { .. }), "{error}");
         assert_eq!(error.kind(), ErrorKind::Environment);
         assert!(error.to_string().contains("http://127.0.0.1:9/debian"), "{error}");
+
+        let without_base = archive_of_one_package(place);
+        let context_there = Context { host_apt: without_base, ..place.context("log") };
+        let error = resolve(&context_there, &wanted(true, &[]), &[]).unwrap_err();
+        assert!(matches!(error, DebianError::EmptyBase { .. }), "{error}");
+        let there = resolve(&context_there, &wanted(false, &["lonely"]), &[]).unwrap();
+        assert_eq!(there.packages.len(), 1);
 
         let mut other = wanted(false, &["chrony"]);
         other.sources.suite = "no-such-suite".to_owned();

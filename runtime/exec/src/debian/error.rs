@@ -83,6 +83,23 @@ pub enum DebianError {
         /// The suite.
         suite: String,
     },
+    /// The host has the suite without a component that the spec names.
+    #[error(
+        "no source of the component `{component}` of `{suite}`: the spec names no `mirror`, and the \
+         host's own apt configuration has Debian's `{suite}` without it"
+    )]
+    NoComponent {
+        /// The suite.
+        suite: String,
+        /// The component.
+        component: String,
+    },
+    /// The lists have none of the packages that every system has.
+    #[error("the lists of {hosts} have no essential package: an empty base is not made")]
+    EmptyBase {
+        /// Where the lists are from.
+        hosts: String,
+    },
     /// Lists or packages could not be fetched.
     #[error("{what} could not be fetched{}", describe_tail(tail))]
     Unreachable {
@@ -142,6 +159,8 @@ impl DebianError {
             | Self::Failed { .. } => ErrorKind::User,
             Self::Process(ProcessError::Cancelled { .. }) => ErrorKind::Interrupted,
             Self::NoSources { .. }
+            | Self::NoComponent { .. }
+            | Self::EmptyBase { .. }
             | Self::Unreachable { .. }
             | Self::Corrupt { .. }
             | Self::Process(_)
@@ -160,6 +179,8 @@ impl DebianError {
             }
             Self::Unsatisfiable { origins, .. } => origins.clone(),
             Self::NoSources { .. }
+            | Self::NoComponent { .. }
+            | Self::EmptyBase { .. }
             | Self::Unreachable { .. }
             | Self::Corrupt { .. }
             | Self::Failed { .. }

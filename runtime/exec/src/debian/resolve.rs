@@ -65,6 +65,9 @@ pub fn resolve(
             list = records(&apt, &chosen)?;
             restore_files(&mut list, files);
         }
+        if base && list.packages.is_empty() {
+            return Err(DebianError::EmptyBase { hosts: apt.sources().hosts() });
+        }
     }
     check_files(action, files, installed, &list)?;
     check_holds(new_holds, installed, &list)?;

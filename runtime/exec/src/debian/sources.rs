@@ -48,10 +48,19 @@ impl Sources {
             Some(_) => named_entries(wanted),
             None => host_entries(wanted, arch, etc)?,
         };
-        if entries.iter().any(|entry| entry.suites.contains(&wanted.suite)) {
-            Ok(Self { entries })
-        } else {
-            Err(DebianError::NoSources { suite: wanted.suite.clone() })
+        let suite = wanted.suite.clone();
+        let of_suite: Vec<_> =
+            entries.iter().filter(|entry| entry.suites.contains(&suite)).collect();
+        if of_suite.is_empty() {
+            return Err(DebianError::NoSources { suite });
+        }
+        let absent =
+            |named: &&String| !of_suite.iter().any(|entry| entry.components.contains(named));
+        match wanted.components.iter().find(absent) {
+            Some(component) => {
+                Err(DebianError::NoComponent { suite, component: component.clone() })
+            }
+            None => Ok(Self { entries }),
         }
     }
 
@@ -412,11 +421,28 @@ mod tests {
                 false,
             ),
         ];
+        let mut wanted = wanted(true, None);
+        wanted.components.truncate(1);
         for (name, text, counts) in cases {
             let etc = host(&[("sources.list.d/x.sources", text)]);
-            let sources = Sources::new(&wanted(true, None), "amd64", etc.path());
+            let sources = Sources::new(&wanted, "amd64", etc.path());
             assert_eq!(sources.is_ok(), *counts, "{name}: {sources:?}");
         }
+    }
+
+    #[test]
+    fn a_component_that_the_host_lacks_is_named() {
+        let etc = host(&[(
+            "sources.list",
+            "deb http://a.example.org/debian bookworm main non-free\n\
+             deb http://a.example.org/debian bookworm-updates contrib\n",
+        )]);
+        let error = Sources::new(&wanted(true, None), "amd64", etc.path()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no source of the component `contrib` of `bookworm`: the spec names no `mirror`, and the \
+             host's own apt configuration has Debian's `bookworm` without it"
+        );
     }
 
     #[test]
@@ -425,7 +451,7 @@ mod tests {
             (
                 "sources.list",
                 "# a comment\n\
-                 deb http://a.example.org/debian/ bookworm main non-free # here\n\
+                 deb http://a.example.org/debian/ bookworm main contrib non-free # here\n\
                  deb [arch=amd64,i386 trusted=yes] http://s.example.org/debian-security bookworm-security main\n\
                  deb-src http://a.example.org/debian bookworm main\n\
                  deb [signed-by=/other.gpg] http://x.example.org/x bookworm main\n\
@@ -436,7 +462,8 @@ mod tests {
         let sources = Sources::new(&wanted(true, None), "amd64", etc.path()).unwrap();
         assert_eq!(
             sources.text(),
-            "Types: deb\nURIs: http://a.example.org/debian/\nSuites: bookworm\nComponents: main\n\n\
+            "Types: deb\nURIs: http://a.example.org/debian/\nSuites: bookworm\n\
+             Components: main contrib\n\n\
              Types: deb\nURIs: http://s.example.org/debian-security\nSuites: bookworm-security\n\
              Components: main\nTrusted: yes\n\n"
         );
