@@ -42,6 +42,12 @@ impl Span {
         self.file == other.file && self.start <= other.start && other.end <= self.end
     }
 
+    /// The empty place right behind it.
+    #[must_use]
+    pub fn behind(self) -> Self {
+        Self { start: self.end, ..self }
+    }
+
     /// The part of this span from `start` to `end`, both relative to its first byte.
     #[must_use]
     pub fn slice(self, start: usize, end: usize) -> Self {

@@ -22,7 +22,6 @@ use forge_sys::overlay::Upper;
 use forge_sys::process::{Cancel, Command};
 use forge_sys::tree::{ScanOptions, scan};
 use nix::mount::{MsFlags, mount};
-use sha2::Digest as _;
 
 /// A directory for one test, with a tmpfs in it.
 struct Place {
@@ -333,8 +332,8 @@ fn archive_of_one_package(place: &Place) -> PathBuf {
         0
     );
     std::fs::write(binary.join("Packages"), &packages).unwrap();
-    let sum: String =
-        sha2::Sha256::digest(&packages).iter().map(|byte| format!("{byte:02x}")).collect();
+    let summed = Command::new("sha256sum").arg(binary.join("Packages")).run().unwrap().text();
+    let sum = summed.split(' ').next().unwrap();
     let release = format!(
         "Suite: bookworm\nCodename: bookworm\nArchitectures: amd64\nComponents: main\n\
          Date: Thu, 01 Jan 2026 00:00:00 UTC\nSHA256:\n {sum} {} main/binary-amd64/Packages\n",

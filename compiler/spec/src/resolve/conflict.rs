@@ -180,7 +180,7 @@ pub(crate) fn report_overrides(cx: &mut Context<'_>) {
         let found = Diagnostic::warning(codes::SPEC_OVERRIDE_UNUSED, "this overrides nothing")
             .at(span, "nothing before it says otherwise")
             .help("take `override=#true` away");
-        let written = cx.map.slice(span).match_indices(" override=#true").collect::<Vec<_>>();
+        let written = cx.map.slice(span).match_indices(OVERRIDE).collect::<Vec<_>>();
         cx.report(match *written.as_slice() {
             [(at, written)] => found.offer(span.slice(at, at + written.len()), ""),
             _ => found,
@@ -191,6 +191,9 @@ pub(crate) fn report_overrides(cx: &mut Context<'_>) {
 fn is_run(kind: &ItemKind) -> bool {
     matches!(kind, ItemKind::Run { .. })
 }
+
+/// What stands at the end of a node's line to let it change what an earlier one says.
+pub(super) const OVERRIDE: &str = " override=#true";
 
 /// What an item declares.
 pub(super) fn subjects(kind: &ItemKind) -> Vec<Subject> {
@@ -398,6 +401,7 @@ fn conflict(
         .at(again.span, format!("in `{}`", again.part))
         .and(first.span, format!("and before that in `{}`", first.part))
         .help("take one of them away, or write `override=#true` on the later one")
+        .offer(again.span.behind(), OVERRIDE)
 }
 
 /// One suite of one repository under two names: apt takes it twice, and complains.
@@ -498,7 +502,8 @@ fn check_removed(cx: &mut Context<'_>, parts: &[Built], known: &Known<'_>) {
                     )
                     .at(*span, format!("taken away in `{}`", built.part.name))
                     .and(declared.span, format!("{word} in `{}`", declared.part))
-                    .help("take one of them away, or write `override=#true` on the `remove`"),
+                    .help("take one of them away, or write `override=#true` on the `remove`")
+                    .offer(span.behind(), OVERRIDE),
                 );
             }
         }

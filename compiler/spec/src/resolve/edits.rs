@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use forge_diag::{Diagnostic, codes};
 use forge_model::{Edit, ImagePath, line_pattern};
 
-use super::conflict::{Declared, written_paths};
+use super::conflict::{Declared, OVERRIDE, written_paths};
 use super::part::{Built, BuiltItem};
 use crate::context::Context;
 use crate::{ItemKind, fstab};
@@ -127,13 +127,14 @@ fn settle(
         }
     }
     let usual = "take one of them away, or write `override=#true` on the later one";
-    cx.report(
-        Diagnostic::error(codes::SPEC_CONFLICT, headline)
-            .at(again.span, format!("in `{}`", again.part))
-            .and(first.span, format!("and before that in `{}`", first.part))
-            .help(hopeless.unwrap_or(usual))
-            .note(format!("both are in the image `{image}`")),
-    );
+    let found = Diagnostic::error(codes::SPEC_CONFLICT, headline)
+        .at(again.span, format!("in `{}`", again.part))
+        .and(first.span, format!("and before that in `{}`", first.part))
+        .note(format!("both are in the image `{image}`"));
+    cx.report(match hopeless {
+        Some(why) => found.help(why),
+        None => found.help(usual).offer(again.span.behind(), OVERRIDE),
+    });
 }
 
 /// What to do where no `override=#true` can help.
