@@ -6,6 +6,7 @@
 //! stays open: the plan judges it in the built tree, before the image is packed.
 
 mod known;
+mod mend;
 mod near;
 mod unit;
 
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::near::NearUnit;
 
-use self::known::{loads_modules, made_at_boot, mount_helper, package_of};
+use self::known::{loads_modules, made_at_boot, mount_helper};
 use self::near::Mention;
 use forge_diag::{Code, Diagnostic, SourceMap, Span, codes};
 use forge_model::{
@@ -50,27 +51,10 @@ impl Need {
             Self::NoHostname => codes::SPEC_IDENTITY,
         }
     }
-
-    fn help(self, subject: &str) -> String {
-        match self {
-            Self::User => format!("add `user \"{subject}\"`, or a package that makes it"),
-            Self::Group => format!("add `group \"{subject}\"`, or a package that makes it"),
-            Self::Unit => {
-                format!("add a package that brings it, or `unit \"{subject}\"` with its content")
-            }
-            Self::Program => match package_of(subject) {
-                Some(package) => format!("add `packages \"{package}\"`"),
-                None => "add a package that brings it, or a `file` with a mode such as \"0755\""
-                    .to_owned(),
-            },
-            Self::Module => "take one of the two lines away".to_owned(),
-            Self::File => "add a `file`, or a package that brings it".to_owned(),
-            Self::Zone => "add `packages \"tzdata\"`".to_owned(),
-            Self::NoHostname => "take it out of the base".to_owned(),
-            Self::Locale => "add `packages \"locales\"` to the same role".to_owned(),
-        }
-    }
 }
+
+/// What is said of a thing that is not there at all.
+const ABSENT: &str = "which nothing in the image makes";
 
 /// One need of one item.
 #[derive(Clone, Debug, PartialEq)]
@@ -542,7 +526,7 @@ impl Requirement {
             _ if unfit.ends_with("is blacklisted") => "which modprobe.d blacklists",
             _ if self.need == Need::NoHostname => "which the image has",
             _ if self.need == Need::Unit => "and nothing in the image installs it",
-            _ => "which nothing in the image makes",
+            _ => ABSENT,
         };
         let mut found =
             Diagnostic::error(self.need.code(), format!("{}, {why}", self.control.title))
@@ -550,6 +534,11 @@ impl Requirement {
         let asked = span(&self.control.origin);
         if let Some(asked) = asked {
             found = found.at(asked, "needed here");
+            let node = self.need.node(&self.subject).filter(|_| why == ABSENT);
+            found = match node.and_then(|node| mend::before(asked, &node, map)) {
+                Some((place, text)) => found.offer(place, text),
+                None => found,
+            };
         }
         match made.and_then(span) {
             Some(made) if Some(made) != asked && self.names_the_path(made, map) => {

@@ -76,11 +76,12 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Box<dyn Declaration>> {
     let state = read_state(cursor);
     if state.enabled.is_none() && !state.masked && mistakes == cursor.mistakes() && name.is_some() {
         let head = cursor.head();
-        cursor.report(
-            Diagnostic::error(codes::SYNTAX_EMPTY, "`service` says nothing of the unit")
-                .at(head, "")
-                .help("add `enabled=#true`, `enabled=#false` or `masked=#true`"),
-        );
+        let found = Diagnostic::error(codes::SYNTAX_EMPTY, "`service` says nothing of the unit")
+            .at(head, "")
+            .help("add `enabled=#true`, `enabled=#false` or `masked=#true`");
+        let states = ["enabled=#true", "enabled=#false", "masked=#true"];
+        let offer = |found: Diagnostic, state| found.offer(head.behind(), format!(" {state}"));
+        cursor.report(states.into_iter().fold(found, offer));
         return None;
     }
     Some(Box::new(ServiceDecl { name: name?, state }))
