@@ -10,6 +10,7 @@ printf 'Welcome' > etc/issue
 printf '#!/bin/sh\n' > bin/ls && chmod 4755 bin/ls
 ln -s motd etc/link
 ln -s nowhere etc/dangling
+ln -s ../etc etc/linked
 printf '# Key = old\nKey=one\n Key = one \nOther = "two words"\nPath /a b\n[main]\nplugins = yes\n[other]\nplugins=no\nTwice=1\nTwice=2\n' > etc/site.conf
 unit() { printf '[Unit]\nDescription=%s\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n' "$1" > "usr/lib/systemd/system/$1.service"; }
 unit plain; unit real; unit masked

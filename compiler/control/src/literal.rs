@@ -106,7 +106,9 @@ impl Decoder<'_> {
                 }
             },
             ValueKind::Mode => self.mode(text, span),
-            _ if property == Property::Type => self.file_type(text, span),
+            _ if matches!(property, Property::Type | Property::LeadsTo) => {
+                self.file_type(text, span)
+            }
             _ => Some(Scalar::Text(text.clone())),
         }
     }

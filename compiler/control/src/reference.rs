@@ -165,6 +165,10 @@ pub const FILE: NodeKind = NodeKind {
     children: &[
         Child::new("exists", "it is there"),
         Child::new("type", "`\"file\"`, `\"directory\"`, `\"symlink\"`, …"),
+        Child::new(
+            "leads-to",
+            "the type of what stands there once links are followed, `\"directory\"`",
+        ),
         Child::new("owner", "the owner's name").takes("account's name"),
         Child::new("group", "the group's name").takes("group's name"),
         Child::new(

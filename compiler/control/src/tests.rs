@@ -228,7 +228,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("file \"/a\" { exist }", "`file` has no child node `exist` @ exist @ did you mean `exists`?"),
     (
         "file \"/a\" { installed }",
-        "`file` has no child node `installed` @ installed @ known here: `content`, `exists`, `group`, `link-target`, `mode`, `not`, `owner`, `setting`, `size`, `type`",
+        "`file` has no child node `installed` @ installed @ known here: `content`, `exists`, `group`, `leads-to`, `link-target`, `mode`, `not`, `owner`, `setting`, `size`, `type`",
     ),
     ("file \"a\" { exists }", "a path of the image begins with `/`: `a` @ \"a\" @ -"),
     ("file \"/a/../b\" { exists }", "a path has no `..`: `/a/../b` @ \"/a/../b\" @ -"),

@@ -37,6 +37,8 @@ pub(crate) struct FileContext {
     pub(crate) id: u64,
     /// A file-level `only_if` that does not hold, with its message.
     pub(crate) skip: RefCell<Option<Refusal>>,
+    /// Its `only_if`s, where the profile is imported.
+    pub(crate) conditions: RefCell<Vec<Rc<Closure>>>,
 }
 
 /// A condition that does not hold, with what it says.

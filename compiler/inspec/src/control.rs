@@ -33,6 +33,8 @@ pub(crate) struct Control {
     pub(crate) not_applicable: RefCell<Option<Refusal>>,
     /// An input without a value that the body asked for.
     pub(crate) missing_input: RefCell<Option<Rc<str>>>,
+    /// Its `only_if`s, where the profile is imported: there they are read, not asked.
+    pub(crate) conditions: RefCell<Vec<Rc<Closure>>>,
 }
 
 /// Why a control is not run.
@@ -85,6 +87,7 @@ impl Control {
             skip: RefCell::default(),
             not_applicable: RefCell::default(),
             missing_input: RefCell::default(),
+            conditions: RefCell::default(),
         }
     }
 
@@ -115,6 +118,9 @@ impl Control {
         self.refs.borrow_mut().extend(other.refs.borrow().iter().cloned());
         if !other.checks.borrow().is_empty() {
             self.checks.borrow_mut().clone_from(&other.checks.borrow());
+        }
+        if !other.conditions.borrow().is_empty() {
+            self.conditions.borrow_mut().clone_from(&other.conditions.borrow());
         }
         if let Some(skip) = other.skip.borrow().clone() {
             *self.skip.borrow_mut() = Some(skip);

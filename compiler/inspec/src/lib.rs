@@ -28,6 +28,7 @@ mod core;
 mod dsl;
 mod export;
 mod filter_table;
+mod import;
 mod inputs;
 mod interp;
 mod library_table;
@@ -51,6 +52,7 @@ mod waivers;
 mod yaml;
 
 pub use export::{Exported, Gap, export};
+pub use import::{Imported, LeftOut, import};
 pub use limits::Limits;
 pub use platform::Platform;
 pub use profile::{Options, ProfileSource, Run, run};

@@ -43,6 +43,24 @@ impl Pattern {
         }
     }
 
+    /// The same as controls in KDL have it, which `^` and `$` are per line for; none where only the
+    /// engine that backtracks could tell, or where a line behind the last newline would count.
+    pub(crate) fn in_kdl(&self) -> Option<String> {
+        let mut out = translate(&self.source);
+        // At the end of a pattern it is the same whether the newline is looked at or taken.
+        if let Some(before) = out.strip_suffix(r"(?=\n?\z)") {
+            out = format!(r"{before}\n?\z");
+        }
+        let flags = [(self.ignore_case, 'i'), (self.dot_all, 's'), (self.extended, 'x')];
+        let flags: String = flags.iter().filter(|(on, _)| *on).map(|(_, flag)| *flag).collect();
+        if !flags.is_empty() {
+            out = format!("(?{flags}){out}");
+        }
+        let regex = regex::RegexBuilder::new(&out).multi_line(true).build().ok()?;
+        let counts_lines = self.source.starts_with('^') && regex.is_match("");
+        (!counts_lines).then_some(out)
+    }
+
     fn engine(&self) -> Result<&Engine, String> {
         self.engine.get_or_init(|| self.compile()).as_ref().map_err(Clone::clone)
     }

@@ -89,6 +89,34 @@ pub fn run(
     Loader { machine, source }.run(directory)
 }
 
+/// A profile whose controls are read, not run.
+pub(crate) struct ForImport<'t> {
+    pub(crate) machine: Machine<'t>,
+    pub(crate) metadata: Metadata,
+    pub(crate) controls: Vec<Rc<Control>>,
+    /// What is wrong with a file, or unknown in it, and where.
+    pub(crate) broken: Vec<(String, At)>,
+}
+
+/// Loads a profile to be imported, over a target that answers nothing.
+pub(crate) fn load_for_import<'t>(
+    directory: &str,
+    source: &'t dyn ProfileSource,
+    target: &'t dyn Target,
+    options: &Options,
+) -> Result<ForImport<'t>, String> {
+    let mut state = State {
+        platform: options.platform.clone().unwrap_or_default(),
+        importing: Some(Vec::new()),
+        ..State::default()
+    };
+    outside_inputs(&mut state.inputs, options)?;
+    let mut loader = Loader { machine: Machine::new(target, options.limits, state), source };
+    let Loaded { metadata, controls, broken, .. } = loader.load(directory, &mut Vec::new())?;
+    let broken = broken.into_iter().map(|(_, _, why, at)| (why, at)).collect();
+    Ok(ForImport { machine: loader.machine, metadata, controls, broken })
+}
+
 fn outside_inputs(inputs: &mut Inputs, options: &Options) -> Result<(), String> {
     for text in &options.input_files {
         let Value::Hash(map) = yaml::parse(text)? else {
@@ -200,7 +228,8 @@ impl Loader<'_> {
             metadata,
         };
         let platform = &self.machine.state.platform;
-        if !platform.is_supported(&loaded.metadata.supports) {
+        let importing = self.machine.state.importing.is_some();
+        if !importing && !platform.is_supported(&loaded.metadata.supports) {
             let (name, release) = (&platform.name, &platform.release);
             loaded.skipped = Some(format!(
                 "Skipping profile: '{profile}' on unsupported platform: '{name}/{release}'."
@@ -342,7 +371,7 @@ impl Loader<'_> {
             Err((why, line)) => return Err((Status::Error, format!("{why} ({name}:{line})"))),
         };
         let id = self.machine.frame_id();
-        let context = FileContext { id, skip: RefCell::default() };
+        let context = FileContext { id, skip: RefCell::default(), conditions: RefCell::default() };
         let frame = Frame {
             me: Value::Context(Context::File(Rc::new(context))),
             scope: Rc::new(Scope::default()),
@@ -496,6 +525,8 @@ impl Machine<'_> {
                     control.merge(changed);
                 }
             }
+            let of_file = include.file.conditions.borrow();
+            control.conditions.borrow_mut().extend(of_file.iter().cloned());
             if let Some(Refusal { message }) = include.file.skip.borrow().clone() {
                 *control.skip.borrow_mut() =
                     Some(crate::control::Skip { holds: true, message, unknown: None });

@@ -46,6 +46,8 @@ pub(crate) struct State {
     /// A `describe.one` runs: nothing there is skipped for its resource.
     pub(crate) in_one: bool,
     pub(crate) note: Note,
+    /// The profile is imported: nothing is asked, and what would be is noted.
+    pub(crate) importing: Option<Vec<crate::import::Expected>>,
     pub(crate) facts: crate::resources::Facts,
 }
 

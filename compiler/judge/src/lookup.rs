@@ -95,6 +95,7 @@ impl<'a> Lookup<'a> {
             Property::Exists => self.exists(path, expected.negated).map(Some),
             Property::Type => self.own(path, |stat| Found::Text(stat.kind)).map(Some),
             Property::LinkTarget => self.link_target(path).map(Some),
+            Property::LeadsTo => follow(|stat| Ok(Found::Text(stat.kind))),
             Property::Owner => follow(|stat| Ok(Found::Text(stat.owner))),
             Property::Group => follow(|stat| Ok(Found::Text(stat.group))),
             Property::Mode => follow(|stat| Ok(Found::Mode(stat.mode))),

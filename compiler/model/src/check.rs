@@ -201,6 +201,7 @@ impl Resource {
             Self::File { .. } => &[
                 P::Exists,
                 P::Type,
+                P::LeadsTo,
                 P::Owner,
                 P::Group,
                 P::Mode,
@@ -239,6 +240,8 @@ pub enum Property {
     Exists,
     /// `file`, `directory`, `symlink`, …, of the path itself.
     Type,
+    /// The type of what stands at the end of a path's links.
+    LeadsTo,
     /// Owner's name.
     Owner,
     /// Group's name; of a user, the primary group.
@@ -324,9 +327,10 @@ pub enum ValueKind {
 
 impl Property {
     /// Every property.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Exists,
         Self::Type,
+        Self::LeadsTo,
         Self::Owner,
         Self::Group,
         Self::Mode,
@@ -365,6 +369,7 @@ impl Property {
             Self::Exists => "exists",
             // A file's type is one of few, a file system's any.
             Self::Type | Self::FileSystem => "type",
+            Self::LeadsTo => "leads-to",
             Self::Owner => "owner",
             Self::Group => "group",
             Self::Mode => "mode",
@@ -410,6 +415,7 @@ impl Property {
             | Self::Configured
             | Self::Mounted => ValueKind::Flag,
             Self::Type
+            | Self::LeadsTo
             | Self::Owner
             | Self::Group
             | Self::Content

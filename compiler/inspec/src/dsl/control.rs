@@ -159,6 +159,13 @@ impl Machine<'_> {
         block: Given<'_>,
     ) -> Result<Value, Stop> {
         let Some(block) = block else { return Ok(Value::Nil) };
+        if self.state.importing.is_some() {
+            if args.iter().any(|arg| matches!(arg, Value::Hash(_))) {
+                return Err(self.needs_ruby("an `only_if` that changes the impact"));
+            }
+            control.conditions.borrow_mut().push(block.clone());
+            return Ok(Value::Nil);
+        }
         let holds = self.call_block(block, &[]).and_then(|holds| self.truth(&holds));
         let holds = match holds {
             Err(stop) => {
@@ -196,6 +203,9 @@ impl Machine<'_> {
         block: Given<'_>,
     ) -> Result<Value, Stop> {
         let Some(block) = block else { return Ok(Value::Nil) };
+        if self.state.importing.is_some() {
+            return Err(self.needs_ruby("`only_applicable_if`"));
+        }
         let holds = self.call_block(block, &[])?;
         if !self.truth(&holds)? {
             control.impact.set(Some(0.0));

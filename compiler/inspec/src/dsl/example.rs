@@ -23,14 +23,14 @@ impl Machine<'_> {
         };
         Ok(Some(match name {
             "should" | "should_not" => {
-                let subject = self.example_subject(example)?;
+                let subject = self.expected_subject(example)?;
                 if args.is_empty() {
                     return Ok(Some(expect(subject, name == "should_not", true)));
                 }
                 return self.should(&subject, name == "should", args).map(Some);
             }
             "is_expected" => {
-                let subject = self.example_subject(example)?;
+                let subject = self.expected_subject(example)?;
                 expect(subject, false, false)
             }
             "expect" => match (args.first(), block) {
@@ -38,6 +38,9 @@ impl Machine<'_> {
                 (None, Some(block)) => expect(Value::Proc(block.clone()), false, false),
                 (None, None) => expect(Value::Nil, false, false),
             },
+            "subject" if self.state.importing.is_some() => {
+                return Err(self.needs_ruby("an expression over what is described"));
+            }
             "subject" => self.example_subject(example)?,
             "skip" | "pending" => {
                 let why: Rc<str> = args.first().map_or("".into(), Value::text);
@@ -49,6 +52,14 @@ impl Machine<'_> {
                 None => return self.matcher_word(name, args, block),
             },
         }))
+    }
+
+    /// What `should` is about; the example itself where the profile is imported.
+    fn expected_subject(&mut self, example: &Rc<Example>) -> Eval {
+        if self.state.importing.is_some() {
+            return Ok(Value::Context(Context::Example(example.clone())));
+        }
+        self.example_subject(example)
     }
 
     /// What the example is about: the attribute of `its`, a `subject`, or what is described.

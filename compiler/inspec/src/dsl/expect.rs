@@ -84,6 +84,13 @@ impl Machine<'_> {
                 _ => return Err(self.needs_ruby("this matcher")),
             },
         };
+        if let Some(expected) = &mut self.state.importing {
+            if !matches!(actual, Value::Context(Context::Example(_))) {
+                return Err(self.needs_ruby("an expectation of a value that Ruby works out"));
+            }
+            expected.push(crate::import::Expected { negated, matcher });
+            return Ok(Value::Bool(true));
+        }
         self.name_matchers(&matcher)?;
         self.note_words(&matcher, negated);
         let outcome = self.judge_matcher(&matcher, actual, negated)?;

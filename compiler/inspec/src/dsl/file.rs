@@ -31,6 +31,10 @@ impl Machine<'_> {
             }
             "only_if" => {
                 let Some(block) = block else { return Ok(Some(Value::Nil)) };
+                if self.state.importing.is_some() {
+                    file.conditions.borrow_mut().push(block.clone());
+                    return Ok(Some(Value::Nil));
+                }
                 let holds = self.call_block(block, &[])?;
                 if !self.truth(&holds)? {
                     let message = args.first().and_then(|message| message.as_str().cloned());
@@ -118,6 +122,9 @@ impl Machine<'_> {
         if let Some(Refusal { message }) = file.and_then(|file| file.skip.borrow().clone()) {
             *control.skip.borrow_mut() = Some(Skip { holds: true, message, unknown: None });
         }
+        if let Some(file) = file {
+            control.conditions.borrow_mut().clone_from(&file.conditions.borrow());
+        }
         if self.state.is_wanted(id)
             && let Some(block) = block
         {
@@ -164,6 +171,7 @@ impl Machine<'_> {
         if let Some(Refusal { message }) = file.skip.borrow().clone() {
             *control.skip.borrow_mut() = Some(Skip { holds: true, message, unknown: None });
         }
+        control.conditions.borrow_mut().clone_from(&file.conditions.borrow());
         if name == "describe" || name == "context" {
             let check = self.check(args, block);
             control.checks.borrow_mut().push(check);

@@ -112,6 +112,7 @@ pub(super) fn asked(on: &Resource, expected: &Expectation) -> Result<Asked, Stri
         }
         (_, Property::Exists) => Err("whether a kernel of the image has a module".to_owned()),
         (_, Property::Type) => text_of("type", &format!("{it}.type"), operator, "to_s"),
+        (_, Property::LeadsTo) => leads_to(&it, operator),
         (_, Property::Owner) => owner("owner", operator),
         (Resource::File { .. }, Property::Group) => owner("group", operator),
         (_, Property::Mode) => mode(&it, operator),
@@ -188,6 +189,18 @@ fn text_of(
         return Err(property.to_owned());
     };
     Ok(Asked::Expression(test.expression(&format!("{value}.{method}"))))
+}
+
+/// `InSpec` asks for each type by a word of its own.
+fn leads_to(it: &str, operator: &Operator) -> Result<Asked, String> {
+    let Operator::OneOf(values) = operator else {
+        return Err("a part of a type's name".to_owned());
+    };
+    // No path ends at a link.
+    let words = values.iter().map(ToString::to_string).filter(|word| word != "symlink");
+    let asked: Vec<_> = words.map(|word| format!("{it}.{word}?")).collect();
+    let holds = if asked.is_empty() { "false".to_owned() } else { asked.join(" || ") };
+    Ok(Asked::Expression(format!("({holds})")))
 }
 
 /// `InSpec` shows a link's target as an absolute path, however it is written.

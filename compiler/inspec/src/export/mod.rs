@@ -37,7 +37,7 @@ pub struct Gap {
 }
 
 /// What lines of Ruby stand on: written once above the controls that call it.
-const HELPERS: [(&str, &str); 3] = [
+pub(crate) const HELPERS: [(&str, &str); 3] = [
     ("forge_settings", include_str!("settings.rb")),
     ("forge_groups", include_str!("groups.rb")),
     ("forge_sshd", include_str!("sshd.rb")),

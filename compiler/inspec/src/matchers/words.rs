@@ -162,7 +162,7 @@ impl Matcher {
     }
 
     /// The operator and the value of `cmp`: `cmp >= 3` is chained.
-    pub(super) fn operation(&self, first: &Value) -> (String, Value) {
+    pub(crate) fn operation(&self, first: &Value) -> (String, Value) {
         match self.chained.borrow().last() {
             Some((operator, args)) => {
                 (operator.to_string(), args.first().cloned().unwrap_or(Value::Nil))

@@ -324,6 +324,10 @@ pub(super) fn user(name: &str) -> Value {
 }
 
 impl Resource for User {
+    fn in_kdl(&self) -> Option<forge_model::Resource> {
+        Some(forge_model::Resource::User { name: self.name.to_string() })
+    }
+
     fn kind(&self) -> &'static str {
         "user"
     }
@@ -402,6 +406,10 @@ pub(super) fn group(name: &str) -> Value {
 }
 
 impl Resource for Group {
+    fn in_kdl(&self) -> Option<forge_model::Resource> {
+        Some(forge_model::Resource::Group { name: self.name.to_string() })
+    }
+
     fn kind(&self) -> &'static str {
         "group"
     }

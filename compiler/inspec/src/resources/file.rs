@@ -183,7 +183,7 @@ fn known(value: Option<Value>, what: &str) -> Result<Value, Stop> {
 }
 
 /// A directory of which a tree has nothing before it is started.
-pub(super) fn only_running(path: &str) -> Option<&'static str> {
+pub(crate) fn only_running(path: &str) -> Option<&'static str> {
     ["/proc", "/sys"].into_iter().find(|root| {
         path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
@@ -213,6 +213,10 @@ fn absolute(of: &str, link: &str) -> String {
 }
 
 impl Resource for FileResource {
+    fn in_kdl(&self) -> Option<forge_model::Resource> {
+        (!self.path.is_empty()).then(|| forge_model::Resource::File { path: self.place() })
+    }
+
     fn kind(&self) -> &str {
         if self.directory { "directory" } else { "file" }
     }

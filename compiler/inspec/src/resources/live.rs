@@ -123,6 +123,11 @@ pub(super) fn os_env(name: &str) -> Value {
 }
 
 impl Resource for Live {
+    fn in_kdl(&self) -> Option<forge_model::Resource> {
+        let line = self.line.as_ref().filter(|_| self.kind == "command")?.to_string();
+        Some(forge_model::Resource::Command { line, timeout: 60 })
+    }
+
     fn kind(&self) -> &str {
         &self.kind
     }

@@ -25,7 +25,7 @@ pub(crate) mod version;
 pub(crate) mod walk;
 mod xinetd;
 
-pub(crate) use file::normal;
+pub(crate) use file::{normal, only_running};
 pub(crate) use glob::glob;
 
 use std::cell::OnceCell;
@@ -33,7 +33,7 @@ use std::rc::Rc;
 
 use crate::filter_table::Table;
 use crate::interp::{Given, Machine};
-use crate::stop::{Eval, Stop};
+use crate::stop::{Eval, Halt, Stop};
 use crate::value::Value;
 
 /// What a call of a resource gives; none when it has no such property.
@@ -79,6 +79,10 @@ pub(crate) trait Resource: std::fmt::Debug {
     fn responds(&self, _name: &str) -> bool {
         false
     }
+    /// The same thing as controls in KDL name it; none where they have no word for it.
+    fn in_kdl(&self) -> Option<forge_model::Resource> {
+        None
+    }
 }
 
 /// Facts that are read once.
@@ -116,9 +120,14 @@ impl Machine<'_> {
         if let Some(why) = self.state.broken_libraries.get(name) {
             return Err(self.needs_ruby(format!("the library of `{name}`: {why}")));
         }
-        match registry::make(self, name, args)? {
-            Some(resource) => Ok(resource),
-            None => Err(self.needs_ruby(format!("the resource `{name}`"))),
+        match registry::make(self, name, args) {
+            Ok(Some(resource)) => Ok(resource),
+            // One that reads files before anything is asked of it.
+            Err(stop) if self.state.importing.is_some() && matches!(*stop, Halt::NoAnswer(_)) => {
+                Ok(Value::Unknown(format!("`{name}` has no equal in KDL").into()))
+            }
+            Err(stop) => Err(stop),
+            Ok(None) => Err(self.needs_ruby(format!("the resource `{name}`"))),
         }
     }
 

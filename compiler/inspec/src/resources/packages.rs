@@ -24,6 +24,10 @@ pub(super) fn package(name: &str) -> Value {
 }
 
 impl Resource for Package {
+    fn in_kdl(&self) -> Option<forge_model::Resource> {
+        Some(forge_model::Resource::Package { name: self.name.to_string() })
+    }
+
     fn kind(&self) -> &'static str {
         "package"
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{Called, Resource};
 use crate::interp::{Given, Machine};
 use crate::map::Map;
+use crate::platform::Platform;
 use crate::value::Value;
 
 #[derive(Debug)]
@@ -37,6 +38,9 @@ impl Resource for Os {
         args: &[Value],
         _block: Given<'_>,
     ) -> Called {
+        if machine.state.importing.is_some() && machine.state.platform == Platform::default() {
+            return Ok(Some(Value::Unknown("it asks what system it is".into())));
+        }
         let platform = &machine.state.platform;
         let text = |text: &str| if text.is_empty() { Value::Nil } else { text.into() };
         let families = || Value::strings(platform.families());

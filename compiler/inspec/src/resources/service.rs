@@ -63,6 +63,12 @@ fn known(value: Option<bool>, what: &str) -> Value {
 const NOT_STARTED: &str = "nothing is started in a tree";
 
 impl Resource for Service {
+    fn in_kdl(&self) -> Option<forge_model::Resource> {
+        let plain = !self.name.contains('.');
+        let name = if plain { self.name.to_string() } else { self.unit() };
+        Some(forge_model::Resource::Service { name })
+    }
+
     fn kind(&self) -> &str {
         &self.kind
     }
@@ -180,6 +186,10 @@ pub(super) fn kernel_parameter(name: &str) -> Value {
 }
 
 impl Resource for KernelParameter {
+    fn in_kdl(&self) -> Option<forge_model::Resource> {
+        Some(forge_model::Resource::KernelParameter { name: self.name.to_string() })
+    }
+
     fn kind(&self) -> &'static str {
         "kernel_parameter"
     }
@@ -239,6 +249,10 @@ impl KernelModule {
 }
 
 impl Resource for KernelModule {
+    fn in_kdl(&self) -> Option<forge_model::Resource> {
+        Some(forge_model::Resource::KernelModule { name: self.name.to_string() })
+    }
+
     fn kind(&self) -> &'static str {
         "kernel_module"
     }

@@ -1,6 +1,7 @@
 //! `forgec controls`: profiles of controls by themselves, outside of any project.
 
 mod export;
+mod import;
 mod inspec;
 mod kdl;
 
@@ -38,6 +39,12 @@ enum Command {
     ///
     /// What has no equal there is named, and becomes a check that fails: never one that passes.
     Export(export::ExportArgs),
+
+    /// Print the controls of an `InSpec` profile in KDL
+    ///
+    /// A control with a part that has no equal in KDL is left out whole, and stands as a comment that
+    /// names the place and the reason.
+    Import(import::ImportArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -130,6 +137,7 @@ pub(crate) fn run(ui: &Ui, args: &Args) -> Result<Exit, CmdError> {
     let args = match &args.command {
         Command::Run(args) => args,
         Command::Export(args) => return export::run(ui, args),
+        Command::Import(args) => return import::run(ui, args),
     };
     let reports = reports(&args.report)?;
     let inputs = inputs(&args.input)?;

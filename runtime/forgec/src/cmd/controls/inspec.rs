@@ -58,13 +58,13 @@ pub(super) fn judge(
     Ok(judged)
 }
 
-fn read(file: &Path) -> Result<String, CmdError> {
+pub(super) fn read(file: &Path) -> Result<String, CmdError> {
     std::fs::read_to_string(file)
         .map_err(|error| CmdError::user(format!("`{}` cannot be read: {error}", file.display())))
 }
 
 /// Profiles of this machine's disk.
-struct Disk;
+pub(super) struct Disk;
 
 impl ProfileSource for Disk {
     fn read(&self, directory: &str) -> Result<BTreeMap<String, Vec<u8>>, String> {
