@@ -40,6 +40,7 @@ pub mod outline;
 mod pattern;
 mod platform;
 mod profile;
+mod project;
 mod resources;
 mod run;
 mod runner;
@@ -56,6 +57,7 @@ pub use import::{Imported, LeftOut, import};
 pub use limits::Limits;
 pub use platform::Platform;
 pub use profile::{Options, ProfileSource, Run, run};
+pub use project::{ProjectProfile, ReadSource};
 pub use waivers::{Day, Waiver, Waivers};
 
 pub(crate) use interp::is_a as interp_is_a;

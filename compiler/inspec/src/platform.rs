@@ -10,7 +10,7 @@ use crate::yaml;
 pub struct Platform {
     /// `debian`, `ubuntu`, `redhat`, …
     pub name: String,
-    /// `12.5`, `9.3`.
+    /// `12.5`, `9.3`; empty where the spec of an image does not say it.
     pub release: String,
     /// `debian`, `redhat`, …
     pub family: String,

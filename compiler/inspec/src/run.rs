@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use forge_model::Resource as Asked;
+
 use crate::class::Class;
 use crate::control::Control;
 use crate::inputs::Inputs;
@@ -62,8 +64,8 @@ pub(crate) struct Note {
     pub(crate) absent: bool,
     /// What the answer rests on.
     pub(crate) evidence: Option<String>,
-    /// The path that was looked at.
-    pub(crate) path: Option<String>,
+    /// What was looked at, for whoever asks who made it.
+    pub(crate) about: Option<Asked>,
     /// An answer that only a running system could give was taken from the files, and why.
     pub(crate) only_running: Option<String>,
 }

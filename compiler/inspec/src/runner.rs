@@ -404,7 +404,8 @@ impl Machine<'_> {
         // Evidence is a place in a file: that of a unit, of a configured value.
         let place = note.evidence.as_deref().filter(|evidence| evidence.starts_with('/'));
         let file = place.and_then(|place| place.split(':').next());
-        let asked = note.path.as_deref().or(file).map(|path| Asked::File { path: path.to_owned() });
+        let asked = note.about.clone();
+        let asked = asked.or_else(|| Some(Asked::File { path: file?.to_owned() }));
         let provenance = match (status, asked) {
             (Status::Failed, Some(asked)) => {
                 self.target.provenance(&asked, note.evidence.as_deref())

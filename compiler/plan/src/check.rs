@@ -1,11 +1,11 @@
 use std::sync::{Mutex, PoisonError};
 
-use forge_diag::{Diagnostic, Severity, Sink, SourceMap};
-use forge_model::{Day, Plan, Sources, on_all_processors};
+use forge_diag::{Diagnostic, Severity, Sink, SourceMap, Span};
+use forge_model::{Day, Plan, Sources, Verdict, on_all_processors};
 use forge_spec::{Compiled, ResolvedImage};
 
 use crate::builder::PlanBuilder;
-use crate::inspec::{self, Profiles};
+use crate::inspec::{self, Profiles, SpecRuns};
 use crate::items::ImageChanges;
 use crate::last::Asked;
 use crate::lower::{ImageSteps, image_steps};
@@ -60,9 +60,13 @@ fn check_anew(sources: &dyn Sources, today: Day) -> Checked {
         let lowered = beside(leftovers, || {
             let (profiles, found) = inspec::load_all(&spec.inspec, sources, &map);
             findings.extend(found);
-            let around = Around { profiles: &profiles, sources, map: &map, today };
+            let ruby = &SpecRuns::new(sources);
+            let around = Around { profiles: &profiles, ruby, sources, map: &map, today };
             lower_all(spec.images, around)
         });
+        let broken: Vec<_> =
+            lowered.iter().flat_map(|image| image.broken.iter().cloned()).collect();
+        findings.extend(inspec::violations(&broken, sources, &mut map));
         let near = lowered.iter().flat_map(|image| &image.near);
         findings.extend(near.map(|near| near.diagnostic(sources, &mut map)));
         match build(lowered, &mut findings) {
@@ -86,7 +90,7 @@ fn beside<R>(unneeded: impl Send, job: impl FnOnce() -> R) -> R {
 
 fn build(lowered: Vec<Lowered>, findings: &mut Vec<Diagnostic>) -> Result<Plan, Vec<LowerError>> {
     let mut builder = PlanBuilder::default();
-    for Lowered { found, near: _, steps } in lowered {
+    for Lowered { found, near: _, broken: _, steps } in lowered {
         findings.extend(found);
         builder.add(steps);
     }
@@ -97,6 +101,7 @@ fn build(lowered: Vec<Lowered>, findings: &mut Vec<Diagnostic>) -> Result<Plan, 
 #[derive(Clone, Copy)]
 struct Around<'a> {
     profiles: &'a Profiles,
+    ruby: &'a SpecRuns<'a>,
     sources: &'a dyn Sources,
     map: &'a SourceMap,
     today: Day,
@@ -106,6 +111,8 @@ struct Around<'a> {
 struct Lowered {
     found: Vec<Diagnostic>,
     near: Vec<NearUnit>,
+    /// Controls of Ruby that the spec breaks.
+    broken: Vec<Verdict>,
     steps: Result<ImageSteps, LowerError>,
 }
 
@@ -121,7 +128,7 @@ fn lower_all(images: Vec<ResolvedImage>, around: Around<'_>) -> Vec<Lowered> {
 }
 
 fn lower_image(image: &ResolvedImage, around: Around<'_>) -> Lowered {
-    let Around { profiles, sources, map, today } = around;
+    let Around { profiles, ruby, sources, map, today } = around;
     let changes = ImageChanges::of(image);
     let target = SpecTarget::new(image, &changes, sources);
     let verdicts = judge_spec(image, &target);
@@ -134,10 +141,26 @@ fn lower_image(image: &ResolvedImage, around: Around<'_>) -> Lowered {
     let needs = needs(image, sources, &target, map);
     found.extend(needs.found);
     // One that cannot be read is reported.
-    let inspec = image.inspec.iter().filter_map(|name| profiles.get(name).cloned()).collect();
+    let inspec: Vec<_> =
+        image.inspec.iter().filter_map(|name| profiles.get(name).cloned()).collect();
+    let ran = inspec.iter().flat_map(|profile| ruby.broken(profile, image, &target));
+    let mut broken: Vec<_> = ran.collect();
+    forge_judge::waive(&mut broken, &image.waivers, today);
     let known = Known { verdicts, open: needs.open, inspec };
     drop(target);
-    Lowered { found, near: needs.near, steps: image_steps(image, changes, known) }
+    Lowered { found, near: needs.near, broken, steps: image_steps(image, changes, known) }
+}
+
+/// The whole of a file of the project, which joins the map for a finding in it.
+pub(crate) fn joined(path: &str, sources: &dyn Sources, map: &mut SourceMap) -> Option<Span> {
+    let known = map.files().find(|file| &*map.path(*file) == path);
+    let file = if let Some(file) = known {
+        file
+    } else {
+        let bytes = sources.read(path).ok()?;
+        map.add(path, String::from_utf8(bytes.to_vec()).ok()?)
+    };
+    Some(Span::new(file, 0, map.text(file).len()))
 }
 
 /// Each finding once, in the order of places: images that share a role share its mistakes.

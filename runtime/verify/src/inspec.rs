@@ -1,22 +1,17 @@
 //! Profiles of `InSpec` over an image: first at the tree, and then, where a control needs it, in a
 //! container.
 
-use std::collections::BTreeMap;
-
-use forge_inspec::{Options, ProfileSource, Waivers, outline};
+use forge_inspec::{Options, ProjectProfile, ReadSource, Waivers};
 use forge_judge::{Question, Record, Recording};
 use forge_model::{
-    CheckResult, Files, InspecProfile, Level, ProfileReport, ProfileStatus, SourceFile, Status,
-    Target, Verdict, Verify,
+    CheckResult, Files, InspecProfile, Level, ProfileReport, ProfileStatus, Status, Target,
+    Verdict, Verify,
 };
 
 use crate::{
     BootedTarget, ContainerTarget, Containers, Image, OUTCOME_VERSION, TreeTarget, VerifyError,
     VerifyOutcome,
 };
-
-/// Reads a file of the project as the plan saw it, or says why not.
-pub type ReadSource<'a> = &'a dyn Fn(&SourceFile) -> Result<Vec<u8>, String>;
 
 /// What an image needs to be booted in a container.
 const SYSTEMD: &str = "/lib/systemd/systemd";
@@ -75,30 +70,9 @@ pub fn verify_inspec(
     Ok(VerifyOutcome { version: OUTCOME_VERSION, image, level, verdicts, boot: None, record })
 }
 
-/// A profile's files.
-struct Held<'a> {
-    profile: &'a InspecProfile,
-    read: ReadSource<'a>,
-}
-
-impl ProfileSource for Held<'_> {
-    fn read(&self, directory: &str) -> Result<BTreeMap<String, Vec<u8>>, String> {
-        let prefix = format!("{directory}/");
-        let mut found = BTreeMap::new();
-        for file in &self.profile.files {
-            let Some(inside) = file.path.strip_prefix(&prefix) else { continue };
-            // The directory of another profile may stand below this one's.
-            if outline::is_part(inside) {
-                found.insert(inside.to_owned(), (self.read)(file)?);
-            }
-        }
-        Ok(found)
-    }
-}
-
 /// A profile that is being judged.
 struct Judging<'a> {
-    source: Held<'a>,
+    source: ProjectProfile<'a>,
     options: Options,
     verdicts: Vec<Verdict>,
     /// The last target was asked what a booted one may know better.
@@ -110,16 +84,8 @@ const FILE: &str = "(file ";
 
 impl<'a> Judging<'a> {
     fn new(profile: &'a InspecProfile, read: ReadSource<'a>) -> Self {
-        let mut waivers = Waivers::default();
-        for skip in &profile.skips {
-            waivers.skip(&skip.control, &skip.because);
-        }
-        // Text of JSON is text of YAML.
-        let input =
-            |input: &forge_model::InspecInput| (input.name.clone(), input.value.to_string());
-        let inputs = profile.inputs.iter().map(input).collect();
-        let options = Options { inputs, waivers, ..Options::default() };
-        let source = Held { profile, read };
+        let source = ProjectProfile { profile, read };
+        let options = source.options();
         Self { source, options, verdicts: Vec::new(), asks_running: false }
     }
 

@@ -366,6 +366,8 @@ impl Resource for User {
             _ => return Ok(None),
         };
         // The accounts of the target, so that what was asked is on record.
+        machine.state.note.about =
+            Some(forge_model::Resource::User { name: self.name.to_string() });
         machine.answer(machine.target.user(&self.name))?;
         let rows = user_rows(machine)?;
         let found = rows
@@ -432,6 +434,8 @@ impl Resource for Group {
             "local" => return Ok(Some(Value::Bool(true))),
             _ => return Ok(None),
         };
+        machine.state.note.about =
+            Some(forge_model::Resource::Group { name: self.name.to_string() });
         machine.answer(machine.target.group(&self.name))?;
         let rows = group_rows(machine)?;
         let found =

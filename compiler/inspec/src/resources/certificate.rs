@@ -95,7 +95,7 @@ impl Resource for X509 {
         _args: &[Value],
         _block: Given<'_>,
     ) -> Called {
-        machine.state.note.path = Some(super::file::normal(&self.path));
+        machine.note_file(&super::file::normal(&self.path));
         let Ok(certificate) = &self.certificate else {
             machine.note_absent();
             return Ok((name == "certificate?").then_some(Value::Bool(false)));

@@ -153,7 +153,9 @@ impl Resource for Config {
         args: &[Value],
         block: Given<'_>,
     ) -> Called {
-        machine.state.note.path = self.path.as_deref().map(super::file::normal);
+        if let Some(path) = &self.path {
+            machine.note_file(&super::file::normal(path));
+        }
         if self.skipped.is_some() {
             machine.note_absent();
         }

@@ -37,7 +37,7 @@ impl FileResource {
             return Ok(None);
         }
         let path = self.place();
-        machine.state.note.path = Some(path.clone());
+        machine.note_file(&path);
         // A link that leads nowhere is asked through, and nothing is there.
         let found = machine.answer(machine.target.stat(&path, follow))?;
         if found.is_none() {

@@ -136,6 +136,11 @@ impl Machine<'_> {
         self.state.note.absent = true;
     }
 
+    /// Notes the file that is looked at.
+    pub(crate) fn note_file(&mut self, path: &str) {
+        self.state.note.about = Some(forge_model::Resource::File { path: path.to_owned() });
+    }
+
     pub(crate) fn note_evidence(&mut self, evidence: Option<String>) {
         if evidence.is_some() {
             self.state.note.evidence = evidence;

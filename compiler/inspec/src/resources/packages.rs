@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use forge_judge::facts::{RpmPackage, RpmRecord};
-use forge_model::{Answer, NoAnswer};
+use forge_model::{Answer, NoAnswer, Resource as Asked};
 
 use super::{Called, Resource};
 use crate::filter_table::{Column, Row, Table, column, simple};
@@ -48,6 +48,7 @@ impl Resource for Package {
                 (name == "resource_id" || name == "name").then(|| Value::Str(self.name.clone()))
             );
         }
+        machine.state.note.about = Some(Asked::Package { name: self.name.to_string() });
         let found = machine.answer(readable(machine.target.package(&self.name)))?;
         machine.note_evidence(found.as_ref().map(|found| found.evidence.clone()));
         if found.is_none() {

@@ -2,10 +2,13 @@
 
 use std::rc::Rc;
 
+use forge_model::{Level, NoAnswer};
+
 use super::{Called, Resource};
 use crate::interp::{Given, Machine};
 use crate::map::Map;
 use crate::platform::Platform;
+use crate::stop::no_answer;
 use crate::value::Value;
 
 #[derive(Debug)]
@@ -42,6 +45,14 @@ impl Resource for Os {
             return Ok(Some(Value::Unknown("it asks what system it is".into())));
         }
         let platform = &machine.state.platform;
+        let asks_release = match (name, args) {
+            ("[]", [key]) => &*key.text() == "release",
+            (name, _) => matches!(name, "release" | "params" | "version" | "supported?"),
+        };
+        if asks_release && platform.release.is_empty() && machine.target.level() == Level::Spec {
+            let why = "which release of the system it is, the spec does not say";
+            return Err(no_answer(NoAnswer::Unknown(why.to_owned())));
+        }
         let text = |text: &str| if text.is_empty() { Value::Nil } else { text.into() };
         let families = || Value::strings(platform.families());
         let family =

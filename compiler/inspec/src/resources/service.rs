@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use forge_model::{ModuleState, Stated, UnitState};
+use forge_model::{ModuleState, Resource as Asked, Stated, UnitState};
 
 use super::{Called, Resource};
 use crate::interp::{Given, Machine};
@@ -46,6 +46,7 @@ impl Service {
     }
 
     fn state(&self, machine: &mut Machine<'_>) -> Result<UnitState, Stop> {
+        machine.state.note.about = Some(Asked::Service { name: self.unit() });
         let state = machine.answer(machine.target.unit(&self.unit()))?;
         machine.note_evidence(state.evidence.clone());
         if state.installed == Some(false) {

@@ -173,7 +173,7 @@ impl Resource for Xinetd {
         _args: &[Value],
         _block: Given<'_>,
     ) -> Called {
-        machine.state.note.path = Some(super::file::normal(&self.path));
+        machine.note_file(&super::file::normal(&self.path));
         if self.rows.is_empty() {
             machine.note_absent();
         }

@@ -9,6 +9,7 @@ use forge_spec::{ItemKind, ResolvedImage, mistyped_unit};
 
 use super::known::{is_packaged, units_of};
 use super::unit;
+use crate::check::joined;
 
 /// A unit that a text names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +98,7 @@ impl NearUnit {
     pub fn diagnostic(&self, sources: &dyn Sources, map: &mut SourceMap) -> Diagnostic {
         let Self { mention: Mention { setting, unit, origin, file }, near } = self;
         let item = map.span_at(&origin.file, origin.line, origin.column);
-        let text = file.as_ref().and_then(|path| in_file(path, sources, map));
+        let text = file.as_ref().and_then(|path| joined(path, sources, map));
         let place = text.or_else(|| item.map(|item| block(map, item)));
         let word = place.and_then(|place| map.word(place, unit));
         let label = format!("`{setting}=` of a unit that is not there does nothing");
@@ -119,18 +120,6 @@ impl NearUnit {
             }
         }
     }
-}
-
-/// The whole of a file of the project.
-fn in_file(path: &str, sources: &dyn Sources, map: &mut SourceMap) -> Option<Span> {
-    let known = map.files().find(|file| &*map.path(*file) == path);
-    let file = if let Some(file) = known {
-        file
-    } else {
-        let bytes = sources.read(path).ok()?;
-        map.add(path, String::from_utf8(bytes.to_vec()).ok()?)
-    };
-    Some(Span::new(file, 0, map.text(file).len()))
 }
 
 /// An item's line, and those below it that are indented deeper.

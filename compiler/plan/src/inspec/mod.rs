@@ -1,5 +1,7 @@
 //! Profiles of `InSpec`: what their directories hold, as far as that is known without running them.
 
+mod at_spec;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use forge_diag::{Diagnostic, SourceMap, codes};
@@ -18,6 +20,8 @@ const MAX_FILES: usize = 50_000;
 const MAX_BYTES: u64 = 256 << 20;
 /// The largest file of controls that is looked at for their ids.
 const MAX_FILE: u64 = 16 << 20;
+
+pub(crate) use self::at_spec::{SpecRuns, violations};
 
 /// Profiles by their names.
 pub(crate) type Profiles = BTreeMap<String, Shared<InspecProfile>>;
