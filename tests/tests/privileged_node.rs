@@ -17,6 +17,7 @@ struct Server {
     lab: tempfile::TempDir,
     /// Where sshd separates its privileges was not there before.
     made_run: bool,
+    port: u16,
 }
 
 impl Drop for Server {
@@ -77,7 +78,7 @@ impl Server {
         let mut server = Command::new("/usr/sbin/sshd");
         server.args(["-D", "-e", "-f"]).arg(at("sshd_config")).stderr(Stdio::null());
         let child = server.spawn().unwrap();
-        let server = Self { child, lab, made_run };
+        let server = Self { child, lab, made_run, port };
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(begun.elapsed() < Duration::from_secs(30), "sshd does not listen");
@@ -134,6 +135,7 @@ fn a_node_is_judged_as_it_runs() {
     control "commands" target="node" {{
         command "echo out; echo err >&2; exit 255" {{ exit-status 255; stdout "out"; stderr "err" }}
     }}
+    control "port" {{ port {} {{ listening; protocol "tcp" "tcp6"; process "sshd"; address "127.0.0.1"; not {{ protocol "udp" }} }} }}
     control "own" {{ command "exit 124" {{ exit-status 124 }} }}
     control "slow" {{ command "sleep 30" timeout="1s" {{ exit-status 0 }} }}
     control "loud" {{ command "yes" {{ not {{ stdout includes="n" }} }} }}
@@ -145,11 +147,12 @@ fn a_node_is_judged_as_it_runs() {
         at("absent"),
         at("empty"),
         at("dangling"),
-        hostname.trim()
+        hostname.trim(),
+        server.port
     );
     let (code, out, err) = server.judge(&profile, &[]);
     assert_eq!(code, 100, "{out}{err}");
-    for passed in ["files", "links", "accounts", "packages", "kernel", "commands", "own"] {
+    for passed in ["files", "links", "accounts", "packages", "kernel", "commands", "port", "own"] {
         assert!(out.contains(&format!("passed  {passed}:")), "{passed}:\n{out}{err}");
     }
     assert!(out.contains("error   slow:") && out.contains("it took longer than 1 s"), "{out}");

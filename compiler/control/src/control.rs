@@ -219,7 +219,10 @@ impl Decoder<'_> {
         let mut cursor = Cursor::of(node, kind);
         // What there is only one of has no name.
         let named = kind.args.first();
-        let subject = named.map(|field| cursor.arg::<Text>(field.name));
+        let subject = named.map(|field| match kind.name {
+            "port" => cursor.arg::<Value>(field.name).map(|given| given.map(number_or_text)),
+            _ => cursor.arg::<Text>(field.name),
+        });
         let stated = target(&mut cursor);
         *level = (*level).max(stated);
         let timeout = if kind.name == "command" { timeout(&mut cursor) } else { DEFAULT_TIMEOUT };
@@ -265,6 +268,9 @@ impl Decoder<'_> {
             }
             "command" if subject.trim().is_empty() => Some("there is nothing to run"),
             "service" if subject.contains('/') => Some("a unit is named, not its file"),
+            "port" if !subject.parse::<u16>().is_ok_and(|port| port > 0) => {
+                Some("a port is a number from 1 to 65535")
+            }
             _ if subject.is_empty() => Some("the name is empty"),
             _ => None,
         };
@@ -310,6 +316,17 @@ impl Decoder<'_> {
     }
 }
 
+/// What stands for a name that is a number: the number, or a parameter that has one.
+fn number_or_text(given: Value) -> Text {
+    match given {
+        Value::Text(text) => text,
+        Value::Integer { written, .. } | Value::Float { written, .. } => {
+            Text { value: written, raw: true }
+        }
+        other => Text { value: other.what().to_owned(), raw: true },
+    }
+}
+
 /// Marks all nodes that are checks as known: they are read in the order of the text.
 fn take_checks(cursor: &mut Cursor<'_>) {
     for name in ["any-of", "packages-absent", "for-each"] {
@@ -331,6 +348,7 @@ fn make_resource(kind: &str, name: String, timeout: u32) -> Option<Resource> {
         "kernel-module" => Resource::KernelModule { name },
         "sshd-config" => Resource::SshdConfig { path: "/etc/ssh/sshd_config".to_owned() },
         "mount" => Resource::Mount { path: name },
+        "port" => Resource::Port { number: name },
         "command" => Resource::Command { line: name, timeout },
         _ => return None,
     })

@@ -1,6 +1,6 @@
 use forge_diag::{Diagnostic, Spanned, codes};
-use forge_model::{Operator, Property, Scalar, ValueKind};
-use forge_syntax::{Cursor, Node, Text, Value};
+use forge_model::{DocumentFormat, Operator, Property, Scalar, ValueKind};
+use forge_syntax::{Cursor, Node, Text, Value, did_you_mean};
 
 use crate::control::Decoder;
 
@@ -19,7 +19,8 @@ impl Decoder<'_> {
             | ValueKind::Number
             | ValueKind::Mode
             | ValueKind::Version
-            | ValueKind::List => self.comparisons(property, node),
+            | ValueKind::List
+            | ValueKind::Member => self.comparisons(property, node),
         }
     }
 
@@ -45,10 +46,18 @@ impl Decoder<'_> {
         let mut cursor = Cursor::new(node);
         let key = cursor.arg::<Text>("a key");
         let values = cursor.some_args::<Value>("a value");
+        let format = cursor.prop::<Text>("format");
         let separator = cursor.prop::<Text>("sep");
         let section = cursor.prop::<Text>("section");
         let good = cursor.finish(self.sink);
         let values = self.scalars(Property::Setting, &values).0;
+        // An ini file is lines with `=`, which is what is read without a format.
+        if let Some(format) = format.filter(|format| format.value.value != "ini") {
+            let format = self.format(&format)?;
+            let whole = self.of_lines(format, [("sep", &separator), ("section", &section)]);
+            let pointer = self.pointer(&key?)?;
+            return (good && whole).then_some(Operator::Document { pointer, values, format });
+        }
         let key = self.plain(&key?)?;
         let separator = match separator {
             Some(separator) => self.plain(&separator)?,
@@ -59,6 +68,60 @@ impl Decoder<'_> {
             None => None,
         };
         good.then_some(Operator::Setting { key, values, separator, section })
+    }
+
+    /// The format of a document.
+    fn format(&mut self, given: &Spanned<Text>) -> Option<DocumentFormat> {
+        let name = given.value.value.as_str();
+        let found = DocumentFormat::ALL.into_iter().find(|format| format.name() == name);
+        if found.is_none() {
+            let names = DocumentFormat::ALL.map(DocumentFormat::name).into_iter().chain(["ini"]);
+            self.sink.push(
+                Diagnostic::error(codes::CONTROL_VALUE, format!("there is no format `{name}`"))
+                    .at(given.span, "unknown format")
+                    .maybe_help(did_you_mean(name, names)),
+            );
+        }
+        found
+    }
+
+    /// What is for lines stands beside no document.
+    fn of_lines(
+        &mut self,
+        format: DocumentFormat,
+        given: [(&str, &Option<Spanned<Text>>); 2],
+    ) -> bool {
+        let mut whole = true;
+        for (name, given) in given {
+            let Some(given) = given else { continue };
+            let format = format.name();
+            let headline = format!("`{name}` is for files of lines, and this is {format}");
+            let help = format!("write `setting \"/a/b\" \"value\" format=\"{format}\"`");
+            self.sink.push(
+                Diagnostic::error(codes::CONTROL_VALUE, headline)
+                    .at(given.span, "not of a document")
+                    .help(help),
+            );
+            whole = false;
+        }
+        whole
+    }
+
+    /// The place of a document: `/a/b`, `/list/0`.
+    fn pointer(&mut self, given: &Spanned<Text>) -> Option<String> {
+        let filled = self.scope.fill(given, self.sink)?;
+        let Some(pointer) = filled.value else { return Some(String::new()) };
+        if pointer.starts_with('/') {
+            return Some(pointer);
+        }
+        let place = format!("/{}", pointer.trim_start_matches("$.").replace('.', "/"));
+        let headline = format!("`{pointer}` is no place of a document");
+        self.sink.push(
+            Diagnostic::error(codes::CONTROL_VALUE, headline)
+                .at(given.span, "a JSON pointer begins with `/`")
+                .help(format!("write \"{place}\"; a `/` within a key is `~1`, a `~` is `~0`")),
+        );
+        None
     }
 
     /// `set "Keyword" "value" …` or `absent "Keyword"`.

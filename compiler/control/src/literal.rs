@@ -105,6 +105,12 @@ impl Decoder<'_> {
                     self.wrong_type(property, "text", help, span)
                 }
             },
+            // In a document, a number is no text.
+            ValueKind::Setting => Some(match &filled.whole {
+                Some(ParamValue::Integer(number)) => Scalar::Integer(*number),
+                Some(ParamValue::Bool(value)) => Scalar::Bool(*value),
+                _ => Scalar::Text(text.clone()),
+            }),
             ValueKind::Mode => self.mode(text, span),
             _ if matches!(property, Property::Type | Property::LeadsTo) => {
                 self.file_type(text, span)

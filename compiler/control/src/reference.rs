@@ -3,7 +3,7 @@
 use forge_syntax::reference::{Child, Field, NodeKind};
 
 /// Every node kind of this crate, in the order in which the reference names them.
-pub const NODE_KINDS: [&NodeKind; 19] = [
+pub const NODE_KINDS: [&NodeKind; 20] = [
     &PROFILE,
     &INPUT,
     &SKIP,
@@ -18,6 +18,7 @@ pub const NODE_KINDS: [&NodeKind; 19] = [
     &KERNEL_MODULE,
     &SSHD_CONFIG,
     &MOUNT,
+    &PORT,
     &COMMAND,
     &PACKAGES_ABSENT,
     &FOR_EACH,
@@ -151,6 +152,7 @@ pub const CONTROL: NodeKind = NodeKind {
         Child::new("kernel-module", "a kernel module, as modprobe.d has it"),
         Child::new("sshd-config", "what the SSH server is told"),
         Child::new("mount", "a mount point"),
+        Child::new("port", "what waits at a port, on a running system"),
         Child::new("command", "a program of the image, run in a container of it"),
     ],
     example: "control \"ssh-1\" impact=\"high\" {\n    title \"SSH answers\"\n    service \"ssh\" { enabled }\n}",
@@ -181,7 +183,7 @@ pub const FILE: NodeKind = NodeKind {
         ),
         Child::new(
             "setting",
-            "`setting \"key\" \"value\" sep=\"=\"`: a line sets the key to the value, spacing free; `section=` names the `[section]` it stands in",
+            "`setting \"key\" \"value\" sep=\"=\"`: a line sets the key to the value, spacing free; `section=` names the `[section]` it stands in. `setting \"/a/b\" \"value\" format=\"json\"`, or `\"yaml\"`, `\"toml\"`: a place of a document, by a JSON pointer; types count, `8` is not `\"8\"`",
         ),
         Child::new("size", "bytes"),
         Child::new("link-target", "what the symbolic link points at, as written"),
@@ -200,7 +202,7 @@ pub const PACKAGE: NodeKind = NodeKind {
         Child::new("installed", "it is installed"),
         Child::new(
             "version",
-            "the version, compared in Debian's order: `min=`, `max=`, `above=`, `below=`",
+            "the version, in the order of dpkg or of rpm, whichever has the record: `min=`, `max=`, `above=`, `below=`",
         ),
         NOT,
     ],
@@ -314,6 +316,27 @@ pub const MOUNT: NodeKind = NodeKind {
     example: "mount \"/scratch\" { configured; type \"beegfs\"; options includes=\"nosuid\" }",
 };
 
+/// `port`.
+pub const PORT: NodeKind = NodeKind {
+    name: "port",
+    doc: "A port of TCP or UDP, by what waits there: asked of a booted container, or of a node. In a \
+          container it is the image's own network, without the node's addresses. Several values are a \
+          choice, one of which is among what is found.",
+    args: &[Field::required("number", "1 to 65535", "the port")],
+    props: &[TARGET],
+    children: &[
+        Child::new("listening", "something waits there"),
+        Child::new("protocol", "`\"tcp\"`, `\"tcp6\"`, `\"udp\"`, `\"udp6\"`, as netstat has them"),
+        Child::new(
+            "process",
+            "the name of a process that waits there, of which the kernel keeps 15 characters",
+        ),
+        Child::new("address", "an address that it waits at, `\"0.0.0.0\"` and `\"::\"` for all"),
+        NOT,
+    ],
+    example: "port 6818 { listening; protocol \"tcp\"; process \"slurmd\"; not { protocol \"udp\" } }",
+};
+
 /// `command`.
 pub const COMMAND: NodeKind = NodeKind {
     name: "command",
@@ -393,6 +416,7 @@ const CHECKS: &[Child] = &[
     Child::new("kernel-module", "a kernel module"),
     Child::new("sshd-config", "what the SSH server is told"),
     Child::new("mount", "a mount point"),
+    Child::new("port", "what waits at a port"),
     Child::new("command", "a program of the image"),
 ];
 
@@ -402,7 +426,7 @@ pub(crate) fn resource(name: &str) -> Option<&'static NodeKind> {
 }
 
 /// The kinds of resources' nodes.
-pub(crate) const RESOURCES: [&NodeKind; 10] = [
+pub(crate) const RESOURCES: [&NodeKind; 11] = [
     &FILE,
     &PACKAGE,
     &USER,
@@ -412,5 +436,6 @@ pub(crate) const RESOURCES: [&NodeKind; 10] = [
     &KERNEL_MODULE,
     &SSHD_CONFIG,
     &MOUNT,
+    &PORT,
     &COMMAND,
 ];

@@ -321,6 +321,21 @@ const MISTAKES: &[(&str, &str)] = &[
         "mount \"scratch\" { mounted }",
         "a path of the image begins with `/`: `scratch` @ \"scratch\" @ -",
     ),
+    ("port 0 { listening }", "a port is a number from 1 to 65535: `0` @ 0 @ -"),
+    ("port \"ssh\" { listening }", "a port is a number from 1 to 65535: `ssh` @ \"ssh\" @ -"),
+    ("port 22 { protocol }", "`protocol` lacks a value @ protocol @ write `protocol \"…\"`"),
+    (
+        "file \"/a\" { setting \"/b\" 1 format=\"jsn\" }",
+        "there is no format `jsn` @ \"jsn\" @ did you mean `json`?",
+    ),
+    (
+        "file \"/a\" { setting \"b.c\" 1 format=\"yaml\" }",
+        "`b.c` is no place of a document @ \"b.c\" @ write \"/b/c\"; a `/` within a key is `~1`, a `~` is `~0`",
+    ),
+    (
+        "file \"/a\" { setting \"/b\" 1 format=\"toml\" sep=\"=\" }",
+        "`sep` is for files of lines, and this is toml @ \"=\" @ write `setting \"/a/b\" \"value\" format=\"toml\"`",
+    ),
     ("sshd-config { set \"Port\" }", "`set` lacks a value @ set @ -"),
     ("sshd-config { absent \"Port\" 22 }", "`absent` takes one argument @ 22 @ -"),
     (

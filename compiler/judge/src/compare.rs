@@ -1,8 +1,8 @@
 use std::cmp::Ordering;
 
-use forge_model::{Operator, Property, Scalar};
+use forge_model::{Operator, Property, Scalar, ValueKind};
 
-use crate::version::compare_versions;
+use crate::version::Order;
 
 /// A property's value as a target gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) enum Found {
     Text(String),
     Number(i64),
     Mode(u32),
-    Version(String),
+    Version(String, Order),
     List(Vec<String>),
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn holds(
             .unwrap_or_else(|| Ok(order(property, found, value)? != Ordering::Greater)),
         Operator::Above(value) => Ok(order(property, found, value)? == Ordering::Greater),
         Operator::Below(value) => Ok(order(property, found, value)? == Ordering::Less),
-        Operator::Setting { .. } | Operator::Keyword { .. } => {
+        Operator::Setting { .. } | Operator::Document { .. } | Operator::Keyword { .. } => {
             Err("a setting is looked up in a file's text".to_owned())
         }
     }
@@ -70,7 +70,7 @@ fn bits_or(
 fn order(property: Property, found: &Found, wanted: &Scalar) -> Result<Ordering, String> {
     match found {
         Found::Number(number) => Ok(number.cmp(&integer(wanted)?)),
-        Found::Version(version) => Ok(compare_versions(version, &wanted.to_string())),
+        Found::Version(version, order) => order.compare(version, &wanted.to_string()),
         Found::Text(text) => {
             let number: Result<i64, _> = text.trim().parse();
             let number = number.map_err(|_| format!("{property} {text:?} is not a number"))?;
@@ -93,8 +93,13 @@ fn equal(property: Property, found: &Found, wanted: &Scalar) -> Result<bool, Str
         Found::Text(text) => Ok(equal_text(property, text, &wanted.to_string())),
         Found::Number(number) => Ok(*number == integer(wanted)?),
         Found::Mode(mode) => Ok(*mode == octal(property, wanted)?),
-        Found::Version(version) => {
-            Ok(compare_versions(version, &wanted.to_string()) == Ordering::Equal)
+        Found::Version(version, order) => {
+            Ok(order.compare(version, &wanted.to_string())? == Ordering::Equal)
+        }
+        // Asked for by one of its values, of those that can be: a port's protocol.
+        Found::List(items) if property.value_kind() == ValueKind::Member => {
+            let wanted = wanted.to_string();
+            Ok(items.contains(&wanted))
         }
         Found::List(_) => Err(format!("`{property}` is a list: ask what it includes")),
     }
@@ -116,7 +121,7 @@ fn includes(property: Property, found: &Found, wanted: &str) -> Result<bool, Str
     match found {
         Found::Text(text) => Ok(text.contains(wanted)),
         Found::List(items) => Ok(items.iter().any(|item| item == wanted)),
-        Found::Flag(_) | Found::Number(_) | Found::Mode(_) | Found::Version(_) => {
+        Found::Flag(_) | Found::Number(_) | Found::Mode(_) | Found::Version(..) => {
             Err(format!("`{property}` is no text or list that could include something"))
         }
     }
@@ -125,7 +130,7 @@ fn includes(property: Property, found: &Found, wanted: &str) -> Result<bool, Str
 fn matches(found: &Found, pattern: &str) -> Result<bool, String> {
     let regex = regex(pattern)?;
     Ok(match found {
-        Found::Text(text) | Found::Version(text) => regex.is_match(text),
+        Found::Text(text) | Found::Version(text, _) => regex.is_match(text),
         Found::List(items) => items.iter().any(|item| regex.is_match(item)),
         Found::Flag(_) | Found::Number(_) | Found::Mode(_) => regex.is_match(&show(found)),
     })
@@ -168,7 +173,7 @@ pub(crate) fn show(found: &Found) -> String {
         },
         Found::Number(number) => number.to_string(),
         Found::Mode(mode) => format!("{mode:04o}"),
-        Found::Version(version) => version.clone(),
+        Found::Version(version, _) => version.clone(),
         Found::List(items) if items.is_empty() => "empty".to_owned(),
         Found::List(items) => items.join(", "),
     }

@@ -223,6 +223,7 @@ pub fn blamed_path<'a>(resource: &'a Resource, evidence: Option<&'a str>) -> Opt
         Resource::Package { .. }
         | Resource::User { .. }
         | Resource::Group { .. }
+        | Resource::Port { .. }
         | Resource::Command { .. } => None,
     }
 }

@@ -16,6 +16,7 @@ fn check_level(check: &Check) -> Level {
         }
         Check::Resource { resource, expectations, origin: _ } => match resource {
             Resource::Command { .. } => Level::Container,
+            Resource::Port { .. } => Level::Booted,
             Resource::Service { .. } | Resource::Mount { .. } => {
                 let only_booted = |expected: &forge_model::Expectation| {
                     matches!(expected.property, Property::Running | Property::Mounted)

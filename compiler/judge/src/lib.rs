@@ -17,6 +17,7 @@ pub mod parsers;
 
 mod compare;
 mod control;
+mod document;
 mod level;
 mod lookup;
 mod record;

@@ -1,14 +1,18 @@
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use forge_model::{
-    Answer, CommandOutput, Expectation, FileStat, Level, ModuleState, NoAnswer, Operator, Property,
-    Resource, Stated, Target, UnitState,
+    Answer, CommandOutput, DocumentFormat, Expectation, FileStat, Level, ModuleState, NoAnswer,
+    Operator, Property, Resource, Scalar, Stated, Target, UnitState,
 };
 
 use crate::compare::Found;
+use crate::document::Document;
 use crate::parsers::mounts::{self, Configured};
+use crate::parsers::sockets;
 use crate::parsers::sshd::SshdConfig;
 use crate::setting;
+use crate::version::Order;
 
 /// What looking a property up gave.
 pub(crate) enum Look {
@@ -53,7 +57,7 @@ impl Look {
 pub(crate) struct Lookup<'a> {
     target: &'a dyn Target,
     resource: &'a Resource,
-    /// A command runs once, whatever is asked of it.
+    /// A command runs once, whatever is asked of what it prints.
     output: OnceCell<Answer<CommandOutput>>,
 }
 
@@ -77,6 +81,7 @@ impl<'a> Lookup<'a> {
             Resource::KernelModule { name } => self.kernel_module(name, property)?,
             Resource::SshdConfig { path } => self.sshd(path, &expected.operator)?,
             Resource::Mount { path } => self.mount(path, property)?,
+            Resource::Port { number } => self.port(number, expected)?,
             Resource::Command { line, timeout } => self.command(line, *timeout, property)?,
         };
         look.ok_or_else(|| {
@@ -172,6 +177,9 @@ impl<'a> Lookup<'a> {
     }
 
     fn setting(&self, path: &str, operator: &Operator) -> Answer<Option<Look>> {
+        if let Operator::Document { pointer, values, format } = operator {
+            return self.document(path, pointer, values, *format).map(Some);
+        }
         let Operator::Setting { key, values, separator, section } = operator else {
             return Ok(None);
         };
@@ -192,6 +200,30 @@ impl<'a> Lookup<'a> {
         }
         let evidence = Some(format!("{path}:{}", shown.line));
         Ok(Some(Look::Compared { holds: other.is_none(), message, evidence }))
+    }
+
+    fn document(
+        &self,
+        path: &str,
+        pointer: &str,
+        values: &[Scalar],
+        format: DocumentFormat,
+    ) -> Answer<Look> {
+        let text = match self.text(path)? {
+            Ok(text) => text,
+            Err(absent) => return Ok(absent),
+        };
+        let document = Document::parse(&text, format)
+            .map_err(|why| NoAnswer::Failed(format!("it is no {}: {why}", format.name())))?;
+        let Some(found) = document.at(pointer) else {
+            return Ok(Look::absent(format!("nothing stands at `{pointer}`")));
+        };
+        let holds = match found {
+            Document::Leaf(leaf) => values.iter().any(|wanted| leaf.is(wanted)),
+            Document::List(_) | Document::Map(_) => false,
+        };
+        let (message, evidence) = (format!("it is {found}"), Some(path.to_owned()));
+        Ok(Look::Compared { holds, message, evidence })
     }
 
     /// What sshd would take for a keyword.
@@ -254,6 +286,37 @@ impl<'a> Lookup<'a> {
         Ok(Look::value(Found::Flag(mounts::is_mounted(&stdout, path))))
     }
 
+    /// Only a system that runs has sockets.
+    fn port(&self, number: &str, expected: &Expectation) -> Answer<Option<Look>> {
+        const SECONDS: u32 = 30;
+        if self.target.level() < Level::Booted {
+            let why = "only a running system knows what listens";
+            return Err(NoAnswer::Unknown(why.to_owned()));
+        }
+        let port =
+            number.parse().map_err(|_| NoAnswer::Failed(format!("`{number}` is no port")))?;
+        let output = self.output.get_or_init(|| self.target.command(sockets::QUESTION, SECONDS));
+        let CommandOutput { stdout, .. } = output.as_ref().map_err(Clone::clone)?;
+        let found = sockets::listeners(stdout, port).map_err(NoAnswer::Failed)?;
+        if expected.property == Property::Listening {
+            return Ok(Some(Look::value(Found::Flag(!found.is_empty()))));
+        }
+        if found.is_empty() {
+            return Ok(Some(Look::absent("nothing listens there")));
+        }
+        let listed: BTreeSet<String> = match expected.property {
+            Property::Protocol => found.into_iter().map(|one| one.protocol).collect(),
+            Property::Address => found.into_iter().map(|one| one.address).collect(),
+            Property::Process if found.iter().any(|one| one.processes.is_empty()) => {
+                let why = "which process listens cannot be seen: only root may";
+                return Err(NoAnswer::Failed(why.to_owned()));
+            }
+            Property::Process => found.into_iter().flat_map(|one| one.processes).collect(),
+            _ => return Ok(None),
+        };
+        Ok(Some(Look::value(Found::List(listed.into_iter().collect()))))
+    }
+
     fn package(&self, name: &str, property: Property) -> Answer<Option<Look>> {
         let package = self.target.package(name)?;
         Ok(Some(match property {
@@ -265,7 +328,8 @@ impl<'a> Lookup<'a> {
                 None => Look::absent("the package is not installed"),
                 Some(found) => {
                     let version = known(found.version, "version")?;
-                    Look::proven(Found::Version(version), found.evidence)
+                    let order = Order::of_record(&found.evidence);
+                    Look::proven(Found::Version(version, order), found.evidence)
                 }
             },
             _ => return Ok(None),

@@ -485,6 +485,19 @@ fn what_a_program_printed_is_asked_again() {
     assert!(record.asks_programs() && !record.still_holds(&target));
 }
 
+fn port() -> Resource {
+    Resource::Port { number: "22".to_owned() }
+}
+
+#[test]
+fn what_listens_is_asked_of_a_running_system_alone() {
+    for target in [image(), image().container()] {
+        let control = control(vec![check(port(), vec![is(P::Listening)])]);
+        let verdict = judge(&control, &target);
+        assert_eq!(verdict.status, Status::NotKnownHere, "{verdict:?}");
+    }
+}
+
 #[test]
 fn the_cheapest_level_is_chosen() {
     let tree = || check(file("/x"), vec![is(P::Exists)]);
@@ -496,6 +509,7 @@ fn the_cheapest_level_is_chosen() {
         (vec![check(service("x"), vec![is(P::Enabled)])], None, Level::Tree),
         (vec![any_of(vec![check(service("x"), vec![is(P::Running)])])], None, Level::Booted),
         (vec![check(service("x"), vec![is(P::Running)])], Some(Level::Tree), Level::Booted),
+        (vec![check(port(), vec![is(P::Listening)])], None, Level::Booted),
     ];
     for (checks, stated, want) in cases {
         let mut control = control(checks);

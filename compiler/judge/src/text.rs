@@ -40,6 +40,10 @@ fn demand(expected: &Expectation) -> String {
             let choice = if values.len() > 1 { "one of " } else { "" };
             format!("setting {section}\"{key}\" is {not}{choice}{}", literals(values))
         }
+        Operator::Document { pointer, values, format: _ } => {
+            let choice = if values.len() > 1 { "one of " } else { "" };
+            format!("setting {pointer} is {not}{choice}{}", literals(values))
+        }
         Operator::Keyword { key, values } if values.is_empty() => format!("{key} is {not}absent"),
         Operator::Keyword { key, values } => {
             let choice = if values.len() > 1 { "one of " } else { "" };

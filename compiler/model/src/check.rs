@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Origin, Shared, Waiver};
+use crate::{DocumentFormat, Origin, Shared, Waiver};
 
 /// Where a check is judged, the cheapest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -154,6 +154,11 @@ pub enum Resource {
         /// Absolute.
         path: String,
     },
+    /// What waits at a port of TCP or UDP.
+    Port {
+        /// The number, in digits.
+        number: String,
+    },
     /// A command line, run by `/bin/sh -c` in the image.
     Command {
         /// The line.
@@ -176,6 +181,7 @@ impl Resource {
             Self::KernelModule { .. } => "kernel-module",
             Self::SshdConfig { .. } => "sshd-config",
             Self::Mount { .. } => "mount",
+            Self::Port { .. } => "port",
             Self::Command { .. } => "command",
         }
     }
@@ -190,6 +196,7 @@ impl Resource {
             | Self::Service { name }
             | Self::KernelParameter { name }
             | Self::KernelModule { name } => name,
+            Self::Port { number } => number,
             Self::Command { line, timeout: _ } => line,
         }
     }
@@ -220,6 +227,7 @@ impl Resource {
             Self::Mount { .. } => {
                 &[P::Configured, P::Source, P::FileSystem, P::Options, P::Mounted]
             }
+            Self::Port { .. } => &[P::Listening, P::Protocol, P::Process, P::Address],
             Self::Command { .. } => &[P::ExitStatus, P::Stdout, P::Stderr],
         }
     }
@@ -296,6 +304,14 @@ pub enum Property {
     Options,
     /// Something is mounted at a path.
     Mounted,
+    /// Something waits at a port.
+    Listening,
+    /// What a port is waited at by: `tcp`, `tcp6`, `udp`, `udp6`.
+    Protocol,
+    /// The name of a process that waits at a port.
+    Process,
+    /// An address that a port is waited at.
+    Address,
     /// A command's exit status.
     ExitStatus,
     /// A command's standard output.
@@ -315,10 +331,12 @@ pub enum ValueKind {
     Number,
     /// Permission bits as octal text.
     Mode,
-    /// A version, in Debian's order.
+    /// A version, in the order of the program that keeps the record.
     Version,
     /// Several texts.
     List,
+    /// Several texts, one of which is asked for.
+    Member,
     /// A key with its value.
     Setting,
     /// A keyword, with values or alone.
@@ -327,7 +345,7 @@ pub enum ValueKind {
 
 impl Property {
     /// Every property.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 37] = [
         Self::Exists,
         Self::Type,
         Self::LeadsTo,
@@ -358,6 +376,10 @@ impl Property {
         Self::FileSystem,
         Self::Options,
         Self::Mounted,
+        Self::Listening,
+        Self::Protocol,
+        Self::Process,
+        Self::Address,
         Self::ExitStatus,
         Self::Stdout,
         Self::Stderr,
@@ -396,6 +418,10 @@ impl Property {
             Self::Source => "source",
             Self::Options => "options",
             Self::Mounted => "mounted",
+            Self::Listening => "listening",
+            Self::Protocol => "protocol",
+            Self::Process => "process",
+            Self::Address => "address",
             Self::ExitStatus => "exit-status",
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
@@ -413,7 +439,8 @@ impl Property {
             | Self::Disabled
             | Self::Blacklisted
             | Self::Configured
-            | Self::Mounted => ValueKind::Flag,
+            | Self::Mounted
+            | Self::Listening => ValueKind::Flag,
             Self::Type
             | Self::LeadsTo
             | Self::Owner
@@ -431,6 +458,7 @@ impl Property {
             Self::Mode => ValueKind::Mode,
             Self::Version => ValueKind::Version,
             Self::Groups | Self::Options => ValueKind::List,
+            Self::Protocol | Self::Process | Self::Address => ValueKind::Member,
             Self::Setting => ValueKind::Setting,
             Self::Set | Self::Absent => ValueKind::Keyword,
         }
@@ -467,7 +495,7 @@ pub enum Operator {
     Includes(Scalar),
     /// A regular expression finds a match; `^` and `$` stand at lines.
     Matches(String),
-    /// At least; versions by Debian's order, modes by bits.
+    /// At least; versions by the order of their record, modes by bits.
     Min(Scalar),
     /// At most; `mode max=` means no bit beyond these.
     Max(Scalar),
@@ -486,6 +514,15 @@ pub enum Operator {
         separator: String,
         /// Only below this `[section]`.
         section: Option<String>,
+    },
+    /// `setting "/a/b" "value" format="json"`: a place of a document. Types of values count.
+    Document {
+        /// The place, a JSON pointer (RFC 6901).
+        pointer: String,
+        /// One of these values.
+        values: Vec<Scalar>,
+        /// How the file is written.
+        format: DocumentFormat,
     },
     /// `set "KEYWORD" "value"`, `absent "KEYWORD"`.
     Keyword {
@@ -508,12 +545,12 @@ impl Operator {
             Self::IsTrue => kind == K::Flag,
             Self::OneOf(_) => !matches!(kind, K::Flag | K::List | K::Setting | K::Keyword),
             Self::Includes(_) => matches!(kind, K::Text | K::List),
-            Self::Matches(_) => matches!(kind, K::Text | K::List | K::Version),
+            Self::Matches(_) => matches!(kind, K::Text | K::List | K::Version | K::Member),
             Self::Min(_) | Self::Max(_) => {
                 value || matches!(kind, K::Number | K::Mode | K::Version)
             }
             Self::Above(_) | Self::Below(_) => value || matches!(kind, K::Number | K::Version),
-            Self::Setting { .. } => kind == K::Setting,
+            Self::Setting { .. } | Self::Document { .. } => kind == K::Setting,
             Self::Keyword { .. } => kind == K::Keyword,
         }
     }

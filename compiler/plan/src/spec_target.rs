@@ -564,7 +564,7 @@ impl Target for SpecTarget<'_> {
                 let service = || self.units.get(format!("{name}.service").as_str());
                 self.units.get(name.as_str()).or_else(service)?.made
             }
-            Resource::Command { .. } => return None,
+            Resource::Port { .. } | Resource::Command { .. } => return None,
         };
         Some(made.provenance())
     }

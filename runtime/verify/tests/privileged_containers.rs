@@ -290,7 +290,18 @@ fn service(name: &str) -> Resource {
 }
 
 fn a_boot_is_judged(site: &Site) {
+    site.unit("waiting", "/bin/true", "never.target");
+    let directory = "etc/systemd/system";
+    site.write(&format!("{directory}/waiting.socket"), "[Socket]\nListenStream=127.0.0.1:4217\n");
+    let wants = site.top().join(directory).join("sockets.target.wants");
+    std::fs::create_dir_all(&wants).unwrap();
+    symlink("../waiting.socket", wants.join("waiting.socket")).unwrap();
+    let port = |number: &str| Resource::Port { number: number.to_owned() };
     let controls = vec![
+        control(port("4217"), P::Listening, Operator::IsTrue),
+        control(port("4217"), P::Process, is("systemd")),
+        control(port("4217"), P::Address, is("0.0.0.0")),
+        control(port("4218"), P::Listening, Operator::IsTrue),
         control(service("good"), P::Running, Operator::IsTrue),
         control(service("absent"), P::Running, Operator::IsTrue),
         control(command("systemctl is-active good", 30), P::Stdout, is("active")),
@@ -298,7 +309,9 @@ fn a_boot_is_judged(site: &Site) {
     let outcome = site.verify(&action(Level::Booted, controls, Vec::new()));
     let statuses: Vec<_> = outcome.verdicts.iter().map(|verdict| verdict.status).collect();
     let results: Vec<_> = outcome.verdicts.iter().map(|verdict| &verdict.results).collect();
-    assert_eq!(statuses, [Status::Passed, Status::Failed, Status::Passed], "{results:#?}");
+    let (passed, failed) = (Status::Passed, Status::Failed);
+    let wanted = [passed, passed, failed, failed, passed, failed, passed];
+    assert_eq!(statuses, wanted, "{results:#?}");
     let boot = outcome.boot.unwrap();
     assert!(matches!(boot.state.as_str(), "running" | "degraded"), "{boot:#?}");
 }

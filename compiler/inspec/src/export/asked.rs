@@ -91,6 +91,7 @@ pub(super) fn resource(resource: &Resource) -> String {
         Resource::KernelModule { name: module } => name("kernel_module", module),
         Resource::SshdConfig { path } => name("sshd_config", path),
         Resource::Mount { path } => name("mount", path),
+        Resource::Port { number } => format!("port({number})"),
         Resource::Command { line, timeout } => {
             format!("command({}, timeout: {timeout})", ruby::text(line))
         }
@@ -144,6 +145,10 @@ pub(super) fn asked(on: &Resource, expected: &Expectation) -> Result<Asked, Stri
         (_, Property::Disabled) => is("be_disabled", "disabled?"),
         (_, Property::Blacklisted) => blacklisted(on),
         (_, Property::Set | Property::Absent) => keyword(on, operator),
+        (_, Property::Listening) => is("be_listening", "listening?"),
+        (_, Property::Protocol) => member(&it, "protocols", operator),
+        (_, Property::Process) => member(&it, "processes", operator),
+        (_, Property::Address) => member(&it, "addresses", operator),
         // InSpec's `mount` is what is mounted now, and its `etc_fstab` knows no units.
         (
             _,
@@ -189,6 +194,21 @@ fn text_of(
         return Err(property.to_owned());
     };
     Ok(Asked::Expression(test.expression(&format!("{value}.{method}"))))
+}
+
+/// One of several values is among those of a list.
+fn member(it: &str, list: &str, operator: &Operator) -> Result<Asked, String> {
+    match operator {
+        Operator::OneOf(values) => {
+            let wanted = ruby::list(&literals(values));
+            Ok(Asked::Expression(format!("(!({it}.{list} & {wanted}).empty?)")))
+        }
+        Operator::Matches(pattern) => {
+            let pattern = ruby::regex(pattern)?;
+            Ok(Asked::Expression(format!("{it}.{list}.any? {{ |one| one.match?({pattern}) }}")))
+        }
+        other => Err(format!("of a list: {other:?}")),
+    }
 }
 
 /// `InSpec` asks for each type by a word of its own.
@@ -362,6 +382,9 @@ fn blacklisted(on: &Resource) -> Result<Asked, String> {
 }
 
 fn setting(on: &Resource, operator: &Operator) -> Result<Asked, String> {
+    if let Operator::Document { format, .. } = operator {
+        return Err(format!("a place of a {} file", format.name()));
+    }
     let Operator::Setting { key, values, separator, section } = operator else {
         return Err("a setting".to_owned());
     };

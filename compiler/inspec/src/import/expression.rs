@@ -25,6 +25,8 @@ enum Sym {
     Part(Subject, String),
     /// Bits of a mode.
     Bits(Subject, u32),
+    /// What a list has in common with another.
+    Common(Subject, String, Vec<Value>),
     Says(Ask),
 }
 
@@ -101,7 +103,10 @@ impl Reader<'_, '_> {
                     return self.of_part(&subject, &part, call, frame, known);
                 }
                 Sym::Bits(subject, mask) => return self.of_bits(&subject, mask, call, frame),
-                Sym::Says(_) => return Err(REFUSED.to_owned()),
+                Sym::Common(subject, part, list) if &*call.name == "empty?" => {
+                    return Ok(Sym::Says(one_of_list(&subject, &part, &list)?.not()));
+                }
+                Sym::Common(..) | Sym::Says(_) => return Err(REFUSED.to_owned()),
                 Sym::Known(Value::Array(list)) if &*call.name == "include?" => {
                     let [arg] = call.args.as_slice() else { return Err(REFUSED.to_owned()) };
                     if let Sym::Part(subject, part) = self.sym(arg, frame, known)? {
@@ -188,6 +193,9 @@ impl Reader<'_, '_> {
             }
             ("==", [value]) => says(equals(subject, part, value)),
             ("!=", [value]) => says(equals(subject, part, value).map(Ask::not)),
+            ("&", [Value::Array(list)]) => {
+                Ok(Sym::Common(subject.clone(), part.to_owned(), list.borrow().clone()))
+            }
             ("&", [Value::Int(mask)]) if part == "mode" && there => {
                 let mask = u32::try_from(*mask).map_err(|_| REFUSED.to_owned())?;
                 Ok(Sym::Bits(subject.clone(), mask))
@@ -343,6 +351,18 @@ impl Helped {
             _ => None,
         }
     }
+}
+
+/// One of these is among those of a list.
+fn one_of_list(subject: &Subject, part: &str, list: &[Value]) -> Result<Ask, String> {
+    let refused = || REFUSED.to_owned();
+    let (property, kind) = property(&subject.on, part).ok_or_else(refused)?;
+    if kind != Of::Members || list.is_empty() {
+        return Err(refused());
+    }
+    let texts = values::texts(list).ok_or_else(refused)?;
+    let texts = texts.iter().map(|text| Scalar::Text(text.to_string())).collect();
+    Ok(Ask::one_of(&subject.on, property, texts))
 }
 
 /// What `x.empty?` asks of.

@@ -80,6 +80,10 @@ fn expectation(property: Property, operator: &Operator) -> String {
             }
             out
         }
+        Operator::Document { pointer, values, format } => {
+            let format = format.name();
+            format!("{property} {}{} format={}", text(pointer), scalars(values), text(format))
+        }
         Operator::Keyword { key, values } => format!("{property} {}{}", text(key), scalars(values)),
     }
 }

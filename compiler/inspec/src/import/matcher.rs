@@ -169,6 +169,7 @@ pub(super) fn predicate(subject: &Subject, name: &str, args: &[Value]) -> Option
         ]),
         (Resource::Service { .. }, "enabled?", []) => Ask::flag(on, Property::Enabled),
         (Resource::Service { .. }, "running?", []) => Ask::flag(on, Property::Running),
+        (Resource::Port { .. }, "listening?", []) => Ask::flag(on, Property::Listening),
         (Resource::KernelModule { .. }, "disabled?", []) => Ask::flag(on, Property::Disabled),
         (Resource::KernelModule { .. }, "blacklisted?", []) => {
             Ask::Any(vec![Ask::flag(on, Property::Blacklisted), Ask::flag(on, Property::Disabled)])
@@ -265,6 +266,7 @@ pub(super) fn its(subject: &Subject, attribute: &str, matcher: &Matcher, negated
         Of::Type => of.kind(matcher, negated),
         Of::Parameter => of.parameter(matcher, negated),
         Of::Groups => groups(on, matcher, negated),
+        Of::Members => members(on, property, matcher, negated),
     };
     asked.ok_or_else(not_this)
 }
@@ -281,6 +283,8 @@ pub(super) enum Of {
     /// A number where it looks like one, and a text elsewhere.
     Parameter,
     Groups,
+    /// One of several texts.
+    Members,
 }
 
 /// The property that an attribute is, and its type.
@@ -300,11 +304,23 @@ pub(super) fn property(on: &Resource, attribute: &str) -> Option<(Property, Of)>
         (Resource::User { .. }, "shell") => (Property::Shell, Of::Text),
         (Resource::Group { .. }, "gid") => (Property::Gid, Of::Number),
         (Resource::KernelParameter { .. }, "value") => (Property::Value, Of::Parameter),
+        (Resource::Port { .. }, "protocols") => (Property::Protocol, Of::Members),
+        (Resource::Port { .. }, "processes") => (Property::Process, Of::Members),
+        (Resource::Port { .. }, "addresses") => (Property::Address, Of::Members),
         (Resource::Command { .. }, "exit_status") => (Property::ExitStatus, Of::Number),
         (Resource::Command { .. }, "stdout") => (Property::Stdout, Of::Text),
         (Resource::Command { .. }, "stderr") => (Property::Stderr, Of::Text),
         _ => return None,
     })
+}
+
+/// What a list includes; one of nothing includes nothing.
+fn members(on: &Resource, property: Property, matcher: &Matcher, negated: bool) -> Option<Ask> {
+    let Kind::Include(parts) = &matcher.kind else { return None };
+    let one = |part: &std::rc::Rc<str>| {
+        Ask::one_of(on, property, vec![Scalar::Text(part.to_string())]).not_if(negated)
+    };
+    Some(Ask::All(texts(parts)?.iter().map(one).collect()))
 }
 
 /// `InSpec` counts the primary group among them. A user who is absent has none, and fails either way.

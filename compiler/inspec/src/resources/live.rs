@@ -124,6 +124,11 @@ pub(super) fn os_env(name: &str) -> Value {
 
 impl Resource for Live {
     fn in_kdl(&self) -> Option<forge_model::Resource> {
+        if self.kind == "port" {
+            let number = self.text.strip_prefix("Port ")?.to_owned();
+            let is_port = number.parse::<u16>().is_ok_and(|port| port > 0);
+            return is_port.then_some(forge_model::Resource::Port { number });
+        }
         let line = self.line.as_ref().filter(|_| self.kind == "command")?.to_string();
         Some(forge_model::Resource::Command { line, timeout: 60 })
     }

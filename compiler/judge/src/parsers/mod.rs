@@ -2,6 +2,7 @@
 
 pub(crate) mod mounts;
 mod simple_config;
+pub(crate) mod sockets;
 pub mod sshd;
 
 pub use simple_config::{Assignment, Options, Setting, SimpleConfig};

@@ -228,6 +228,11 @@ fn checks() -> Vec<Check> {
         ),
         (Resource::Mount { path: "/scratch".to_owned() }, Property::Mounted, Operator::IsTrue),
         (
+            Resource::Port { number: "22".to_owned() },
+            Property::Process,
+            Operator::OneOf(vec![text("sshd")]),
+        ),
+        (
             Resource::Command { line: "true".to_owned(), timeout: 30 },
             Property::Stdout,
             Operator::Matches("^a".to_owned()),
@@ -250,6 +255,15 @@ fn checks() -> Vec<Check> {
                 values: vec![text("b"), Scalar::Bool(true)],
                 separator: "=".to_owned(),
                 section: Some("s".to_owned()),
+            },
+        ),
+        (
+            Resource::File { path: "/etc/e".to_owned() },
+            Property::Setting,
+            Operator::Document {
+                pointer: "/a".to_owned(),
+                values: vec![text("b")],
+                format: crate::DocumentFormat::Json,
             },
         ),
     ];
@@ -440,7 +454,7 @@ fn others(value: &Value) -> Vec<Value> {
             found.push(json!(format!("{text}x")));
             found.push(json!(Digest::of(text.as_bytes()).to_hex()));
             // Names of variants.
-            found.extend(["zstd", "booted", "masked"].map(|word| json!(word)));
+            found.extend(["zstd", "booted", "masked", "yaml"].map(|word| json!(word)));
             found.push(json!({ "Matches": "x" }));
         }
         Value::Array(items) => {

@@ -33,8 +33,8 @@ variants! {
     Edit { Line, Setting }
     SecretSource { Age, Environment, File }
     Check { Resource, AnyOf }
-    Resource { File, Package, User, Group, Service, KernelParameter, KernelModule, SshdConfig, Mount, Command }
-    Operator { IsTrue, OneOf, Includes, Matches, Min, Max, Above, Below, Setting, Keyword }
+    Resource { File, Package, User, Group, Service, KernelParameter, KernelModule, SshdConfig, Mount, Port, Command }
+    Operator { IsTrue, OneOf, Includes, Matches, Min, Max, Above, Below, Setting, Document, Keyword }
     Scalar { Text, Integer, Bool }
 }
 
@@ -60,6 +60,7 @@ fn scalars(operator: &Operator) -> Vec<&Scalar> {
         Operator::IsTrue | Operator::Matches(_) => Vec::new(),
         Operator::OneOf(values)
         | Operator::Setting { values, .. }
+        | Operator::Document { values, .. }
         | Operator::Keyword { values, .. } => values.iter().collect(),
         Operator::Includes(value)
         | Operator::Min(value)
