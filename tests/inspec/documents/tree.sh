@@ -93,3 +93,33 @@ cat > etc/app.xml <<'XML'
 <app name="x"><port kind="tcp">80</port><port kind="udp">53</port>
   <log><level>info</level></log><log.file>y</log.file><empty/></app>
 XML
+mkdir -p etc/nginx/sites etc/nginx/empty
+cat > etc/nginx/nginx.conf <<'CONF'
+# The whole.
+user www-data;
+worker_processes auto; pid /run/nginx.pid;
+events { worker_connections 768; multi_accept on; }
+http {
+    include mime.types;
+    log_format main '$remote_addr - "$request"' "; \" {}";
+    server_tokens off;
+    add_header X-Frame-Options SAMEORIGIN;   # one
+    add_header "X-Content-Type-Options" nosniff;
+    upstream app { ip_hash; server 192.0.2.1:80; server 192.0.2.2:80 backup; }
+    include /etc/nginx/sites/*.conf;
+    include /etc/nginx/empty/*;
+}
+CONF
+printf 'types {\n    text/html html htm;\n    video/3gpp 3gp;\n}\n' > etc/nginx/mime.types
+cat > etc/nginx/sites/a.conf <<'CONF'
+server {
+    listen 443 ssl; server_name a.example.org www.example.org;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    location / { root /srv/a; }
+    location ~ \.php$ { deny all; }
+}
+CONF
+printf 'server { listen 80; server_name b.example.org; location / { return 301 https://b.example.org; } }\n' > etc/nginx/sites/b.conf
+echo 'http { server {' > etc/nginx/open.conf
+echo 'include /etc/nginx/loop.conf;' > etc/nginx/loop.conf
+echo '# nothing' > etc/nginx/comment.conf

@@ -12,6 +12,7 @@ mod glob;
 mod grub;
 mod live;
 mod mount;
+mod nginx;
 mod packages;
 mod platform;
 mod program;

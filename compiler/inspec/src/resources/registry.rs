@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    accounts, audit, certificate, config_kinds, file, firewalld, grub, live, mount, packages,
-    platform, servers, service, structured, tables, walk, xinetd,
+    accounts, audit, certificate, config_kinds, file, firewalld, grub, live, mount, nginx,
+    packages, platform, servers, service, structured, tables, walk, xinetd,
 };
 use crate::interp::Machine;
 use crate::stop::Stop;
@@ -51,6 +51,7 @@ const MADE: &[&str] = &[
     "xml",
     "x509_certificate",
     "xinetd_conf",
+    "nginx_conf",
     "auditd",
     "firewalld",
     "grub_conf",
@@ -97,7 +98,6 @@ const OTHERS: &[&str] = &[
     "launchd_service",
     "mail_alias",
     "mssql_sys_conf",
-    "nginx_conf",
     "oracledb_conf",
     "postfix_conf",
     "postgres_hba_conf",
@@ -170,6 +170,7 @@ pub(super) fn make(
         "xml" => structured::make(machine, "xml", args)?,
         "x509_certificate" => certificate::make(machine, args)?,
         "xinetd_conf" => xinetd::make(machine, args)?,
+        "nginx_conf" => nginx::make(machine, args)?,
         "auditd" => audit::auditd(machine)?,
         "firewalld" => firewalld::make(),
         "grub_conf" => grub::make(machine, args)?,

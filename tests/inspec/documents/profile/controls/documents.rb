@@ -90,3 +90,52 @@ control 'xml' do
     its('count(//port)') { should eq [2] }
   end
 end
+
+control 'nginx' do
+  describe nginx_conf do
+    its('user') { should eq ['www-data'] }
+    its('worker_processes') { should cmp 'auto' }
+    its('absent') { should be_nil }
+  end
+  describe nginx_conf.params['events'].first do
+    its(['multi_accept']) { should eq [['on']] }
+  end
+  describe nginx_conf.http.entries.first do
+    its('server_tokens') { should eq ['off'] }
+    its('add_header') { should include 'X-Content-Type-Options' }
+    its('log_format') { should include '; \\" {}' }
+    its('absent') { should be_empty }
+  end
+  describe nginx_conf.params['http'].first['upstream'].first do
+    its(['_']) { should eq ['app'] }
+    its(['ip_hash']) { should eq [[]] }
+    its(['server']) { should eq [['192.0.2.1:80'], ['192.0.2.2:80', 'backup']] }
+  end
+  describe nginx_conf.params['http'].first['types'].first do
+    its(['text/html']) { should eq [%w[html htm]] }
+  end
+  nginx_conf.servers.each do |server|
+    describe server do
+      its('listen') { should include(/443/) }
+      its('ssl_protocols') { should_not include 'TLSv1' }
+    end
+  end
+  describe nginx_conf.locations.map { |location| location.params['_'] } do
+    it { should eq [['/'], ['~', '\.php$'], ['/']] }
+  end
+end
+
+control 'no nginx' do
+  describe nginx_conf('/etc/nginx/open.conf') do
+    its('http') { should be_nil }
+  end
+  describe nginx_conf('/etc/nginx/loop.conf') do
+    its('user') { should be_nil }
+  end
+  describe nginx_conf('/etc/nginx/absent.conf') do
+    its('user') { should be_nil }
+  end
+  describe nginx_conf('/etc/nginx/comment.conf').params do
+    it { should be_empty }
+  end
+end
