@@ -3,9 +3,10 @@
 mod compare;
 mod said;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use forge_model::Sources;
+use forge_model::{Action, Plan, Sources};
 use forge_report::{Side, spec_diff_json, spec_diff_text};
 use forge_spec::ResolvedImage;
 
@@ -55,8 +56,7 @@ pub(crate) fn run(ui: &Ui, ctx: &Ctx, args: &Args) -> Result<Exit, CmdError> {
         Some(tree)
     };
     let is = other.as_ref().unwrap_or(&was);
-    let before = Compared { image: was.image(&old)?, sources: was.sources.as_ref() };
-    let after = Compared { image: is.image(&new)?, sources: is.sources.as_ref() };
+    let (before, after) = (was.compared(&old)?, is.compared(&new)?);
     let diff = compare::images((old, &before), (new, &after));
     ui.out(&if ui.json() { spec_diff_json(&diff) } else { spec_diff_text(&diff) });
     Ok(if args.exit_code && !diff.is_empty() { Exit::Changes } else { Exit::Done })
@@ -80,21 +80,34 @@ fn side(text: &str) -> Result<Side, CmdError> {
 struct Tree {
     sources: Arc<dyn Sources>,
     images: Vec<ResolvedImage>,
+    plan: Plan,
 }
 
 impl Tree {
     /// None after mistakes, which are printed.
     fn of(ui: &Ui, ctx: &Ctx, revision: Option<&str>) -> Result<Option<Self>, CmdError> {
         let sources = ctx.sources(revision)?;
-        if crate::ctx::compile(ui, sources.as_ref(), Warnings::Counted).plan.is_none() {
+        let Some(plan) = crate::ctx::compile(ui, sources.as_ref(), Warnings::Counted).plan else {
             return match revision {
                 Some(revision) => Err(crate::ctx::broken_revision(revision)),
                 None => Ok(None),
             };
-        }
+        };
         let spec = forge_spec::compile(sources.as_ref()).spec;
         let spec = spec.ok_or_else(|| CmdError::bug("a plan without a spec"))?;
-        Ok(Some(Self { sources, images: spec.images }))
+        Ok(Some(Self { sources, images: spec.images, plan }))
+    }
+
+    fn compared(&self, side: &Side) -> Result<Compared<'_>, CmdError> {
+        let image = self.image(side)?;
+        let planned = self.plan.images.iter().filter(|planned| planned.name == image.name);
+        let mut inspec = BTreeMap::new();
+        for id in planned.flat_map(|planned| &planned.verdicts) {
+            if let Action::Verify(verify) = &self.plan.node(*id).action {
+                inspec.extend(verify.inspec.iter().map(|one| (one.name.as_str(), &**one)));
+            }
+        }
+        Ok(Compared { image, inspec, sources: self.sources.as_ref() })
     }
 
     fn image(&self, side: &Side) -> Result<&ResolvedImage, CmdError> {

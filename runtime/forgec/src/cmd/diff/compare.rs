@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forge_model::Sources;
+use forge_model::{InspecProfile, Sources};
 use forge_report::{
     ChangeKind, GivenValue, ItemDiff, PartDiff, PartKind, SaidDiff, Side, SpecDiff, TextDiff,
     ValueDiff,
@@ -19,6 +19,8 @@ const VERSION: u32 = 1;
 /// An image with the files that it is made from.
 pub(super) struct Compared<'a> {
     pub(super) image: &'a ResolvedImage,
+    /// The profiles of `InSpec` that it is judged by, by their names.
+    pub(super) inspec: BTreeMap<&'a str, &'a InspecProfile>,
     pub(super) sources: &'a dyn Sources,
 }
 
@@ -31,7 +33,7 @@ pub(super) fn images(old: (Side, &Compared<'_>), new: (Side, &Compared<'_>)) -> 
     };
     let values = values(&named(&before.image.set), &named(&after.image.set));
     let mut parts = Vec::new();
-    let said = by_text.items(facts(before.image), facts(after.image));
+    let said = by_text.items(facts(before), facts(after));
     if !said.is_empty() {
         parts.push(PartDiff {
             kind: PartKind::Image,

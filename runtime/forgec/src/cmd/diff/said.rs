@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use forge_model::{Content, Digest, Fetch, Origin, SecretReference, SecretSource, SourceFile};
-use forge_spec::{
-    BaseKind, DropIn, Item, ItemKind, Part, ResolvedBase, ResolvedImage, SystemFact, TreeNode,
+use forge_model::{
+    Content, Digest, Fetch, InspecProfile, Origin, SecretReference, SecretSource, SourceFile,
+    Waiver,
 };
+use forge_spec::{BaseKind, DropIn, Item, ItemKind, Part, ResolvedBase, SystemFact, TreeNode};
+
+use super::compare::Compared;
 
 /// A node in words: what it is, what it is about, what it says, where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,7 +154,7 @@ fn texts(kind: &ItemKind) -> BTreeMap<String, Content> {
 }
 
 /// What an image's node says beside its roles and items.
-pub(super) fn facts(image: &ResolvedImage) -> Vec<Said> {
+pub(super) fn facts(Compared { image, inspec, sources: _ }: &Compared<'_>) -> Vec<Said> {
     let mut found = vec![base(&image.base)];
     if let Some(kernel) = &image.kernel {
         let package = ("package", kernel.package.value.clone());
@@ -182,11 +185,31 @@ pub(super) fn facts(image: &ResolvedImage) -> Vec<Said> {
             found.push(Said { says: says.collect(), ..node });
         }
     }
+    found.extend(inspec.values().map(|profile| ruby(profile)));
+    found.extend(image.waivers.iter().map(|waiver| {
+        let Waiver { profile, control, by, because, until, origin } = waiver;
+        let says =
+            vec![("by", by.clone()), ("because", because.clone()), ("until", until.to_string())];
+        said("waive", &format!("{profile}/{control}"), says, origin)
+    }));
     for expected in &image.expect_failed {
         let because = vec![("because", expected.because.clone())];
         found.push(said("expect-failed", &expected.unit, because, &expected.origin));
     }
     found
+}
+
+/// A profile of `InSpec`: what is declared of it, and the texts of its files.
+fn ruby(profile: &InspecProfile) -> Said {
+    let InspecProfile { name, directory, files, inputs, skips, level, origin, .. } = profile;
+    let mut says = vec![("inspec", directory.clone()), ("target", level.name().to_owned())];
+    says.extend(inputs.iter().map(|input| ("input", format!("{} = {}", input.name, input.value))));
+    says.extend(skips.iter().map(|skip| ("skip", format!("{}: {}", skip.control, skip.because))));
+    says.extend(
+        files.iter().map(|file| ("has", format!("{}, {}", file.path, file.digest.short()))),
+    );
+    let texts = files.iter().map(|file| (file.path.clone(), Content::Source(file.clone())));
+    Said { texts: texts.collect(), ..said("controls", name, says, origin) }
 }
 
 fn base(base: &ResolvedBase) -> Said {
