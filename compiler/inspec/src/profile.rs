@@ -394,7 +394,6 @@ impl Loader<'_> {
         let default = descriptions.iter().find(|(label, _)| &**label == "default");
         let tags = control.tags.borrow();
         let tag = |(key, value): (&Value, &Value)| (key.text().to_string(), json(value));
-        let waiver = self.machine.state.waivers.get(&control.name);
         ControlReport {
             desc: default.map(|(_, text)| text.to_string()),
             descriptions: descriptions
@@ -404,14 +403,7 @@ impl Loader<'_> {
             refs: control.refs.borrow().iter().map(json).collect(),
             tags: tags.iter().map(tag).collect(),
             code: control.code.to_string(),
-            waiver: waiver.map(|waiver| {
-                serde_json::json!({
-                    "justification": waiver.justification,
-                    "run": !waiver.skips,
-                    "skipped_due_to_waiver": waiver.skips,
-                    "message": waiver.message,
-                })
-            }),
+            waiver: self.machine.state.waivers.data(&control.name),
             verdict,
         }
     }

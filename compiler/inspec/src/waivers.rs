@@ -96,12 +96,23 @@ impl Waivers {
         self.by_control.keys().map(String::as_str)
     }
 
+    /// The waiver of a control, as reports of `InSpec` have it.
+    pub fn data(&self, id: &str) -> Option<serde_json::Value> {
+        let Waiver { justification, skips, expires: _, message } = self.get(id)?;
+        Some(serde_json::json!({
+            "justification": justification,
+            "run": !skips,
+            "skipped_due_to_waiver": skips,
+            "message": message,
+        }))
+    }
+
     pub(crate) fn skips(&self, id: &str) -> bool {
         self.by_control.get(id).is_some_and(|waiver| waiver.skips)
     }
 
-    /// Why a control is not run.
-    pub(crate) fn justification(&self, id: &str) -> Option<&str> {
+    /// Why a control is not run; none of one that is.
+    pub fn justification(&self, id: &str) -> Option<&str> {
         let waiver = self.by_control.get(id).filter(|waiver| waiver.skips)?;
         Some(&waiver.justification)
     }

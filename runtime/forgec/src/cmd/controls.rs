@@ -76,8 +76,8 @@ struct RunArgs {
     #[arg(long, value_name = "FILE", requires = "inspec")]
     input_file: Vec<PathBuf>,
 
-    /// Waivers of controls of `InSpec` profiles, in YAML
-    #[arg(long, value_name = "FILE", requires = "inspec")]
+    /// Waivers of controls, in YAML
+    #[arg(long, value_name = "FILE")]
     waiver_file: Vec<PathBuf>,
 
     /// What system `InSpec` profiles are to see, in YAML: name, release, family, arch
@@ -151,13 +151,14 @@ pub(crate) fn run(ui: &Ui, args: &Args) -> Result<Exit, CmdError> {
     let (begun, now) = (Instant::now(), SystemTime::now());
     let began = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let wanted = |id: &str| args.control.is_empty() || args.control.iter().any(|one| one == id);
+    let waivers = inspec::waivers(&args.waiver_file, began)?;
     let mut judged: Vec<ProfileReport> = profiles
         .iter()
-        .map(|profile| kdl::report(profile, target, &wanted, Day::of_seconds(began)))
+        .map(|profile| kdl::report(profile, target, &wanted, (&waivers, Day::of_seconds(began))))
         .collect();
     let known = profiles.iter().flat_map(|profile| &profile.controls);
     let mut known: Vec<String> = known.map(|control| control.id.clone()).collect();
-    judged.extend(inspec::judge(args, &inputs, target, began, &mut known)?);
+    judged.extend(inspec::judge(args, &inputs, waivers, (target, began), &mut known)?);
     check_wanted(&args.control, &known)?;
     let clock = Clock { began, took: begun.elapsed() };
     let verdicts: Vec<Verdict> = judged

@@ -19,8 +19,8 @@ const MAX_FILES: usize = 50_000;
 pub(super) fn judge(
     args: &RunArgs,
     inputs: &BTreeMap<&str, &str>,
-    target: &dyn Target,
-    now: u64,
+    waivers: Waivers,
+    (target, now): (&dyn Target, u64),
     known: &mut Vec<String>,
 ) -> Result<Vec<ProfileReport>, CmdError> {
     if args.inspec.is_empty() {
@@ -30,15 +30,11 @@ pub(super) fn judge(
         inputs: inputs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         controls: args.control.clone(),
         now: i64::try_from(now).ok(),
+        waivers,
         ..Options::default()
     };
     for file in &args.input_file {
         options.input_files.push(read(file)?);
-    }
-    for file in &args.waiver_file {
-        let waivers = Waivers::parse(&read(file)?, civil_day(now))
-            .map_err(|why| CmdError::user(format!("`{}`: {why}", file.display())))?;
-        options.waivers.add(waivers);
     }
     if let Some(file) = &args.platform_file {
         let detected =
@@ -56,6 +52,17 @@ pub(super) fn judge(
         judged.push(run.report);
     }
     Ok(judged)
+}
+
+/// The waivers of some files, as they are on a day; those of a later file win.
+pub(super) fn waivers(files: &[PathBuf], now: u64) -> Result<Waivers, CmdError> {
+    let mut all = Waivers::default();
+    for file in files {
+        let waivers = Waivers::parse(&read(file)?, civil_day(now))
+            .map_err(|why| CmdError::user(format!("`{}`: {why}", file.display())))?;
+        all.add(waivers);
+    }
+    Ok(all)
 }
 
 pub(super) fn read(file: &Path) -> Result<String, CmdError> {

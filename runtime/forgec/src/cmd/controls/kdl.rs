@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use forge_control::ProfileTemplate;
 use forge_diag::{Severity, Sink, SourceMap, Standpoint, codes};
+use forge_inspec::Waivers;
 use forge_judge::{judge, waive};
 use forge_model::{
-    Control, ControlGroup, ControlReport, Day, Profile, ProfileReport, ProfileStatus, Target,
+    CheckResult, Control, ControlGroup, ControlReport, Day, Profile, ProfileReport, ProfileStatus,
+    Status, Target, Verdict,
 };
 use forge_param::{ParamDecl, ParamValue};
 
@@ -15,15 +17,17 @@ use crate::ctx::print;
 use crate::exit::CmdError;
 use crate::ui::Ui;
 
-/// Judges the controls of a profile that are wanted.
+/// Judges the controls of a profile that are wanted. A waiver of a file counts before one of the
+/// profile: it may keep a control from being judged at all.
 pub(super) fn report(
     profile: &Profile,
     target: &dyn Target,
     wanted: &dyn Fn(&str) -> bool,
-    today: Day,
+    (waivers, today): (&Waivers, Day),
 ) -> ProfileReport {
     let controls = profile.controls.iter().filter(|control| wanted(&control.id));
-    let mut controls: Vec<_> = controls.map(|control| control_report(control, target)).collect();
+    let mut controls: Vec<_> =
+        controls.map(|control| control_report(control, target, waivers)).collect();
     for control in &mut controls {
         waive(std::slice::from_mut(&mut control.verdict), &profile.waivers, today);
     }
@@ -48,7 +52,7 @@ pub(super) fn report(
     }
 }
 
-fn control_report(control: &Control, target: &dyn Target) -> ControlReport {
+fn control_report(control: &Control, target: &dyn Target, waivers: &Waivers) -> ControlReport {
     let desc = Some(control.description.clone()).filter(|desc| !desc.is_empty());
     let descriptions = desc.iter().map(|desc| ("default".to_owned(), desc.clone())).collect();
     let tags = control.tags.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
@@ -58,8 +62,36 @@ fn control_report(control: &Control, target: &dyn Target) -> ControlReport {
         refs: Vec::new(),
         tags: tags.collect(),
         code: control.code.clone(),
+        waiver: waivers.data(&control.id),
+        verdict: match waivers.justification(&control.id) {
+            Some(why) => not_judged(control, target, why),
+            None => judge(control, target),
+        },
+    }
+}
+
+/// The verdict of a control that a waiver leaves out.
+fn not_judged(control: &Control, target: &dyn Target, why: &str) -> Verdict {
+    let result = CheckResult {
+        text: "No-op".to_owned(),
+        status: Status::Waived,
+        message: Some(Waivers::message(why)),
+        evidence: None,
+        vacuous: false,
+        origin: control.origin.clone(),
+        provenance: None,
+        exception: None,
+    };
+    Verdict {
+        control: control.id.clone(),
+        profile: control.profile.clone(),
+        title: control.title.clone(),
+        impact: control.impact,
+        level: target.level(),
+        status: Status::Waived,
+        results: vec![result],
+        origin: control.origin.clone(),
         waiver: None,
-        verdict: judge(control, target),
     }
 }
 
