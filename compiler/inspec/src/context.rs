@@ -38,7 +38,7 @@ pub(crate) struct FileContext {
     /// A file-level `only_if` that does not hold, with its message.
     pub(crate) skip: RefCell<Option<Refusal>>,
     /// Its `only_if`s, where the profile is imported.
-    pub(crate) conditions: RefCell<Vec<Rc<Closure>>>,
+    pub(crate) conditions: RefCell<Vec<crate::control::Condition>>,
 }
 
 /// A condition that does not hold, with what it says.

@@ -34,7 +34,15 @@ pub(crate) struct Control {
     /// An input without a value that the body asked for.
     pub(crate) missing_input: RefCell<Option<Rc<str>>>,
     /// Its `only_if`s, where the profile is imported: there they are read, not asked.
-    pub(crate) conditions: RefCell<Vec<Rc<Closure>>>,
+    pub(crate) conditions: RefCell<Vec<Condition>>,
+}
+
+/// An `only_if` that is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Condition {
+    pub(crate) block: Rc<Closure>,
+    /// Where it does not hold, the control has another impact.
+    pub(crate) changes_impact: bool,
 }
 
 /// Why a control is not run.

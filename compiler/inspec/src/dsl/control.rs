@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::context::{Context, Expect, One, Refusal};
-use crate::control::{Check, Control, Skip, impact_of};
+use crate::control::{Check, Condition, Control, Skip, impact_of};
 use crate::interp::{Given, Machine};
 use crate::stop::{Halt, Stop};
 use crate::value::Value;
@@ -160,10 +160,9 @@ impl Machine<'_> {
     ) -> Result<Value, Stop> {
         let Some(block) = block else { return Ok(Value::Nil) };
         if self.state.importing.is_some() {
-            if args.iter().any(|arg| matches!(arg, Value::Hash(_))) {
-                return Err(self.needs_ruby("an `only_if` that changes the impact"));
-            }
-            control.conditions.borrow_mut().push(block.clone());
+            let changes_impact = args.iter().any(|arg| matches!(arg, Value::Hash(_)));
+            let block = block.clone();
+            control.conditions.borrow_mut().push(Condition { block, changes_impact });
             return Ok(Value::Nil);
         }
         let holds = self.call_block(block, &[]).and_then(|holds| self.truth(&holds));

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::context::{Context, FileContext, Include, Refusal};
-use crate::control::{Check, Control, Skip};
+use crate::control::{Check, Condition, Control, Skip};
 use crate::interp::{Given, Machine};
 use crate::limits::limit;
 use crate::scope::Closure;
@@ -32,7 +32,8 @@ impl Machine<'_> {
             "only_if" => {
                 let Some(block) = block else { return Ok(Some(Value::Nil)) };
                 if self.state.importing.is_some() {
-                    file.conditions.borrow_mut().push(block.clone());
+                    let (block, changes_impact) = (block.clone(), false);
+                    file.conditions.borrow_mut().push(Condition { block, changes_impact });
                     return Ok(Some(Value::Nil));
                 }
                 let holds = self.call_block(block, &[])?;

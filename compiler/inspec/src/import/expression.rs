@@ -95,7 +95,11 @@ impl Reader<'_, '_> {
         {
             let of = match &receiver.kind {
                 Kind::And(..) | Kind::Or(..) => return Err(REFUSED.to_owned()),
-                _ => self.sym(receiver, frame, known)?,
+                _ => match self.sym(receiver, frame, known) {
+                    Ok(of) => of,
+                    // What KDL has no word for may rest on nothing: the kind of machine, the inputs.
+                    Err(why) => return self.value(node, frame).map(Sym::Known).map_err(|_| why),
+                },
             };
             match of {
                 Sym::Thing(subject) => return self.of_thing(&subject, call, frame),

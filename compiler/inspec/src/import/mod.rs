@@ -88,7 +88,7 @@ pub fn import(
 
 /// Times that a profile is read to find out which inputs can be parameters: those that are not known by
 /// then are put in as they stand.
-const MOST_READS: usize = 40;
+const MOST_READS: usize = 16;
 
 /// Looks for the inputs that stand in texts as they are.
 struct Search<'a> {

@@ -7,7 +7,7 @@ use super::Expected;
 use super::ask::{Ask, Clause};
 use super::matcher::{self, Subject};
 use crate::context::{Child, Context, Example, ExampleCode, Group};
-use crate::control::{Check, Control};
+use crate::control::{Check, Condition, Control};
 use crate::interp::Machine;
 use crate::matchers::{Kind, Matcher};
 use crate::resources::Resource;
@@ -47,11 +47,15 @@ impl Reader<'_, '_> {
     pub(super) fn control(&mut self, control: &Rc<Control>) -> Result<Read, Vec<Refused>> {
         let mut refused = Vec::new();
         let mut conditions = Vec::new();
-        let closures = control.conditions.borrow().clone();
-        for closure in &closures {
-            match self.only_if(closure, control) {
+        let declared = control.conditions.borrow().clone();
+        for Condition { block, changes_impact } in &declared {
+            let at = closure_at(block).unwrap_or(control.at);
+            match self.only_if(block, control) {
+                Ok(ask) if *changes_impact && ask.constant() != Some(true) => {
+                    refused.push((at, "an `only_if` that changes the impact".to_owned()));
+                }
                 Ok(ask) => conditions.push(ask),
-                Err(why) => refused.push((closure_at(closure).unwrap_or(control.at), why)),
+                Err(why) => refused.push((at, why)),
             }
         }
         let conditions = Ask::All(conditions);

@@ -101,6 +101,14 @@ control 'condition-absent' do
   end
 end
 
+control 'condition-of-machine' do
+  only_if('Not for containers', impact: 0.0) { !virtualization.system.eql?('docker') }
+  only_if { !%w[docker podman].include?(virtualization.system) && !file('/etc/nothing').exist? }
+  describe file('/etc/motd') do
+    it { should exist }
+  end
+end
+
 control 'condition-of-inputs' do
   only_if { input('strict') && input('limit') > 10 }
   describe group(input('administrators')) do
@@ -164,6 +172,13 @@ control 'ruby-condition' do
   only_if { file('/etc/motd').content.lines.length > 1 }
   describe file('/etc/motd') do
     it { should_not exist }
+  end
+end
+
+control 'ruby-impact' do
+  only_if('Not here', impact: 0.0) { file('/etc/motd').exist? }
+  describe file('/etc/motd') do
+    it { should exist }
   end
 end
 
