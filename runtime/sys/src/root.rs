@@ -53,6 +53,17 @@ impl From<rustix::fs::Stat> for Stat {
     }
 }
 
+/// Something in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// What it is; of a link, the link itself.
+    pub stat: Stat,
+    /// Of a link: its target, as written.
+    pub link: Option<Vec<u8>>,
+}
+
 /// Owner, mode, time and extended attributes of something new.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attributes {
@@ -152,19 +163,36 @@ impl Root {
         Ok(rustix::fs::readlinkat(&found, "", Vec::new())?.into_bytes())
     }
 
-    /// Names in a directory, sorted; links are followed inside the image.
-    pub fn list(&self, path: &ImagePath) -> std::io::Result<Vec<Vec<u8>>> {
-        let directory = self.open_in(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&directory)? {
+    /// What is in a directory, sorted by name, each with what it is and with the target of a link;
+    /// links on the way to the directory are followed inside the image, those in it are not.
+    ///
+    /// A name is one component, looked up in the directory that is held open: it leads nowhere else.
+    /// What goes meanwhile is left out.
+    pub fn list(&self, path: &ImagePath) -> std::io::Result<Vec<Listed>> {
+        let opened = self.open_in(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let mut directory = rustix::fs::Dir::new(opened)?;
+        let mut found = Vec::new();
+        while let Some(entry) = directory.read() {
             let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                names.push(name.to_vec());
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
             }
+            let at = directory.fd()?;
+            let stat = match rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => Stat::from(stat),
+                Err(Errno::NOENT) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let link = if stat.kind.is_symlink() {
+                Some(rustix::fs::readlinkat(at, name, Vec::new())?.into_bytes())
+            } else {
+                None
+            };
+            found.push(Listed { name: name.to_bytes().to_vec(), stat, link });
         }
-        names.sort();
-        Ok(names)
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(found)
     }
 
     /// Makes a directory at exactly this path.
@@ -356,7 +384,8 @@ mod tests {
         assert!(!root.remove(&path("out")).unwrap());
         assert!(root.remove(&path("etc")).unwrap());
         assert!(directory.path().join("outside").exists());
-        let left: Vec<_> = root.list(&ImagePath::ROOT).unwrap();
+        let left: Vec<_> =
+            root.list(&ImagePath::ROOT).unwrap().into_iter().map(|one| one.name).collect();
         assert_eq!(left.join(&b' '), b"abs magic outside passwd up");
     }
 

@@ -1,3 +1,5 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -6,7 +8,7 @@ use forge_model::{
     Account, Answer, CommandOutput, FileStat, Files, GroupRecord, ImagePath, InstalledPackage,
     KernelSetting, Level, ModuleState, NoAnswer, Provenance, Resource, Target, UnitState,
 };
-use forge_sys::root::{Root, Stat};
+use forge_sys::root::{Listed, Root, Stat};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
@@ -18,21 +20,45 @@ use crate::tree::MAX_READ;
 pub struct DirectoryTarget {
     root: Root,
     facts: Facts,
+    /// The directory that was listed last, by the path that was asked for. A walk asks next what is in
+    /// it, which is known then: one call of the kernel for each path in the place of four.
+    last: RefCell<Listing>,
+}
+
+/// A directory that was listed.
+#[derive(Debug, Default)]
+struct Listing {
+    /// Its path with a `/` behind it; empty when nothing was listed yet.
+    prefix: String,
+    entries: BTreeMap<String, Listed>,
+}
+
+impl Listing {
+    /// What stands at a path, when it is in this directory and leads to no other place.
+    fn get(&self, path: &str, follow: bool) -> Option<&Listed> {
+        let name = path.strip_prefix(&self.prefix).filter(|_| !self.prefix.is_empty())?;
+        let known = self.entries.get(name)?;
+        (!follow || known.link.is_none()).then_some(known)
+    }
 }
 
 impl DirectoryTarget {
     /// The system below `directory`.
     pub fn open(directory: &Path) -> io::Result<Self> {
-        Ok(Self { root: Root::open(directory)?, facts: Facts::new() })
+        let root = Root::open(directory)?;
+        Ok(Self { root, facts: Facts::new(), last: RefCell::default() })
     }
 
     /// What stands at a path; none when nothing does.
     fn look(&self, path: &str, follow: bool) -> Answer<Option<(ImagePath, Stat)>> {
-        let inside = ImagePath::new(path)
-            .ok_or_else(|| NoAnswer::Failed(format!("`{path}` is no path of an image")))?;
+        let inside = image_path(path)?;
         let stat = absent(path, self.root.stat(&inside, follow))?;
         Ok(stat.map(|stat| (inside, stat)))
     }
+}
+
+fn image_path(path: &str) -> Answer<ImagePath> {
+    ImagePath::new(path).ok_or_else(|| NoAnswer::Failed(format!("`{path}` is no path of an image")))
 }
 
 /// An answer, or none where there is nothing: links that lead nowhere or in circles, too.
@@ -62,10 +88,15 @@ fn word(stat: &Stat) -> &'static str {
 
 impl Files for DirectoryTarget {
     fn stat(&self, path: &str, follow: bool) -> Answer<Option<FileStat>> {
-        let Some((inside, stat)) = self.look(path, follow)? else { return Ok(None) };
+        let listed = self.last.borrow().get(path, follow).cloned();
+        let (stat, link) = if let Some(Listed { name: _, stat, link }) = listed {
+            (stat, link)
+        } else {
+            let Some((inside, stat)) = self.look(path, follow)? else { return Ok(None) };
+            let is_link = stat.kind.is_symlink();
+            (stat, if is_link { absent(path, self.root.read_link(&inside))? } else { None })
+        };
         let accounts = self.facts.accounts(self)?;
-        let is_link = stat.kind.is_symlink();
-        let link = if is_link { absent(path, self.root.read_link(&inside))? } else { None };
         Ok(Some(FileStat {
             kind: word(&stat).to_owned(),
             mode: stat.mode,
@@ -92,13 +123,17 @@ impl Files for DirectoryTarget {
     }
 
     fn list(&self, path: &str) -> Answer<Option<Vec<String>>> {
-        let Some((inside, stat)) = self.look(path, true)? else { return Ok(None) };
-        if !stat.kind.is_dir() {
-            return Ok(None);
-        }
-        let names = absent(path, self.root.list(&inside))?;
-        let text = |name: Vec<u8>| String::from_utf8_lossy(&name).into_owned();
-        Ok(names.map(|names| names.into_iter().map(text).collect()))
+        let inside = image_path(path)?;
+        let Some(listed) = absent(path, self.root.list(&inside))? else { return Ok(None) };
+        let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        let names = listed.iter().map(|one| text(&one.name)).collect();
+        let prefix = format!("{}/", path.trim_end_matches('/'));
+        // A name that is no text stands for itself alone, and nothing that is asked for has it.
+        let named = listed
+            .into_iter()
+            .filter_map(|one| Some((String::from_utf8(one.name.clone()).ok()?, one)));
+        *self.last.borrow_mut() = Listing { prefix, entries: named.collect() };
+        Ok(Some(names))
     }
 }
 
@@ -171,6 +206,18 @@ mod tests {
         let link = target.stat("/etc/dangling", false).unwrap().unwrap();
         assert_eq!((link.kind.as_str(), link.link.as_deref()), ("symlink", Some("/nowhere")));
         assert_eq!(target.list("/etc/passwd"), Ok(None));
+        // Once what is in a directory is known, it is still what it was.
+        let paths =
+            ["up", "absolute", "dangling", "circle", "passwd"].map(|name| format!("/etc/{name}"));
+        let all = || {
+            let both =
+                |path: &String| [true, false].map(|follow| target.stat(path, follow).unwrap());
+            paths.iter().map(both).collect::<Vec<_>>()
+        };
+        let before = all();
+        target.list("/etc").unwrap();
+        assert_eq!(all(), before);
+        assert_eq!(target.stat("/etc/passwd/below", true), Ok(None));
         let names = target.list("/etc").unwrap().unwrap();
         assert_eq!(names, ["absolute", "circle", "dangling", "passwd", "up"]);
         assert_eq!(target.user("ann").unwrap().unwrap().uid, Some(1234));
