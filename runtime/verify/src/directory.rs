@@ -1,5 +1,4 @@
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -30,14 +29,16 @@ pub struct DirectoryTarget {
 struct Listing {
     /// Its path with a `/` behind it; empty when nothing was listed yet.
     prefix: String,
-    entries: BTreeMap<String, Listed>,
+    /// In the order of their names.
+    entries: Vec<Listed>,
 }
 
 impl Listing {
     /// What stands at a path, when it is in this directory and leads to no other place.
     fn get(&self, path: &str, follow: bool) -> Option<&Listed> {
         let name = path.strip_prefix(&self.prefix).filter(|_| !self.prefix.is_empty())?;
-        let known = self.entries.get(name)?;
+        let at = self.entries.binary_search_by(|one| one.name.as_slice().cmp(name.as_bytes()));
+        let known = self.entries.get(at.ok()?)?;
         (!follow || known.link.is_none()).then_some(known)
     }
 }
@@ -128,11 +129,7 @@ impl Files for DirectoryTarget {
         let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         let names = listed.iter().map(|one| text(&one.name)).collect();
         let prefix = format!("{}/", path.trim_end_matches('/'));
-        // A name that is no text stands for itself alone, and nothing that is asked for has it.
-        let named = listed
-            .into_iter()
-            .filter_map(|one| Some((String::from_utf8(one.name.clone()).ok()?, one)));
-        *self.last.borrow_mut() = Listing { prefix, entries: named.collect() };
+        *self.last.borrow_mut() = Listing { prefix, entries: listed };
         Ok(Some(names))
     }
 }

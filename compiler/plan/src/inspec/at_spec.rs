@@ -1,7 +1,7 @@
 //! What a profile of `InSpec` finds wrong in what the spec says, before anything is built.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use forge_diag::{Diagnostic, SourceMap};
 use forge_inspec::{Platform, ProjectProfile};
@@ -19,7 +19,7 @@ const MOST: usize = 64;
 /// longer to run than to be asked whether its questions have the answers that they had.
 pub(crate) struct SpecRuns<'a> {
     sources: &'a dyn Sources,
-    clean: Mutex<BTreeMap<Digest, Vec<Record>>>,
+    clean: Mutex<BTreeMap<Digest, Vec<Arc<Record>>>>,
 }
 
 impl<'a> SpecRuns<'a> {
@@ -73,7 +73,7 @@ impl<'a> SpecRuns<'a> {
         broken.map(|verdict| Verdict { profile: profile.name.clone(), ..verdict }).collect()
     }
 
-    fn known(&self, key: &Digest) -> Vec<Record> {
+    fn known(&self, key: &Digest) -> Vec<Arc<Record>> {
         let mut clean = self.clean.lock().unwrap_or_else(PoisonError::into_inner);
         let earlier = || {
             let bytes = self.sources.recall(key)?;
@@ -85,7 +85,7 @@ impl<'a> SpecRuns<'a> {
     fn note(&self, key: &Digest, record: Record) {
         let mut clean = self.clean.lock().unwrap_or_else(PoisonError::into_inner);
         let records = clean.entry(*key).or_default();
-        records.insert(0, record);
+        records.insert(0, Arc::new(record));
         records.truncate(MOST);
         if let Ok(bytes) = postcard::to_stdvec(records) {
             self.sources.remember(key, bytes);
