@@ -65,11 +65,11 @@ impl Record {
     }
 
     /// Whether `target` would give the same answers. What a program printed rests on more than was
-    /// asked for, so a record with such an answer never holds: only that a tree runs none can be
-    /// told again.
+    /// asked for, so a record with such an answer never holds: only that a spec or a tree runs none can
+    /// be told again.
     pub fn still_holds(&self, target: &dyn Target) -> bool {
         let tellable = |question: &Question| {
-            !matches!(question, Question::Command { .. }) || target.level() == Level::Tree
+            !matches!(question, Question::Command { .. }) || target.level() <= Level::Tree
         };
         self.answers
             .iter()

@@ -161,6 +161,9 @@ image "broken" { base "b"; file "/etc/issue" mode="0666" { content "x"; }; contr
   describe file('/etc/issue') do
     it { should_not be_writable.by('others') }
   end
+  describe command('true') do
+    its('stdout') { should eq '' }
+  end
 end
 ";
 
