@@ -57,16 +57,15 @@ fn check_anew(sources: &dyn Sources, today: Day) -> Checked {
         forge_spec::compile(sources);
     let mut plan = None;
     if let Some(spec) = spec {
-        let lowered = beside(leftovers, || {
+        let mut lowered = beside(leftovers, || {
             let (profiles, found) = inspec::load_all(&spec.inspec, sources, &map);
             findings.extend(found);
             let ruby = &SpecRuns::new(sources);
             let around = Around { profiles: &profiles, ruby, sources, map: &map, today };
             lower_all(spec.images, around)
         });
-        let broken: Vec<_> =
-            lowered.iter().flat_map(|image| image.broken.iter().cloned()).collect();
-        findings.extend(inspec::violations(&broken, sources, &mut map));
+        let broken = lowered.iter_mut().flat_map(|image| std::mem::take(&mut image.broken));
+        findings.extend(inspec::violations(broken.collect(), sources, &mut map));
         let near = lowered.iter().flat_map(|image| &image.near);
         findings.extend(near.map(|near| near.diagnostic(sources, &mut map)));
         match build(lowered, &mut findings) {

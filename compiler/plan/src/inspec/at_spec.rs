@@ -36,16 +36,15 @@ impl<'a> SpecRuns<'a> {
         image: &ResolvedImage,
         target: &dyn Target,
     ) -> Vec<Verdict> {
-        let key = key(profile);
+        let platform = Platform::detect(target).ok().or_else(|| platform(image));
+        // Of an unknown system nothing is known: not even whether the profile is for it.
+        let Some(platform) = platform else { return Vec::new() };
+        let key = key(profile, &platform);
         if self.known(&key).iter().any(|record| record.still_holds(target)) {
             return Vec::new();
         }
         let recording = Recording::new(target);
-        let platform = Platform::detect(&recording).ok().or_else(|| platform(image));
-        let broken = match platform {
-            Some(platform) => self.run(profile, platform, &recording),
-            None => Vec::new(),
-        };
+        let broken = self.run(profile, platform, &recording);
         if broken.is_empty() {
             self.note(&key, recording.finish());
         }
@@ -95,7 +94,7 @@ impl<'a> SpecRuns<'a> {
 
 /// The findings of controls that specs break, each once. The files of Ruby join the map.
 pub(crate) fn violations(
-    broken: &[Verdict],
+    mut broken: Vec<Verdict>,
     sources: &dyn Sources,
     map: &mut SourceMap,
 ) -> Vec<Diagnostic> {
@@ -103,7 +102,6 @@ pub(crate) fn violations(
         // One that is no text is shown without its place.
         let _shown = joined(&result.origin.file, sources, map);
     }
-    let mut broken = broken.to_vec();
     for message in
         broken.iter_mut().flat_map(|one| &mut one.results).filter_map(|one| one.message.as_mut())
     {
@@ -119,13 +117,15 @@ fn one_line(message: &str) -> String {
     said.collect::<Vec<_>>().join(", ")
 }
 
-/// Over all of a profile that decides what it finds.
-fn key(profile: &InspecProfile) -> Digest {
+/// Over all of a profile, and of the system, that decides what it finds.
+fn key(profile: &InspecProfile, platform: &Platform) -> Digest {
     let InspecProfile { name, directory, files, inputs, skips, interpreter, .. } = profile;
     let files: Vec<_> = files.iter().map(|file| (&file.path, file.digest)).collect();
     let inputs: Vec<_> = inputs.iter().map(|input| (&input.name, &input.value)).collect();
     let skips: Vec<_> = skips.iter().map(|skip| &skip.control).collect();
-    let all = ("inspec at spec", name, directory, files, inputs, skips, interpreter);
+    let Platform { name: system, release, family, arch } = platform;
+    let system = (system, release, family, arch);
+    let all = ("inspec at spec", name, directory, files, inputs, skips, interpreter, system);
     // Plain data always has a JSON form.
     Digest::of(&serde_json::to_vec(&all).unwrap_or_default())
 }
@@ -137,7 +137,13 @@ fn platform(image: &ResolvedImage) -> Option<Platform> {
         name: "debian".to_owned(),
         release: String::new(),
         family: "debian".to_owned(),
-        arch: "x86_64".to_owned(),
+        // As `uname -m` says it.
+        arch: match image.base.arch.as_str() {
+            "amd64" => "x86_64",
+            "arm64" => "aarch64",
+            other => other,
+        }
+        .to_owned(),
     })
 }
 
@@ -150,10 +156,12 @@ mod tests {
 
     const SITE: &str = r#"
 base "b" { debian suite="bookworm"; }
+base "foreign" { archive "base.tar"; }
 profile "p" inspec="p" {}
 image "plain" { base "b"; controls "p"; }
 image "other" { base "b"; file "/etc/other" { content "x"; }; controls "p"; }
 image "asked" { base "b"; file "/etc/issue" mode="0600" { content "x"; }; controls "p"; }
+image "archive" { base "foreign"; file "/etc/issue" mode="0666" { content "x"; }; controls "p"; }
 image "broken" { base "b"; file "/etc/issue" mode="0666" { content "x"; }; controls "p"; }
 "#;
 
@@ -171,22 +179,29 @@ end
     fn an_image_that_answers_alike_needs_no_run() {
         let mut sources = MemorySources::new();
         sources.insert("forge.kdl", SITE).insert("p/inspec.yml", "name: p\n");
-        sources.insert("p/controls/c.rb", CONTROL);
+        sources.insert("p/controls/c.rb", CONTROL).insert("base.tar", "");
         let compiled = forge_spec::compile(&sources);
         let spec = compiled.spec.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
         let (profiles, _) = super::super::load_all(&spec.inspec, &sources, &compiled.source_map);
         let profile = &profiles["p"];
         let runs = SpecRuns::new(&sources);
-        let mut seen = Vec::new();
+        let (mut seen, debian) = (Vec::new(), platform(&spec.images[1]).unwrap());
         for image in &spec.images {
             let changes = ImageChanges::of(image);
             let target = SpecTarget::new(image, &changes, &sources);
             let broken = runs.broken(profile, image, &target).len();
-            seen.push((image.name.as_str(), broken, runs.known(&key(profile)).len()));
+            seen.push((image.name.as_str(), broken, runs.known(&key(profile, &debian)).len()));
         }
         seen.sort_unstable();
-        // In the order of the project's images, each with what is remembered by then.
-        let want = [("asked", 0, 1), ("broken", 1, 1), ("other", 0, 2), ("plain", 0, 2)];
+        // In the order of the project's images, each with what is remembered by then. Of the first one
+        // nothing is known, which must not speak for the others.
+        let want = [
+            ("archive", 0, 0),
+            ("asked", 0, 1),
+            ("broken", 1, 1),
+            ("other", 0, 2),
+            ("plain", 0, 2),
+        ];
         assert_eq!(seen, want);
     }
 }
