@@ -70,6 +70,23 @@ pub(crate) struct Group {
     pub(crate) children: RefCell<Vec<Child>>,
 }
 
+impl Group {
+    /// One whose block has not run yet.
+    pub(crate) fn new(id: u64, parent: Option<Rc<Self>>, subject: Value, words: Rc<str>) -> Self {
+        Self {
+            id,
+            parent,
+            subject,
+            words,
+            explicit: RefCell::default(),
+            lets: RefCell::default(),
+            befores: RefCell::default(),
+            examples: RefCell::default(),
+            children: RefCell::default(),
+        }
+    }
+}
+
 /// `it`.
 #[derive(Debug)]
 pub(crate) struct ExampleCode {

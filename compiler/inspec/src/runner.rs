@@ -258,17 +258,7 @@ impl Machine<'_> {
     ) -> Vec<CheckResult> {
         let Some(block) = block else { return Vec::new() };
         let id = self.frame_id();
-        let group = Rc::new(Group {
-            id,
-            parent,
-            subject,
-            words,
-            explicit: RefCell::default(),
-            lets: RefCell::default(),
-            befores: RefCell::default(),
-            examples: RefCell::default(),
-            children: RefCell::default(),
-        });
+        let group = Rc::new(Group::new(id, parent, subject, words));
         let me = Value::Context(Context::Group(group.clone()));
         let depth = self.meter.depth;
         let built = self.call_block_as(block, me, &[]);

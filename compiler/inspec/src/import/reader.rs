@@ -144,17 +144,7 @@ impl Reader<'_, '_> {
     fn group(&mut self, value: &Value, block: &Rc<Closure>, at: At) -> Result<Ask, Vec<Refused>> {
         self.machine.meter.refill();
         let id = self.machine.frame_id();
-        let group = Rc::new(Group {
-            id,
-            parent: None,
-            subject: value.clone(),
-            words: "".into(),
-            explicit: RefCell::default(),
-            lets: RefCell::default(),
-            befores: RefCell::default(),
-            examples: RefCell::default(),
-            children: RefCell::default(),
-        });
+        let group = Rc::new(Group::new(id, None, value.clone(), "".into()));
         let me = Value::Context(Context::Group(group.clone()));
         if let Err(stop) = self.machine.call_block_as(block, me, &[]) {
             return Err(vec![self.stopped(&stop, at)]);
