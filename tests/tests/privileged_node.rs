@@ -87,14 +87,26 @@ impl Server {
         server
     }
 
-    /// Judges the node by a profile; gives exit code, output and messages.
-    fn judge(&self, profile: &str, more: &[&str]) -> (i32, String, String) {
+    /// Judges the node by a profile in KDL; gives exit code, output and messages.
+    fn judge(&self, profile: &str) -> (i32, String, String) {
         let file = self.lab.path().join("profile.kdl");
         fs::write(&file, profile).unwrap();
-        let config = self.lab.path().join("ssh_config");
-        let mut words = vec!["controls", "run", "--node", "node", "--all", "--kdl"];
-        let (file, config) = (file.display().to_string(), config.display().to_string());
-        words.extend([file.as_str(), "--ssh-config", &config]);
+        self.run(&["--kdl", &file.display().to_string()])
+    }
+
+    /// Judges the node by a profile of InSpec whose only file of controls this is.
+    fn judge_ruby(&self, controls: &str) -> (i32, String, String) {
+        let directory = self.lab.path().join("rules");
+        fs::create_dir_all(directory.join("controls")).unwrap();
+        fs::write(directory.join("inspec.yml"), "name: rules\n").unwrap();
+        fs::write(directory.join("controls/a.rb"), controls).unwrap();
+        self.run(&["--inspec", &directory.display().to_string()])
+    }
+
+    fn run(&self, more: &[&str]) -> (i32, String, String) {
+        let config = self.lab.path().join("ssh_config").display().to_string();
+        let mut words = vec!["controls", "run", "--node", "node", "--all"];
+        words.extend(["--ssh-config", &config]);
         words.extend(more);
         let output = Command::new(built_binary()).args(words).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -150,7 +162,7 @@ fn a_node_is_judged_as_it_runs() {
         hostname.trim(),
         server.port
     );
-    let (code, out, err) = server.judge(&profile, &[]);
+    let (code, out, err) = server.judge(&profile);
     assert_eq!(code, 100, "{out}{err}");
     for passed in ["files", "links", "accounts", "packages", "kernel", "commands", "port", "own"] {
         assert!(out.contains(&format!("passed  {passed}:")), "{passed}:\n{out}{err}");
@@ -182,6 +194,71 @@ fn a_node_is_judged_as_it_runs() {
     assert!(out.contains("it is judged at the target `node`"), "{out}");
 }
 
+/// What only a system that runs can answer, InSpec's resources ask of the node itself.
+#[test]
+fn ruby_asks_the_node_what_runs() {
+    let _turn = Turn::take();
+    let server = Server::start();
+    let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let (hostname, port) = (hostname.trim(), server.port);
+    let controls = format!(
+        r"
+control 'port' do
+  describe port({port}) do
+    it {{ should be_listening }}
+    its('processes') {{ should eq ['sshd'] }}
+    its('protocols') {{ should eq ['tcp'] }}
+    its('addresses') {{ should eq ['127.0.0.1'] }}
+  end
+  describe(port('127.0.0.2', {port})) {{ it {{ should_not be_listening }} }}
+end
+control 'processes' do
+  describe processes(%r{{sshd -D -e}}) do
+    it {{ should be_running }}
+    its('users') {{ should include 'root' }}
+  end
+  describe(processes('no-such-program')) {{ it {{ should_not exist }} }}
+end
+control 'filesystem' do
+  describe filesystem('/proc') do
+    its('type') {{ should eq 'proc' }}
+    its('size_kb') {{ should eq 0 }}
+  end
+end
+control 'mount' do
+  describe mount('/proc') do
+    it {{ should be_mounted }}
+    its('type') {{ should eq 'proc' }}
+    its('options') {{ should include 'rw' }}
+  end
+  describe(mount('/no/such/path')) {{ it {{ should_not be_mounted }} }}
+end
+control 'names' do
+  describe(host('127.0.0.1')) {{ its('ipaddress') {{ should include '127.0.0.1' }} }}
+  describe(host('no-such-name.invalid')) {{ it {{ should_not be_resolvable }} }}
+  describe(command('cat /proc/sys/kernel/hostname')) {{ its('stdout.strip') {{ should eq '{hostname}' }} }}
+end
+control 'environment' do
+  describe(os_env('PATH')) {{ its('split') {{ should_not include '.' }} }}
+  describe(os_env('NO_SUCH_NAME')) {{ its('content') {{ should be_nil }} }}
+end
+control 'module' do
+  describe(kernel_module('no-such-module')) {{ it {{ should_not be_loaded }} }}
+end
+control 'wrong' do
+  describe(port({port})) {{ its('protocols') {{ should include 'udp' }} }}
+end
+"
+    );
+    let (code, out, err) = server.judge_ruby(&controls);
+    assert_eq!(code, 100, "{out}{err}");
+    let passed = ["port", "processes", "filesystem", "mount", "names", "environment", "module"];
+    for control in passed {
+        assert!(out.contains(&format!("passed  {control}:")), "{control}:\n{out}{err}");
+    }
+    assert!(out.contains("failed  wrong:"), "{out}");
+}
+
 #[test]
 fn a_node_that_goes_away_leaves_what_was_judged() {
     let _turn = Turn::take();
@@ -195,7 +272,7 @@ fn a_node_that_goes_away_leaves_what_was_judged() {
     control "after" { file "/etc" { type "directory" } }
 }
 "#;
-    let (code, out, err) = server.judge(profile, &[]);
+    let (code, out, err) = server.judge(profile);
     assert_eq!(code, 100, "{out}{err}");
     assert!(out.contains("passed  before:"), "{out}{err}");
     assert!(

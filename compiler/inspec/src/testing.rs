@@ -22,15 +22,48 @@ pub(crate) struct MemoryImage {
     nodes: BTreeMap<String, Node>,
     facts: Facts,
     pub(crate) asked: Cell<usize>,
+    level: Level,
+    /// What lines print, where something runs.
+    printed: BTreeMap<String, CommandOutput>,
 }
 
 impl MemoryImage {
     pub(crate) fn new() -> Self {
-        Self { nodes: BTreeMap::new(), facts: Facts::new(), asked: Cell::new(0) }
+        Self {
+            nodes: BTreeMap::new(),
+            facts: Facts::new(),
+            asked: Cell::new(0),
+            level: Level::Tree,
+            printed: BTreeMap::new(),
+        }
+    }
+
+    /// One that runs.
+    pub(crate) fn at(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
+    /// A line that succeeds and prints this.
+    pub(crate) fn prints(self, line: &str, stdout: &str) -> Self {
+        self.ends(line, 0, stdout, "")
+    }
+
+    /// A line that ends like this.
+    pub(crate) fn ends(mut self, line: &str, status: i32, stdout: &str, stderr: &str) -> Self {
+        let (stdout, stderr) = (stdout.to_owned(), stderr.to_owned());
+        self.printed.insert(line.to_owned(), CommandOutput { status, stdout, stderr });
+        self
     }
 
     pub(crate) fn file(mut self, path: &str, text: &str) -> Self {
         let node = Node::File { text: text.into(), mode: 0o644, owner: "root".to_owned() };
+        self.nodes.insert(path.to_owned(), node);
+        self
+    }
+
+    /// A file that can be executed.
+    pub(crate) fn program(mut self, path: &str) -> Self {
+        let node = Node::File { text: Vec::new(), mode: 0o755, owner: "root".to_owned() };
         self.nodes.insert(path.to_owned(), node);
         self
     }
@@ -103,7 +136,7 @@ impl Files for MemoryImage {
 
 impl Target for MemoryImage {
     fn level(&self) -> Level {
-        Level::Tree
+        self.level
     }
 
     fn package(&self, name: &str) -> Answer<Option<InstalledPackage>> {
@@ -130,8 +163,13 @@ impl Target for MemoryImage {
         self.facts.kernel_module(self, name)
     }
 
-    fn command(&self, _line: &str, _timeout: u32) -> Answer<CommandOutput> {
-        Err(NoAnswer::Unknown("nothing runs here".to_owned()))
+    fn command(&self, line: &str, _timeout: u32) -> Answer<CommandOutput> {
+        if self.level < Level::Container {
+            return Err(NoAnswer::Unknown("nothing runs here".to_owned()));
+        }
+        let absent =
+            || CommandOutput { status: 127, stdout: String::new(), stderr: "not found".to_owned() };
+        Ok(self.printed.get(line).cloned().unwrap_or_else(absent))
     }
 
     fn provenance(&self, _resource: &Resource, _evidence: Option<&str>) -> Option<Provenance> {

@@ -293,11 +293,12 @@ impl<'a> Lookup<'a> {
             let why = "only a running system knows what listens";
             return Err(NoAnswer::Unknown(why.to_owned()));
         }
-        let port =
+        let port: u16 =
             number.parse().map_err(|_| NoAnswer::Failed(format!("`{number}` is no port")))?;
         let output = self.output.get_or_init(|| self.target.command(sockets::QUESTION, SECONDS));
         let CommandOutput { stdout, .. } = output.as_ref().map_err(Clone::clone)?;
-        let found = sockets::listeners(stdout, port).map_err(NoAnswer::Failed)?;
+        let mut found = sockets::listeners(stdout).map_err(NoAnswer::Failed)?;
+        found.retain(|listener| listener.port == port);
         if expected.property == Property::Listening {
             return Ok(Some(Look::value(Found::Flag(!found.is_empty()))));
         }
@@ -311,7 +312,9 @@ impl<'a> Lookup<'a> {
                 let why = "which process listens cannot be seen: only root may";
                 return Err(NoAnswer::Failed(why.to_owned()));
             }
-            Property::Process => found.into_iter().flat_map(|one| one.processes).collect(),
+            Property::Process => {
+                found.into_iter().flat_map(|one| one.processes.into_values()).collect()
+            }
             _ => return Ok(None),
         };
         Ok(Some(Look::value(Found::List(listed.into_iter().collect()))))

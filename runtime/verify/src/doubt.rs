@@ -4,6 +4,7 @@
 //! for either is not believed: Ruby written for nodes asks for both. A word counts where a shell
 //! would take it for a program, in quotes too, so that no line is believed by mistake.
 
+use forge_judge::parsers::sockets;
 use forge_model::NoAnswer;
 
 /// What a line asks.
@@ -86,6 +87,10 @@ const BY_FILES: [&str; 4] = ["is-enabled", "get-default", "list-unit-files", "ca
 
 /// What a line asks.
 pub(crate) fn asks(line: &str) -> Asks {
+    // The tables of sockets are of the container's own network.
+    if line == sockets::QUESTION {
+        return Asks::Running;
+    }
     let mut asks = Asks::Image;
     for command in line.split(['|', ';', '&', '\n', '(', ')', '`', '\'', '"', '{', '}']) {
         let mut words = command.split_whitespace();
@@ -159,6 +164,7 @@ mod tests {
             ("cat /proc/sys/net/ipv4/ip_forward", Asks::Kernel),
             ("mount | grep /tmp", Asks::Kernel),
             ("find /sysroot /processes", Asks::Image),
+            (sockets::QUESTION, Asks::Running),
         ];
         for (line, want) in cases {
             assert_eq!(asks(line), want, "{line}");

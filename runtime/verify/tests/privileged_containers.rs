@@ -111,6 +111,17 @@ impl Site {
         symlink(format!("../{name}.service"), wants.join(format!("{name}.service"))).unwrap();
     }
 
+    /// A socket at port 4217, which systemd holds.
+    fn listens(&self) {
+        let directory = "etc/systemd/system";
+        self.unit("waiting", "/bin/true", "never.target");
+        let socket = "[Socket]\nListenStream=127.0.0.1:4217\n";
+        self.write(&format!("{directory}/waiting.socket"), socket);
+        let wants = self.top().join(directory).join("sockets.target.wants");
+        std::fs::create_dir_all(&wants).unwrap();
+        symlink("../waiting.socket", wants.join("waiting.socket")).unwrap();
+    }
+
     /// The host's root below the image's own top, writes thrown away.
     fn mount(&self) -> Result<Mounted, String> {
         let number = self.mounts.get();
@@ -290,12 +301,7 @@ fn service(name: &str) -> Resource {
 }
 
 fn a_boot_is_judged(site: &Site) {
-    site.unit("waiting", "/bin/true", "never.target");
-    let directory = "etc/systemd/system";
-    site.write(&format!("{directory}/waiting.socket"), "[Socket]\nListenStream=127.0.0.1:4217\n");
-    let wants = site.top().join(directory).join("sockets.target.wants");
-    std::fs::create_dir_all(&wants).unwrap();
-    symlink("../waiting.socket", wants.join("waiting.socket")).unwrap();
+    site.listens();
     let port = |number: &str| Resource::Port { number: number.to_owned() };
     let controls = vec![
         control(port("4217"), P::Listening, Operator::IsTrue),
@@ -364,7 +370,22 @@ control 'kernel' do
   describe(command('uname -r')) { its('exit_status') { should eq 0 } }
 end
 control 'port' do
-  describe(port(22)) { it { should be_listening } }
+  describe port(4217) do
+    it { should be_listening }
+    its('processes') { should eq ['systemd'] }
+    its('addresses') { should eq ['127.0.0.1'] }
+  end
+  describe(port(4218)) { it { should_not be_listening } }
+end
+control 'params' do
+  describe(service('good')) { its('params.ActiveState') { should eq 'active' } }
+end
+control 'processes' do
+  describe(processes('sleep')) { its('users') { should eq ['root'] } }
+  describe(processes('telnetd')) { it { should_not exist } }
+end
+control 'filesystem' do
+  describe(filesystem('/')) { its('percent_free') { should be > 1 } }
 end
 "#;
 
@@ -413,8 +434,9 @@ fn ruby(site: &Site, level: Level, controls: &str) -> Vec<(String, Level, Status
 
 fn ruby_is_judged_where_it_is_known(site: &Site) {
     use Status::{NotKnownHere as Unknown, Passed};
+    site.listens();
     let found = |level| ruby(site, level, RUBY);
-    let wanted = |rows: [(&str, Level, Status); 8]| {
+    let wanted = |rows: [(&str, Level, Status); 11]| {
         rows.map(|(id, level, status)| (id.to_owned(), level, status))
     };
     let (tree, container, booted) = (Level::Tree, Level::Container, Level::Booted);
@@ -428,13 +450,17 @@ fn ruby_is_judged_where_it_is_known(site: &Site) {
             ("service", booted, Passed),
             ("manager", booted, Passed),
             ("kernel", booted, Unknown),
-            ("port", booted, Unknown),
+            ("port", booted, Passed),
+            ("params", booted, Passed),
+            ("processes", booted, Passed),
+            // What is mounted is the container's own.
+            ("filesystem", booted, Unknown),
         ])
     );
     let at_tree = found(tree);
-    assert_eq!(at_tree.iter().filter(|row| row.2 == Unknown).count(), 7, "{at_tree:?}");
+    assert_eq!(at_tree.iter().filter(|row| row.2 == Unknown).count(), 10, "{at_tree:?}");
     let unbooted = found(container);
-    assert_eq!(unbooted.iter().filter(|row| row.2 == Unknown).count(), 4, "{unbooted:?}");
+    assert_eq!(unbooted.iter().filter(|row| row.2 == Unknown).count(), 7, "{unbooted:?}");
     let by_file = ruby(site, booted, BY_FILE);
     assert_eq!(by_file, [("of-test".to_owned(), container, Passed)]);
     let mounts = site.mounts.get();

@@ -1,10 +1,13 @@
-//! `auditd`: the rules that augenrules loads.
+//! `auditd`: the rules that augenrules loads, and on a node those that the kernel has.
 
 use std::rc::Rc;
 
-use super::{Called, Resource};
+use forge_model::Level;
+
+use super::{Called, Resource, running};
 use crate::filter_table::{Column, Row, Table, column};
 use crate::interp::{Given, Machine};
+use crate::map::Map;
 use crate::stop::{Eval, Stop};
 use crate::value::Value;
 
@@ -31,10 +34,26 @@ const COLUMNS: &[Column] = &[
 ];
 
 const DIRECTORY: &str = "/etc/audit/rules.d";
+/// What the kernel has now: rules as auditctl(8) lists them, and its state.
+const RULES: &str = "/sbin/auditctl -l";
+const STATUS: &str = "/sbin/auditctl -s";
 
 /// The lines that augenrules(8) would load: the files of `rules.d` in the order of their names.
 /// Without any, the file that auditctl reads.
-fn lines(machine: &mut Machine<'_>) -> Result<Vec<String>, Stop> {
+fn lines(machine: &mut Machine<'_>, installed: bool) -> Result<Vec<String>, Stop> {
+    if installed && machine.target.level() == Level::Node {
+        return match running::on_node(machine, RULES)? {
+            Ok(output) => {
+                let printed = running::succeeded(RULES, output)?;
+                Ok(printed
+                    .lines()
+                    .filter(|line| line.starts_with('-'))
+                    .map(str::to_owned)
+                    .collect())
+            }
+            Err(_) => Ok(Vec::new()),
+        };
+    }
     let names = machine.answer(machine.target.list(DIRECTORY))?.unwrap_or_default();
     let mut texts = Vec::new();
     for name in names.iter().filter(|name| name.ends_with(".rules")) {
@@ -179,7 +198,7 @@ pub(super) fn auditd(machine: &mut Machine<'_>) -> Eval {
         rules.clone()
     } else {
         let installed = super::walk::program_exists(machine, "auditctl")?;
-        let lines = lines(machine)?;
+        let lines = lines(machine, installed)?;
         machine.meter.charge(lines.iter().map(String::len).sum::<usize>() * 4)?;
         let rows = lines.iter().flat_map(|line| rows(line)).collect();
         let rules = Rc::new(Rules { lines, rows, installed });
@@ -187,6 +206,24 @@ pub(super) fn auditd(machine: &mut Machine<'_>) -> Eval {
         rules
     };
     Ok(Value::Resource(Rc::new(Auditd { rules })))
+}
+
+/// `auditd.status` and `auditd.status(name)`.
+fn status(machine: &mut Machine<'_>, name: Option<&Value>) -> Eval {
+    let output = match running::on_node(machine, STATUS)? {
+        Ok(output) => output,
+        Err(unknown) => return Ok(unknown),
+    };
+    let printed = running::succeeded(STATUS, output)?;
+    let mut pairs = printed.lines().filter_map(|line| line.trim().split_once(' '));
+    match name {
+        Some(name) => {
+            let name = name.text();
+            let found = pairs.rfind(|(key, _)| **key == *name);
+            Ok(found.map(|(_, value)| value).into())
+        }
+        None => Ok(pairs.map(|(key, value)| (key.into(), value.into())).collect::<Map>().into()),
+    }
 }
 
 impl Resource for Auditd {
@@ -206,18 +243,17 @@ impl Resource for Auditd {
         self: Rc<Self>,
         machine: &mut Machine<'_>,
         name: &str,
-        _args: &[Value],
+        args: &[Value],
         _block: Given<'_>,
     ) -> Called {
-        machine.note_evidence(Some(DIRECTORY.to_owned()));
+        let on_node = machine.target.level() == Level::Node;
+        machine.note_evidence(Some(if on_node { RULES } else { DIRECTORY }.to_owned()));
         if self.rules.rows.is_empty() {
             machine.note_absent();
         }
         Ok(match name {
             "lines" => Some(Value::strings(&self.rules.lines)),
-            "status" => {
-                Some(Value::Unknown("only a running system has the state of auditd".into()))
-            }
+            "status" => Some(status(machine, args.first())?),
             _ => None,
         })
     }

@@ -7,7 +7,7 @@ use crate::interp::{Given, Machine};
 use crate::value::Value;
 
 /// Why the output of a program is not known.
-pub(super) const NOTHING_RUNS: &str = "nothing runs in a tree";
+const NOTHING_RUNS: &str = "nothing runs in a tree";
 
 /// A resource of which nothing but its name is known.
 #[derive(Debug)]
@@ -21,12 +21,7 @@ struct Live {
 
 /// Resources that need a running system, with the words that reports have for them.
 const LIVE: &[(&str, &str)] = &[
-    ("port", "Port"),
-    ("processes", "Processes"),
-    ("iptables", "Iptables"),
-    ("ip6tables", "Ip6tables"),
     ("nftables", "Nftables"),
-    ("host", "Host"),
     ("http", "HTTP"),
     ("docker", "Docker"),
     ("docker_container", "Docker Container"),
@@ -34,7 +29,6 @@ const LIVE: &[(&str, &str)] = &[
     ("docker_service", "Docker Service"),
     ("docker_plugin", "Docker plugin"),
     ("podman", "Podman"),
-    ("filesystem", "FileSystem"),
     ("mysql_session", "MySQL Session"),
     ("postgres_session", "PostgreSQL Session"),
     ("mssql_session", "MSSQL session"),
@@ -44,8 +38,6 @@ const LIVE: &[(&str, &str)] = &[
     ("db2_session", "DB2 Session"),
     ("rabbitmq_config", "rabbitmq_config"),
     ("ssl", "SSL/TLS"),
-    ("sys_info", "System Information"),
-    ("selinux", "SELinux"),
     ("routing_table", "routing table"),
     ("linux_audit_system", "linux_audit_system"),
     ("kernel_parameters", "Kernel Parameters"),
@@ -54,7 +46,6 @@ const LIVE: &[(&str, &str)] = &[
     ("bridge", "Bridge"),
     ("default_gateway", "default_gateway"),
     ("cgroup", "cgroup"),
-    ("interface", "Interface"),
     ("interfaces", "Interfaces"),
     ("ipfilter", "Ipfilter"),
     ("ipnat", "Ipnat"),
@@ -66,7 +57,6 @@ const LIVE: &[(&str, &str)] = &[
     ("lxc", "lxc"),
     ("nginx", "Nginx Environment"),
     ("php_config", "php_config"),
-    ("timezone", "Time zone"),
     ("yum", "Yum Repository"),
     ("zfs_dataset", "ZFS Dataset"),
     ("zfs_pool", "ZFS Pool"),
@@ -112,23 +102,8 @@ pub(super) fn command(kind: &str, line: &str) -> Value {
     Value::Resource(Rc::new(Live { kind: kind.to_owned(), text, why: NOTHING_RUNS, line }))
 }
 
-/// `os_env(name)`: the environment of whoever asks, which no tree has.
-pub(super) fn os_env(name: &str) -> Value {
-    let text = if name.is_empty() {
-        "Environment variables".to_owned()
-    } else {
-        format!("Environment variable {name}")
-    };
-    unknown_of("os_env", &text, "a tree has no environment")
-}
-
 impl Resource for Live {
     fn in_kdl(&self) -> Option<forge_model::Resource> {
-        if self.kind == "port" {
-            let number = self.text.strip_prefix("Port ")?.to_owned();
-            let is_port = number.parse::<u16>().is_ok_and(|port| port > 0);
-            return is_port.then_some(forge_model::Resource::Port { number });
-        }
         let line = self.line.as_ref().filter(|_| self.kind == "command")?.to_string();
         Some(forge_model::Resource::Command { line, timeout: 60 })
     }
@@ -179,9 +154,9 @@ impl Resource for Live {
                 super::walk::program_exists(machine, line)?.into()
             }
             _ => {
-                let program = matches!(self.kind.as_str(), "iptables" | "ip6tables" | "nftables");
-                if program && !super::walk::program_exists(machine, &self.kind)? {
-                    let why = format!("Could not find `{}`", self.kind);
+                let program = self.kind == "nftables";
+                if program && !super::walk::program_exists(machine, "nft")? {
+                    let why = "Could not find `nft`";
                     return Err(machine.raise("Inspec::Exceptions::ResourceFailed", why));
                 }
                 Value::Unknown(self.why.into())

@@ -1,11 +1,14 @@
-//! `mount` and `etc_fstab`: what is configured to be mounted.
+//! `mount` and `etc_fstab`: what is configured to be mounted, and on a node what is.
 
 use std::rc::Rc;
+
+use forge_judge::parsers::mounts;
+use forge_model::{Level, NoAnswer};
 
 use super::{Called, Resource};
 use crate::filter_table::{Column, Row, Table, column};
 use crate::interp::{Given, Machine};
-use crate::stop::{Eval, Stop};
+use crate::stop::{Eval, Stop, no_answer};
 use crate::value::Value;
 
 /// A line of fstab.
@@ -62,8 +65,11 @@ fn configured(machine: &mut Machine<'_>) -> Result<Rc<Vec<Configured>>, Stop> {
     Ok(found)
 }
 
-/// What is mounted at a path when the system has started.
+/// What is mounted at a path: on a node now, else when the system has started.
 fn at(machine: &mut Machine<'_>, path: &str) -> Result<Option<Configured>, Stop> {
+    if machine.target.level() == Level::Node {
+        return Ok(now(machine, path)?.pop());
+    }
     let all = configured(machine)?;
     let auto = |one: &&Configured| one.point == path && !one.options.iter().any(|o| o == "noauto");
     if let Some(found) = all.iter().rev().find(auto) {
@@ -78,6 +84,32 @@ fn at(machine: &mut Machine<'_>, path: &str) -> Result<Option<Configured>, Stop>
         machine.note_running("systemd mounts it when the system starts");
     }
     Ok(None)
+}
+
+/// What is mounted at a path of a node, the topmost last, as proc(5) has it.
+fn now(machine: &mut Machine<'_>, path: &str) -> Result<Vec<Configured>, Stop> {
+    const TABLE: &str = "/proc/self/mounts";
+    let Some(text) = machine.read_text(TABLE)? else {
+        return Err(no_answer(NoAnswer::Failed(format!("`{TABLE}` cannot be read"))));
+    };
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let mut fields = line.split(' ').map(mounts::unescape);
+        let (Some(device), Some(point), Some(kind), Some(options)) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            continue;
+        };
+        if point == path {
+            let options = options.split(',').map(str::to_owned).collect();
+            found.push(Configured { device, point, kind, options, line: 0 });
+        }
+    }
+    if found.is_empty() {
+        machine.note_absent();
+    }
+    machine.note_evidence(Some(TABLE.to_owned()));
+    Ok(found)
 }
 
 /// The mount unit of a path, when something starts it.
@@ -145,7 +177,12 @@ impl Resource for Mount {
         if !matches!(name, "mounted?" | "options" | "device" | "type" | "count" | "exist?" | "[]") {
             return Ok((name == "resource_id").then(|| Value::Str(self.path.clone())));
         }
-        let found = at(machine, &super::file::normal(&self.path))?;
+        let path = super::file::normal(&self.path);
+        if name == "count" && machine.target.level() == Level::Node {
+            let found = now(machine, &path)?.len();
+            return Ok(Some(if found == 0 { Value::Nil } else { Value::int(found) }));
+        }
+        let found = at(machine, &path)?;
         Ok(Some(match (name, found) {
             ("mounted?" | "exist?", found) => found.is_some().into(),
             ("count", found) => Value::Int(i64::from(found.is_some())),

@@ -14,6 +14,14 @@ const TIMEOUT: u32 = 300;
 /// What lines gave that were asked: one line is one answer in a run.
 pub(crate) type Asked = BTreeMap<String, Answer<CommandOutput>>;
 
+/// Runs a line, once in a run of the profile.
+pub(super) fn run(machine: &mut Machine<'_>, line: &str) -> Answer<CommandOutput> {
+    let known = machine.state.facts.asked.get(line).cloned();
+    let answer = known.unwrap_or_else(|| machine.target.command(line, TIMEOUT));
+    machine.state.facts.asked.insert(line.to_owned(), answer.clone());
+    answer
+}
+
 /// A property of what a line prints: where the target runs nothing, what its files alone decide,
 /// and all else is not known. None for other properties, and where no shell of the image reads the
 /// line.
@@ -32,10 +40,7 @@ pub(super) fn property(
         "bash" | "ksh" => format!("{kind} -c '{}'", line.replace('\'', r"'\''")),
         _ => return Ok(None),
     };
-    let known = machine.state.facts.asked.get(&line).cloned();
-    let answer = known.unwrap_or_else(|| machine.target.command(&line, TIMEOUT));
-    machine.state.facts.asked.insert(line, answer.clone());
-    let output = match answer {
+    let output = match run(machine, &line) {
         Ok(output) => output,
         Err(NoAnswer::Unknown(why)) => match super::shell::output(machine, asked)? {
             Some(known) => {

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    accounts, audit, certificate, config_kinds, file, firewalld, grub, live, mount, nginx,
-    packages, platform, servers, service, structured, tables, walk, xinetd,
+    accounts, audit, certificate, config_kinds, file, grub, live, mount, nginx, packages, platform,
+    running, servers, service, structured, tables, walk, xinetd,
 };
 use crate::interp::Machine;
 use crate::stop::Stop;
@@ -40,7 +40,6 @@ const MADE: &[&str] = &[
     "os",
     "platform",
     "virtualization",
-    "os_env",
     "parse_config",
     "parse_config_file",
     "json",
@@ -53,7 +52,6 @@ const MADE: &[&str] = &[
     "xinetd_conf",
     "nginx_conf",
     "auditd",
-    "firewalld",
     "grub_conf",
     "suid_check",
     "noop",
@@ -64,6 +62,7 @@ pub(super) fn is_known(name: &str) -> bool {
     MADE.contains(&name)
         || config_kinds::is_kind(name)
         || live::is_live(name)
+        || running::is_running(name)
         || tables::is_table(name)
         || servers::is_server(name)
         || WINDOWS.contains(&name)
@@ -160,7 +159,6 @@ pub(super) fn make(
         "os" | "platform" => platform::os(name),
         "virtualization" => platform::virtualization(),
         "command" | "bash" | "script" | "ksh" | "powershell" => live::command(name, &text()),
-        "os_env" => live::os_env(&text()),
         "parse_config" | "parse_config_file" => config_kinds::parse_config(machine, name, args)?,
         "json" => structured::make(machine, "json", args)?,
         "yaml" => structured::make(machine, "yaml", args)?,
@@ -172,7 +170,6 @@ pub(super) fn make(
         "xinetd_conf" => xinetd::make(machine, args)?,
         "nginx_conf" => nginx::make(machine, args)?,
         "auditd" => audit::auditd(machine)?,
-        "firewalld" => firewalld::make(),
         "grub_conf" => grub::make(machine, args)?,
         _ if WINDOWS.contains(&name) => config_kinds::unsupported(machine, name),
         _ if servers::is_server(name) => servers::make(machine, name, args)?,
@@ -181,7 +178,10 @@ pub(super) fn make(
             if let Some(config) = config_kinds::make(machine, name, args)? {
                 return Ok(Some(config));
             }
-            return Ok(live::make(name, args));
+            return match running::make(machine, name, args) {
+                Some(made) => made.map(Some),
+                None => Ok(live::make(name, args)),
+            };
         }
     };
     Ok(Some(resource))

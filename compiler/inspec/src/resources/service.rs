@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use forge_model::{ModuleState, Resource as Asked, Stated, UnitState};
+use forge_model::{Level, ModuleState, Resource as Asked, Stated, UnitState};
 
-use super::{Called, Resource};
+use super::{Called, Resource, running};
 use crate::interp::{Given, Machine};
 use crate::map::Map;
 use crate::stop::Stop;
@@ -137,11 +137,21 @@ impl Service {
         Ok(None)
     }
 
-    /// The properties that files alone decide, as `systemctl show` names them.
+    /// The properties that files alone decide, as `systemctl show` names them; all of them where it
+    /// can be asked.
     fn params(&self, machine: &mut Machine<'_>) -> Result<Value, Stop> {
         let state = self.state(machine)?;
         let mut map = Map::default();
         map.by_method = true;
+        let line = format!("systemctl show --no-pager --all {}", running::quoted(&self.unit()));
+        if let Ok(output) = running::tell(machine, &line)? {
+            for property in running::succeeded(&line, output)?.lines() {
+                if let Some((key, value)) = property.split_once('=') {
+                    map.insert(key.into(), value.into());
+                }
+            }
+            return Ok(map.into());
+        }
         let (installed, masked) = (state.installed == Some(true), state.masked == Some(true));
         let load = match (masked, installed) {
             (true, _) => "masked",
@@ -238,6 +248,16 @@ pub(super) fn kernel_module(name: &str) -> Value {
 }
 
 impl KernelModule {
+    /// Whether the kernel of a node has it now. A module's name has `_` there, however it is spelt.
+    fn is_loaded(&self, machine: &mut Machine<'_>) -> Result<bool, Stop> {
+        const TABLE: &str = "/proc/modules";
+        // A kernel that takes no modules has no such file.
+        let text = machine.read_text(TABLE)?.unwrap_or_default();
+        machine.note_evidence(Some(TABLE.to_owned()));
+        let name = self.name.replace('-', "_");
+        Ok(text.lines().any(|line| line.split(' ').next() == Some(&*name)))
+    }
+
     fn stated(machine: &mut Machine<'_>, stated: Option<Stated>, what: &str) -> Value {
         match stated {
             Some(stated) => {
@@ -276,6 +296,7 @@ impl Resource for KernelModule {
             machine.answer(machine.target.kernel_module(&self.name))?;
         let holds = |stated: &Option<Stated>| stated.as_ref().map(|stated| stated.holds);
         Ok(Some(match name {
+            "loaded?" if machine.target.level() == Level::Node => self.is_loaded(machine)?.into(),
             // What no kernel of the image has, or modprobe refuses, is not loaded.
             "loaded?" => match (holds(&exists), holds(&disabled)) {
                 (Some(false), _) | (_, Some(true)) => Value::Bool(false),
@@ -286,7 +307,14 @@ impl Resource for KernelModule {
                 Some(true) => Self::stated(machine, disabled, ""),
                 _ => Self::stated(machine, blacklisted, "whether it is blacklisted"),
             },
-            _ => Value::Unknown("versions of kernel modules are not read".into()),
+            _ => {
+                let line = format!("modinfo -F version {}", running::quoted(&self.name));
+                match running::on_node(machine, &line)? {
+                    Ok(output) if output.status == 0 => output.stdout.replace('\n', "").into(),
+                    Ok(_) => Value::Nil,
+                    Err(unknown) => unknown,
+                }
+            }
         }))
     }
 }

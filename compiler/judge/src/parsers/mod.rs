@@ -1,8 +1,8 @@
 //! Parsers of files that programs of an image are configured by.
 
-pub(crate) mod mounts;
+pub mod mounts;
 mod simple_config;
-pub(crate) mod sockets;
+pub mod sockets;
 pub mod sshd;
 
 pub use simple_config::{Assignment, Options, Setting, SimpleConfig};

@@ -121,8 +121,9 @@ pub(crate) fn is_mounted(mountinfo: &str, path: &str) -> bool {
     })
 }
 
-/// Blanks stand as `\040` in fields, tabs as `\011`, backslashes as `\134` (getmntent(3)).
-fn unescape(field: &str) -> String {
+/// A field of a table of mounts: blanks stand as `\040` there, tabs as `\011`, backslashes as `\134`
+/// (getmntent(3)).
+pub fn unescape(field: &str) -> String {
     let mut out = Vec::with_capacity(field.len());
     let mut rest = field.as_bytes();
     while let [first, after @ ..] = rest {

@@ -1,12 +1,12 @@
 //! What listens, by the kernel's own tables: `/proc/net/tcp` and its kind (proc(5)), and the processes
 //! that hold the sockets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Prints the sockets that wait, which process is which, and the inodes of the sockets that each holds. Each
 /// part is a program or two, however many processes run, and short.
-pub(crate) const QUESTION: &str = "[ -r /proc/net/tcp ] && echo '= read'; \
+pub const QUESTION: &str = "[ -r /proc/net/tcp ] && echo '= read'; \
      for table in tcp tcp6; do echo \"= $table\"; grep -s ' 0A ' /proc/net/$table; done; \
      for table in udp udp6; do echo \"= $table\"; grep -s ' 07 ' /proc/net/$table; done; \
      echo '= names'; grep -Hs '' /proc/[0-9]*/comm; echo '= files'; \
@@ -15,17 +15,23 @@ pub(crate) const QUESTION: &str = "[ -r /proc/net/tcp ] && echo '= read'; \
 
 /// A socket that waits for others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listener {
+pub struct Listener {
+    /// Where it waits.
+    pub port: u16,
     /// `tcp`, `tcp6`, `udp`, `udp6`.
-    pub(crate) protocol: String,
+    pub protocol: String,
     /// The address that it waits at, `0.0.0.0` and `::` for all.
-    pub(crate) address: String,
-    /// Names of the processes that hold it; none where that cannot be seen.
-    pub(crate) processes: BTreeSet<String>,
+    pub address: String,
+    /// Names of the processes that hold it, by their ids; none where that cannot be seen.
+    pub processes: BTreeMap<u32, String>,
 }
 
-/// What listens at a port, from what [`QUESTION`] printed; an error says why that is no answer.
-pub(crate) fn listeners(printed: &str, port: u16) -> Result<Vec<Listener>, String> {
+/// All that listens, from what [`QUESTION`] printed, by protocol and in the order of the kernel's tables.
+///
+/// # Errors
+///
+/// Why what was printed is no answer: the tables cannot be read there.
+pub fn listeners(printed: &str) -> Result<Vec<Listener>, String> {
     let mut parts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut part = "";
     for line in printed.lines() {
@@ -46,23 +52,23 @@ pub(crate) fn listeners(printed: &str, port: u16) -> Result<Vec<Listener>, Strin
     let mut found = Vec::new();
     for protocol in ["tcp", "tcp6", "udp", "udp6"] {
         for line in of(protocol) {
-            let Some((address, inode)) = waiting(protocol, line, port) else { continue };
+            let Some((address, port, inode)) = waiting(protocol, line) else { continue };
             let processes = holders.get(inode).cloned().unwrap_or_default();
-            found.push(Listener { protocol: protocol.to_owned(), address, processes });
+            found.push(Listener { port, protocol: protocol.to_owned(), address, processes });
         }
     }
     Ok(found)
 }
 
-/// The address and the inode of a line of a table, where its socket waits at the port.
-fn waiting<'a>(protocol: &str, line: &'a str, port: u16) -> Option<(String, &'a str)> {
+/// The address, the port and the inode of a line of a table, where its socket waits.
+fn waiting<'a>(protocol: &str, line: &'a str) -> Option<(String, u16, &'a str)> {
     /// `TCP_LISTEN`, and what an unconnected socket of UDP has.
     const STATES: [(&str, &str); 2] = [("tcp", "0A"), ("udp", "07")];
     let fields: Vec<&str> = line.split_whitespace().collect();
     let (address, hex) = fields.get(1)?.rsplit_once(':')?;
     let state = STATES.iter().find(|(name, _)| protocol.starts_with(name))?.1;
-    let here = u16::from_str_radix(hex, 16).ok()? == port && *fields.get(3)? == state;
-    here.then_some((self::address(address)?, *fields.get(9)?))
+    let port = u16::from_str_radix(hex, 16).ok()?;
+    (*fields.get(3)? == state).then_some((self::address(address)?, port, *fields.get(9)?))
 }
 
 /// An address in words of 32 bits, each in the order of the machine, which for all that images are built
@@ -78,8 +84,8 @@ fn address(hex: &str) -> Option<String> {
     <[u8; 16]>::try_from(bytes).ok().map(|v6| Ipv6Addr::from(v6).to_string())
 }
 
-/// Names of processes by the inodes of the sockets that they hold.
-fn holders(names: &[&str], files: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+/// Processes by the inodes of the sockets that they hold.
+fn holders(names: &[&str], files: &[&str]) -> BTreeMap<String, BTreeMap<u32, String>> {
     let mut by_id: BTreeMap<&str, &str> = BTreeMap::new();
     for line in names {
         let Some((id, name)) =
@@ -89,15 +95,15 @@ fn holders(names: &[&str], files: &[&str]) -> BTreeMap<String, BTreeSet<String>>
         };
         by_id.insert(id, name);
     }
-    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut found: BTreeMap<String, BTreeMap<u32, String>> = BTreeMap::new();
     let mut process = None;
     for line in files {
         if let Some(id) = line.strip_prefix("/proc/").and_then(|rest| rest.strip_suffix("/fd:")) {
-            process = by_id.get(id);
+            process = by_id.get(id).zip(id.parse().ok());
             continue;
         }
-        if let Some(name) = process {
-            found.entry((*line).to_owned()).or_default().insert((*name).to_owned());
+        if let Some((name, id)) = process {
+            found.entry((*line).to_owned()).or_default().insert(id, (*name).to_owned());
         }
     }
     found
@@ -121,17 +127,17 @@ mod tests {
     #[test]
     fn listeners_of_a_port() {
         let shown = |port: u16| {
-            let found = listeners(PRINTED, port).unwrap().into_iter();
+            let found = listeners(PRINTED).unwrap().into_iter().filter(|one| one.port == port);
             let one = |l: Listener| {
-                let names: Vec<_> = l.processes.into_iter().collect();
+                let names: Vec<_> = l.processes.into_values().collect();
                 format!("{} {} {}", l.protocol, l.address, names.join(" "))
             };
             found.map(one).collect::<Vec<_>>()
         };
-        assert_eq!(shown(22), ["tcp 127.0.0.1 systemd", "tcp6 :: sshd systemd"]);
+        assert_eq!(shown(22), ["tcp 127.0.0.1 systemd", "tcp6 :: systemd sshd"]);
         assert_eq!(shown(23), ["tcp6 fe80::1 "]);
         assert_eq!(shown(68), ["udp 0.0.0.0 "]);
         assert_eq!(shown(54321), Vec::<String>::new());
-        assert!(listeners("= tcp\n= names\n", 22).is_err());
+        assert!(listeners("= tcp\n= names\n").is_err());
     }
 }

@@ -1,0 +1,146 @@
+//! `port`: what listens.
+
+use std::rc::Rc;
+
+use forge_judge::parsers::sockets::{self, Listener};
+use forge_model::{NoAnswer, Resource as Asked};
+
+use super::super::{Called, Resource};
+use super::tell;
+use crate::filter_table::{Column, Row, Table, simple};
+use crate::interp::{Given, Machine};
+use crate::stop::{Stop, no_answer};
+use crate::value::Value;
+
+/// `port(number)`, `port(address, number)` and `port`.
+#[derive(Debug)]
+struct Port {
+    address: Option<Rc<str>>,
+    /// None for all ports.
+    number: Option<u16>,
+}
+
+const COLUMNS: &[Column] = &[
+    simple("ports", "port"),
+    simple("addresses", "address"),
+    simple("protocols", "protocol"),
+    simple("processes", "process"),
+    simple("pids", "pid"),
+];
+
+pub(super) fn make(args: &[Value]) -> Value {
+    let (address, number) = match args {
+        [address, number, ..] => (Some(address), Some(number)),
+        [number] => (None, Some(number)),
+        [] => (None, None),
+    };
+    let given = |value: Option<&Value>| value.filter(|value| !value.is_nil()).map(Value::text);
+    // What is no number is port 0, where nothing listens.
+    let number = given(number).map(|text| text.trim().parse().unwrap_or(0));
+    Value::Resource(Rc::new(Port { address: given(address), number }))
+}
+
+impl Port {
+    /// The sockets that wait here; the value says why nobody knows.
+    fn rows(&self, machine: &mut Machine<'_>) -> Result<Result<Vec<Rc<Row>>, Value>, Stop> {
+        let output = match tell(machine, sockets::QUESTION)? {
+            Ok(output) => output,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        let listeners =
+            sockets::listeners(&output.stdout).map_err(|why| no_answer(NoAnswer::Failed(why)))?;
+        let here = |one: &Listener| {
+            self.number.is_none_or(|number| number == one.port)
+                && self.address.as_ref().is_none_or(|address| **address == *one.address)
+        };
+        machine.meter.charge(listeners.len() * size_of::<Row>())?;
+        Ok(Ok(listeners.into_iter().filter(here).map(row).collect()))
+    }
+}
+
+/// Of several processes that hold a socket, the one that came last: a service that systemd started
+/// on its socket, and not systemd.
+fn row(listener: Listener) -> Rc<Row> {
+    let (pid, process) = match listener.processes.into_iter().next_back() {
+        Some((pid, process)) => (Value::Int(pid.into()), process.into()),
+        None => (Value::Nil, Value::Nil),
+    };
+    Row::new(vec![
+        ("port", Value::Int(listener.port.into())),
+        ("address", listener.address.into()),
+        ("protocol", listener.protocol.into()),
+        ("process", process),
+        ("pid", pid),
+    ])
+}
+
+impl Resource for Port {
+    fn in_kdl(&self) -> Option<Asked> {
+        let number = self.number.filter(|number| *number > 0 && self.address.is_none())?;
+        Some(Asked::Port { number: number.to_string() })
+    }
+
+    fn kind(&self) -> &'static str {
+        "port"
+    }
+
+    fn text(&self) -> String {
+        format!("Port {}", self.number.map_or_else(String::new, |number| number.to_string()))
+    }
+
+    fn call(
+        self: Rc<Self>,
+        machine: &mut Machine<'_>,
+        name: &str,
+        _args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        if name == "resource_id" {
+            return Ok(Some(self.text().into()));
+        }
+        let asked = name == "where"
+            || matches!(
+                name,
+                "entries" | "raw_data" | "params" | "count" | "exist?" | "listening?"
+            )
+            || COLUMNS.iter().any(|column| column.list == name);
+        if !asked {
+            return Ok(None);
+        }
+        let rows = match self.rows(machine)? {
+            Ok(rows) => rows,
+            Err(unknown) => return Ok(Some(unknown)),
+        };
+        if rows.is_empty() {
+            machine.note_absent();
+        }
+        Ok((name == "listening?").then(|| (!rows.is_empty()).into()))
+    }
+
+    fn table(self: Rc<Self>, machine: &mut Machine<'_>) -> Result<Option<Rc<Table>>, Stop> {
+        let rows = self.rows(machine)?.ok();
+        Ok(rows.map(|rows| Table::new(self, COLUMNS, rows)))
+    }
+
+    fn table_call(
+        &self,
+        machine: &mut Machine<'_>,
+        table: &Rc<Table>,
+        name: &str,
+        _args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        if table.rows.is_empty() {
+            machine.note_absent();
+        }
+        Ok((name == "listening?").then(|| (!table.rows.is_empty()).into()))
+    }
+
+    fn table_words(&self) -> &'static [&'static str] {
+        &["listening?"]
+    }
+
+    fn responds(&self, name: &str) -> bool {
+        name == "listening?" || COLUMNS.iter().any(|column| column.list == name)
+    }
+}
