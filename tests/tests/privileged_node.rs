@@ -94,7 +94,7 @@ impl Server {
         self.run(&["--kdl", &file.display().to_string()])
     }
 
-    /// Judges the node by a profile of InSpec whose only file of controls this is.
+    /// Judges the node by a profile of `InSpec` whose only file of controls this is.
     fn judge_ruby(&self, controls: &str) -> (i32, String, String) {
         let directory = self.lab.path().join("rules");
         fs::create_dir_all(directory.join("controls")).unwrap();
@@ -194,7 +194,7 @@ fn a_node_is_judged_as_it_runs() {
     assert!(out.contains("it is judged at the target `node`"), "{out}");
 }
 
-/// What only a system that runs can answer, InSpec's resources ask of the node itself.
+/// What only a system that runs can answer, `InSpec`'s resources ask of the node itself.
 #[test]
 fn ruby_asks_the_node_what_runs() {
     let _turn = Turn::take();
