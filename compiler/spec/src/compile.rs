@@ -63,6 +63,7 @@ pub(crate) fn read_project(
         wanted.extend(named);
     }
     library::load(&mut project, wanted, sources, map, sink);
+    project.check_bases(sink);
     (project, complete)
 }
 

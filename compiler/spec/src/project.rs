@@ -213,6 +213,12 @@ impl Project {
         true
     }
 
+    /// Reports images that stand on nothing, when all bases are known.
+    pub(crate) fn check_bases(&self, sink: &mut Sink) {
+        let on_nothing = |image: &ImageDecl| image.on_nothing(self.bases.keys());
+        sink.extend(self.images.values().filter_map(on_nothing).collect::<Vec<_>>());
+    }
+
     pub(crate) fn mirror(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&MirrorDecl> {
         find(&self.mirrors, &self.library, "mirror", name, sink)
     }

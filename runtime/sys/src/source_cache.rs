@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -147,9 +148,12 @@ impl SourceCache {
         read(&self.plan_file())
     }
 
-    /// Writes a plan in the place of the last one.
+    /// Writes a plan in the place of the last one, and what else is new beside it.
     pub(crate) fn keep_plan(&self, plan: &dyn Fn(&mut dyn Write) -> io::Result<()>) {
-        report(&self.plan_file(), write(&self.plan_file(), plan));
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.save());
+            report(&self.plan_file(), write(&self.plan_file(), plan));
+        });
     }
 
     fn plan_file(&self) -> PathBuf {
@@ -185,42 +189,72 @@ fn report(file: &Path, written: io::Result<()>) {
     }
 }
 
-/// A file that is being written, with a digest over what was written so far.
-struct Digested {
-    file: File,
-    hasher: blake3::Hasher,
+/// Bytes on their way to the thread that writes them.
+struct Pieces {
+    to_file: SyncSender<Vec<u8>>,
+    piece: Vec<u8>,
+    sent: u64,
 }
 
-impl Write for Digested {
+impl Pieces {
+    /// Bytes that are handed on at once.
+    const SIZE: usize = 256 << 10;
+    /// Pieces that wait at most, until whoever makes them waits too.
+    const WAITING: usize = 8;
+}
+
+impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
-        if self.hasher.count() > MOST_KEPT {
-            return Err(io::ErrorKind::FileTooLarge.into());
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= Self::SIZE {
+            self.flush()?;
         }
-        Ok(written)
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        let piece = std::mem::take(&mut self.piece);
+        self.sent += piece.len() as u64;
+        if self.sent > MOST_KEPT {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        // A writer that gave up says why itself.
+        self.to_file.send(piece).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
-/// Replaces a file: this program's name, what `content` writes, and a digest over both.
+/// Writes pieces as they come; gives the file and a digest over them.
+fn write_pieces(file: &Path, pieces: &Receiver<Vec<u8>>) -> io::Result<(File, blake3::Hasher)> {
+    let (mut file, mut hasher) = (File::create(file)?, blake3::Hasher::new());
+    for piece in pieces {
+        hasher.update(&piece);
+        file.write_all(&piece)?;
+    }
+    Ok((file, hasher))
+}
+
+/// Replaces a file: what `content` writes, this program's name, and a digest over both. What is made
+/// is hashed and written by another thread meanwhile.
 fn write(file: &Path, content: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("."));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     // A name of this process's own; the last one to be renamed stays.
     let new = file.with_added_extension(format!("{}.new", std::process::id()));
-    let write = || {
-        let mut out = Digested { file: File::create(&new)?, hasher: blake3::Hasher::new() };
-        out.write_all(program().as_bytes())?;
-        content(&mut out)?;
-        let digest = out.hasher.finalize();
-        out.file.write_all(digest.as_bytes())?;
-        std::fs::rename(&new, file)
-    };
-    let written = write();
+    let written = std::thread::scope(|scope| {
+        let (to_file, pieces) = sync_channel(Pieces::WAITING);
+        let new = &new;
+        let writer = scope.spawn(move || write_pieces(new, &pieces));
+        let mut out = Pieces { to_file, piece: Vec::new(), sent: 0 };
+        let made = content(&mut out).and_then(|()| {
+            out.write_all(program().as_bytes())?;
+            out.flush()
+        });
+        drop(out);
+        let (mut file, hasher) = writer.join().map_err(|_| io::Error::other("it panicked"))??;
+        made?;
+        file.write_all(hasher.finalize().as_bytes())
+    });
+    let written = written.and_then(|()| std::fs::rename(&new, file));
     if written.is_err() {
         let _gone = std::fs::remove_file(&new);
     }
@@ -234,12 +268,11 @@ fn read(file: &Path) -> Option<Vec<u8>> {
 
 fn whole(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let (content, digest) = bytes.split_last_chunk::<32>()?;
-    let of = content.first_chunk::<32>()?;
+    let of = content.last_chunk::<32>()?;
     if of != program().as_bytes() || digest != Digest::of(content).as_bytes() {
         return None;
     }
-    bytes.truncate(bytes.len() - 32);
-    bytes.drain(..32);
+    bytes.truncate(bytes.len() - 64);
     Some(bytes)
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
 use forge_syntax::reference::{Child, Field, NodeKind};
-use forge_syntax::{Cursor, Node};
+use forge_syntax::{Cursor, Node, quote};
 
 use super::expect_failed::{self, ExpectFailedDecl};
 use super::kernel::{self, KernelDecl};
@@ -53,6 +53,10 @@ pub(crate) struct ImageDecl {
     pub(crate) drop_roles: Vec<Spanned<String>>,
     pub(crate) body: Vec<Statement>,
     pub(crate) mentions: Mentions,
+    /// What stands in it first.
+    first: Option<Span>,
+    /// It names no base and no image; one of a matrix has been looked at.
+    stands_on_nothing: bool,
     /// What it is put together from, before what it says itself: the axes, the body and the
     /// matching cells of a matrix.
     pub(crate) below: Vec<Arc<ImageDecl>>,
@@ -73,8 +77,29 @@ impl ImageDecl {
             drop_roles: Vec::new(),
             body: Vec::new(),
             mentions: Mentions::default(),
+            first: None,
+            stands_on_nothing: false,
             below: Vec::new(),
         }
+    }
+
+    /// That it names nothing that it stands on, with the bases that it could.
+    pub(crate) fn on_nothing<'a>(
+        &self,
+        bases: impl Iterator<Item = &'a String>,
+    ) -> Option<Diagnostic> {
+        /// A project has few; of the library's, nobody wants all.
+        const MOST: usize = 4;
+        let found = Diagnostic::error(codes::SYNTAX_MISSING, "`image` stands on nothing")
+            .at(self.head, "")
+            .help("add `base \"NAME\"`, or `from=\"IMAGE\"`");
+        let found = match self.first.map(|first| first.slice(0, 0)) {
+            Some(first) => bases.take(MOST).fold(found, |found, base| {
+                found.offer(first, format!("base {}\n    ", quote(base)))
+            }),
+            None => found,
+        };
+        self.stands_on_nothing.then_some(found)
     }
 
     /// All that the image says, in order.
@@ -97,13 +122,9 @@ pub(crate) fn decode(node: &Node, sink: &mut Sink) -> Option<ImageDecl> {
     let from = cursor.prop("from");
     let named = name.clone().unwrap_or_else(|| Spanned::new(String::new(), node.head));
     let mut decl = read(&mut cursor, named, "image", sink);
-    if from.is_none() && !node.children.iter().any(|child| child.name.value == "base") {
-        cursor.report(
-            Diagnostic::error(codes::SYNTAX_MISSING, "`image` stands on nothing")
-                .at(node.head, "")
-                .help("add `base \"NAME\"`, or `from=\"IMAGE\"`"),
-        );
-    }
+    let says_base = node.children.iter().any(|child| child.name.value == "base");
+    decl.first = node.children.first().map(|child| child.head);
+    decl.stands_on_nothing = from.is_none() && !says_base;
     decl.from = from;
     cursor.finish(sink);
     name.map(|_| decl)
