@@ -73,6 +73,7 @@ impl Decoder<'_> {
             checks,
             only_if,
             level,
+            run: true,
             code: self.map.slice(node.span).to_owned(),
             origin: self.origin(node),
         })

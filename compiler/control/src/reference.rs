@@ -116,6 +116,13 @@ pub const WAIVE: NodeKind = NodeKind {
             "day, `\"2027-01-31\"`",
             "the first day on which it counts no longer, by UTC",
         ),
+        Field::default(
+            "run",
+            "`#true` or `#false`",
+            "#true",
+            "`#false`: the control is not judged at all. When the day has come, that is an error, and \
+             no longer a warning",
+        ),
     ],
     children: &[],
     example: "waive \"ssh-1\" by=\"ops\" because=\"bastion image\" until=\"2027-01-31\"",

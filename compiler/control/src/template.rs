@@ -133,21 +133,20 @@ impl ProfileTemplate {
         sink: &mut Sink,
     ) -> Profile {
         let scope = Scope::Bound(values);
-        Profile {
+        let controls = self.decode_controls(&scope, map, sink);
+        let waivers = self.waivers.iter();
+        let waivers = waivers
+            .map(|one| one.of(&self.name.value, crate::control::origin(map, one.head)))
+            .collect::<Vec<_>>();
+        let mut profile = Profile {
             name: self.name.value.clone(),
             title: self.title.clone(),
-            controls: self
-                .decode_controls(&scope, map, sink)
-                .into_iter()
-                .map(Shared::from)
-                .collect(),
-            waivers: self
-                .waivers
-                .iter()
-                .map(|one| one.of(&self.name.value, crate::control::origin(map, one.head)))
-                .collect(),
+            controls: controls.into_iter().map(Shared::from).collect(),
+            waivers: Vec::new(),
             origin: crate::control::origin(map, self.head),
-        }
+        };
+        profile.leave_out(&waivers);
+        Profile { waivers, ..profile }
     }
 
     /// Whether a control is written in it; an error is the id that may be meant.

@@ -17,6 +17,8 @@ pub struct WaiverDecl {
     pub because: String,
     /// The first day on which it counts no longer.
     pub until: Day,
+    /// Else the control is not judged at all.
+    pub run: bool,
     /// The node.
     pub head: Span,
 }
@@ -39,13 +41,14 @@ impl WaiverDecl {
 
     /// The waiver of a profile's control.
     pub fn of(&self, profile: &str, origin: Origin) -> Waiver {
-        let Self { control, by, because, until, head: _ } = self;
+        let Self { control, by, because, until, run, head: _ } = self;
         Waiver {
             profile: profile.to_owned(),
             control: control.value.clone(),
             by: by.clone(),
             because: because.clone(),
             until: *until,
+            run: *run,
             origin,
         }
     }
@@ -80,13 +83,14 @@ fn decode(node: &Node, sink: &mut Sink) -> Option<WaiverDecl> {
     let by = cursor.required_prop::<String>("by");
     let because = cursor.required_prop::<String>("because");
     let until = cursor.required_prop::<String>("until");
+    let run = cursor.prop::<bool>("run").is_none_or(|run| run.value);
     cursor.finish(sink);
     let by = by.and_then(|by| said(by, "owner", "name who answers for it", sink));
     let because = because
         .and_then(|because| said(because, "reason", "say why the control may fail here", sink));
     let until = until.and_then(|until| day(&until, sink));
     let (control, by, because, until) = (control?, by?, because?, until?);
-    Some(WaiverDecl { control, by, because, until, head: node.head })
+    Some(WaiverDecl { control, by, because, until, run, head: node.head })
 }
 
 fn said(given: Spanned<String>, what: &str, help: &str, sink: &mut Sink) -> Option<String> {

@@ -14,10 +14,15 @@ use crate::text::describe;
 /// The control's status is the gravest of its expectations': error, failed, not known here,
 /// passed. Of an `any-of` that holds, the first choice that holds whole is reported; of one that
 /// does not, all of them. A control that asks nothing is an error, not a pass. One that says that it
-/// is judged at a later target is not known at an earlier one, but for what the spec says of it.
+/// is judged at a later target is not known at an earlier one, but for what the spec says of it. One that a
+/// waiver leaves out is waived.
 pub fn judge(control: &Control, target: &dyn Target) -> Verdict {
     let later = control.level.filter(|level| *level > target.level());
     let (status, results) = match later {
+        _ if !control.run => {
+            let why = "a waiver keeps it from being judged".to_owned();
+            (Status::Waived, vec![whole(control, Status::Waived, why)])
+        }
         Some(level) if target.level() != Level::Spec => {
             let why = format!("it is judged at the target `{level}`");
             (Status::NotKnownHere, vec![whole(control, Status::NotKnownHere, why)])

@@ -2,8 +2,11 @@ use forge_model::{Check, Control, Level, Property, Resource};
 
 /// The cheapest built target that can judge a control: `running` needs a booted container, a
 /// command an un-booted one, everything else the tree. A control that states its level is judged
-/// no earlier. (The spec is always tried as well, and never the answer here.)
+/// no earlier, and one that is not judged is in the way of nothing. (The spec is always tried as well, and never the answer here.)
 pub fn level_of(control: &Control) -> Level {
+    if !control.run {
+        return Level::Tree;
+    }
     let needed = control.checks.iter().chain(&control.only_if).map(check_level).max();
     let stated = control.level.unwrap_or(Level::Tree);
     needed.unwrap_or(Level::Tree).max(stated).max(Level::Tree)

@@ -69,6 +69,7 @@ fn control(checks: Vec<Check>) -> Control {
         checks,
         only_if: Vec::new(),
         level: None,
+        run: true,
         code: String::new(),
         origin: origin(),
     }
@@ -548,6 +549,7 @@ fn waivers_hold_until_their_day() {
         by: "ops".to_owned(),
         because: "known".to_owned(),
         until: until.parse().unwrap(),
+        run: true,
         origin: Origin::new("profiles/x.kdl", 9, 5),
     };
     let on = |day: &str, waivers: &[forge_model::Waiver]| {
@@ -568,4 +570,17 @@ fn waivers_hold_until_their_day() {
     assert_eq!(said.origin.line, 9);
     let other = on("2027-01-30", &[waiver("d", "2027-01-31")]);
     assert_eq!(other, judged);
+
+    // One that is not to be judged is asked nothing, and an error when its waiver has ended.
+    control.run = false;
+    let silent = judge(&control, &MemoryImage::default());
+    assert_eq!((silent.status, silent.results.len()), (Status::Waived, 1));
+    for (day, status, blocks) in
+        [("2027-01-30", Status::Waived, false), ("2027-01-31", Status::Error, true)]
+    {
+        let mut verdicts = [silent.clone()];
+        let own = [forge_model::Waiver { run: false, ..waiver("c", "2027-01-31") }];
+        crate::waive(&mut verdicts, &own, day.parse().unwrap());
+        assert_eq!((verdicts[0].status, verdicts[0].blocks()), (status, blocks), "{day}");
+    }
 }

@@ -58,6 +58,19 @@ pub struct Profile {
     pub origin: Origin,
 }
 
+impl Profile {
+    /// Keeps controls from being judged whose waivers say so.
+    pub fn leave_out(&mut self, waivers: &[Waiver]) {
+        for waiver in waivers.iter().filter(|waiver| !waiver.run && waiver.profile == self.name) {
+            for control in &mut self.controls {
+                if control.id == waiver.control && control.run {
+                    *control = Shared::from(Control { run: false, ..(**control).clone() });
+                }
+            }
+        }
+    }
+}
+
 /// One control: a demand with an identity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Control {
@@ -79,6 +92,8 @@ pub struct Control {
     pub only_if: Vec<Check>,
     /// Judged no earlier than here.
     pub level: Option<Level>,
+    /// Else it is not judged: a waiver says so.
+    pub run: bool,
     /// The control's own text, for reports.
     pub code: String,
     /// Where it is declared.

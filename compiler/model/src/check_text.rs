@@ -97,6 +97,7 @@ mod tests {
             checks: vec![choice],
             only_if: vec![check],
             level: None,
+            run: true,
             code: String::new(),
             origin: origin.clone(),
         };

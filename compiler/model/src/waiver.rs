@@ -15,6 +15,8 @@ pub struct Waiver {
     pub because: String,
     /// The first day on which it counts no longer.
     pub until: Day,
+    /// Else the control is not judged at all, for as long as the waiver stands there.
+    pub run: bool,
     /// Where it is said.
     pub origin: Origin,
 }

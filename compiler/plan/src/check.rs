@@ -140,8 +140,9 @@ fn lower_image(image: &ResolvedImage, around: Around<'_>) -> Lowered {
     let needs = needs(image, sources, &target, map);
     found.extend(needs.found);
     // One that cannot be read is reported.
+    let read = image.inspec.iter().filter_map(|name| profiles.get(name));
     let inspec: Vec<_> =
-        image.inspec.iter().filter_map(|name| profiles.get(name).cloned()).collect();
+        read.map(|profile| inspec::without_waived(profile, &image.waivers)).collect();
     let ran = inspec.iter().flat_map(|profile| ruby.broken(profile, image, &target));
     let mut broken: Vec<_> = ran.collect();
     forge_judge::waive(&mut broken, &image.waivers, today);

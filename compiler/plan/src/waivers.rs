@@ -30,7 +30,7 @@ pub(crate) fn findings(
 }
 
 fn ends(waiver: &Waiver, map: &SourceMap, today: Day) -> Option<Diagnostic> {
-    let Waiver { control, by, until, origin, .. } = waiver;
+    let Waiver { control, by, until, run, origin, .. } = waiver;
     let left = today.days_to(*until);
     let (headline, help) = if left <= 0 {
         let headline = format!("the waiver of `{control}` by {by} expired on {until}");
@@ -43,7 +43,12 @@ fn ends(waiver: &Waiver, map: &SourceMap, today: Day) -> Option<Diagnostic> {
     } else {
         return None;
     };
-    let found = Diagnostic::warning(codes::CONTROL_EXPIRED, headline).help(help);
+    // A control that is not judged would be left out for ever.
+    let found = if left <= 0 && !run {
+        Diagnostic::error(codes::CONTROL_EXPIRED, headline).help(help).note("it is not judged")
+    } else {
+        Diagnostic::warning(codes::CONTROL_EXPIRED, headline).help(help)
+    };
     Some(match map.span_at(&origin.file, origin.line, origin.column) {
         Some(span) => found.at(span, "waived here"),
         None => found,

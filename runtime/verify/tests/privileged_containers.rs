@@ -208,6 +208,7 @@ fn control(resource: Resource, property: P, operator: Operator) -> Control {
         checks: vec![check],
         only_if: Vec::new(),
         level: None,
+        run: true,
         code: String::new(),
         origin,
     }

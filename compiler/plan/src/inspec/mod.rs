@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use forge_diag::{Diagnostic, SourceMap, codes};
 use forge_inspec::outline::{self, Ids, MANIFESTS, Manifest};
 use forge_model::{
-    InspecInput, InspecProfile, Origin, Shared, SourceError, SourceFile, Sources, Waiver,
+    InspecInput, InspecProfile, InspecSkip, Origin, Shared, SourceError, SourceFile, Sources, Waiver,
     on_all_processors,
 };
 use forge_spec::ResolvedInspec;
@@ -43,6 +43,26 @@ pub(crate) fn load_all(
         }
     }
     (profiles, findings)
+}
+
+/// A profile without the controls that waivers of an image keep from being judged.
+pub(crate) fn without_waived(
+    profile: &Shared<InspecProfile>,
+    waivers: &[Waiver],
+) -> Shared<InspecProfile> {
+    let own = waivers.iter().filter(|waiver| !waiver.run && waiver.profile == profile.name);
+    let skip = |waiver: &Waiver| InspecSkip {
+        control: waiver.control.clone(),
+        because: waiver.because.clone(),
+        origin: waiver.origin.clone(),
+    };
+    let known = |skip: &InspecSkip| profile.skips.iter().any(|one| one.control == skip.control);
+    let more: Vec<_> = own.map(skip).filter(|skip| !known(skip)).collect();
+    if more.is_empty() {
+        return profile.clone();
+    }
+    let skips = profile.skips.iter().cloned().chain(more).collect();
+    InspecProfile { skips, ..(**profile).clone() }.into()
 }
 
 fn load(

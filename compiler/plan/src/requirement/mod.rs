@@ -477,6 +477,7 @@ impl Collector<'_> {
             checks,
             only_if: Vec::new(),
             level: Some(Level::Tree),
+            run: true,
             code: String::new(),
             origin: needer.origin.clone(),
         };

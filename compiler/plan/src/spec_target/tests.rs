@@ -169,6 +169,7 @@ fn control(id: &str, checks: Vec<Check>) -> Control {
         checks,
         only_if: Vec::new(),
         level: None,
+        run: true,
         code: String::new(),
         origin: Origin::new("profiles/p.kdl", 2, 5),
     }

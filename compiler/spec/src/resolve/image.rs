@@ -76,8 +76,11 @@ pub(crate) fn resolve<'a>(
     identity::complete(base.as_ref(), &mut parts);
     let output = output.map(|output| Located::new(output.settings.clone(), cx.origin(output.head)));
 
-    let profiles = unique_profiles(cx, profiles);
+    let mut profiles = unique_profiles(cx, profiles);
     let waivers = waiver::all(cx, &profiles, &inspec, waivers);
+    for profile in &mut profiles {
+        profile.leave_out(&waivers);
+    }
     Some(ResolvedImage {
         name: image.name.value.clone(),
         origin: cx.origin(image.head),

@@ -127,6 +127,7 @@ fn control(id: &str, demands: Vec<(Resource, Vec<(P, Operator)>)>) -> Control {
         checks: demands.into_iter().map(check).collect(),
         only_if: Vec::new(),
         level: None,
+        run: true,
         code: String::new(),
         origin: origin.clone(),
     }

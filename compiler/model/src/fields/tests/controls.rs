@@ -123,6 +123,7 @@ pub(super) fn control() -> Control {
         checks: vec![Check::AnyOf { checks: choices, origin: origin() }],
         only_if,
         level: Some(Level::Tree),
+        run: true,
         code: "control \"a-1\"".to_owned(),
         origin: origin(),
     }

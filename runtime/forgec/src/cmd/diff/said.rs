@@ -187,9 +187,12 @@ pub(super) fn facts(Compared { image, inspec, sources: _ }: &Compared<'_>) -> Ve
     }
     found.extend(inspec.values().map(|profile| ruby(profile)));
     found.extend(image.waivers.iter().map(|waiver| {
-        let Waiver { profile, control, by, because, until, origin } = waiver;
-        let says =
+        let Waiver { profile, control, by, because, until, run, origin } = waiver;
+        let mut says =
             vec![("by", by.clone()), ("because", because.clone()), ("until", until.to_string())];
+        if !run {
+            says.push(("run", "#false".to_owned()));
+        }
         said("waive", &format!("{profile}/{control}"), says, origin)
     }));
     for expected in &image.expect_failed {
