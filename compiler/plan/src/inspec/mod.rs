@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use forge_diag::{Diagnostic, SourceMap, codes};
 use forge_inspec::outline::{self, Ids, MANIFESTS, Manifest};
 use forge_model::{
-    InspecInput, InspecProfile, InspecSkip, Origin, Shared, SourceError, SourceFile, Sources, Waiver,
-    on_all_processors,
+    InspecInput, InspecProfile, InspecSkip, Origin, Shared, SourceError, SourceFile, Sources,
+    Waiver, on_all_processors,
 };
 use forge_spec::ResolvedInspec;
 use serde_json::Value as Json;
