@@ -1,6 +1,9 @@
-//! YAML as Ruby reads it: `yes` and `off` are booleans, `0644` is octal.
+//! YAML as Ruby reads it, by libyaml: `yes` and `off` are booleans, `0644` is octal, and what stands in
+//! quotes or brackets may be indented as it likes.
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use std::collections::BTreeMap;
+
+use libyaml_safer::{EventData, Parser, ScalarStyle};
 
 use crate::map::Map;
 use crate::value::Value;
@@ -11,146 +14,73 @@ const MOST: usize = 500_000;
 /// Levels of lists and maps.
 const MAX_DEPTH: usize = 100;
 
+/// A list or a map that is not closed yet, with its anchor.
 enum Open {
-    List(Vec<Value>, usize),
-    Map(Map, Option<Value>, usize),
+    List(Vec<Value>, Option<String>),
+    Map(Map, Option<Value>, Option<String>),
 }
 
 /// The first document of a text.
 pub(crate) fn parse(text: &str) -> Result<Value, String> {
-    document(text).or_else(|why| {
-        let closed = closed_where_opened(text);
-        let tried = document(&closed).or_else(|_| document(&quotes_indented(text)));
-        tried.or_else(|_| document(&quotes_indented(&closed))).map_err(|_| why)
-    })
-}
-
-/// A text whose quoted scalars go on deep inside of their lines: libyaml takes those lines at any
-/// indentation, and YAML 1.2 does not. Blanks at their begin are no content.
-fn quotes_indented(text: &str) -> String {
-    const DEEP: &str = "                                                            ";
-    let mut out = String::with_capacity(text.len() * 2);
-    let mut open = None;
-    for line in text.lines() {
-        if let Some(quote) = open {
-            out.push_str(DEEP);
-            out.push_str(line.trim_start());
-            if closes(line, quote) {
-                open = None;
-            }
-        } else {
-            out.push_str(line);
-            open = opens(line);
-        }
-        out.push('\n');
-    }
-    out
-}
-
-/// The quote that a line opens and leaves open.
-fn opens(line: &str) -> Option<char> {
-    let mut value = line.trim_start();
-    while let Some(item) = value.strip_prefix("- ") {
-        value = item.trim_start();
-    }
-    if !value.starts_with(['"', '\'']) {
-        value = value.split_once(": ")?.1.trim_start();
-    }
-    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    (!closes(&value[1..], quote)).then_some(quote)
-}
-
-/// Whether a quote is closed in a text.
-fn closes(text: &str, quote: char) -> bool {
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' if quote == '"' => {
-                chars.next();
-            }
-            // Two of a single quote stand for one.
-            c if c == quote && (quote == '"' || chars.next_if_eq(&'\'').is_none()) => return true,
-            _ => {}
-        }
-    }
-    false
-}
-
-/// A text whose lines never begin with a closing brace or bracket: libyaml, which Ruby reads by,
-/// takes one at any indentation, and YAML 1.2 does not.
-fn closed_where_opened(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for line in text.lines() {
-        let closes = line.trim_start().starts_with(['}', ']']);
-        out.push_str(if closes || out.is_empty() { " " } else { "\n" });
-        out.push_str(line);
-    }
-    out.split_off(1.min(out.len()))
-}
-
-fn document(text: &str) -> Result<Value, String> {
     let mut open: Vec<Open> = Vec::new();
-    let mut anchors: std::collections::BTreeMap<usize, (Value, usize)> =
-        std::collections::BTreeMap::new();
+    let mut anchors: BTreeMap<String, (Value, usize)> = BTreeMap::new();
     let mut count = 0_usize;
-    for event in Parser::new_from_str(text) {
-        let (event, _) = event.map_err(|error| error.to_string())?;
-        let (value, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let tag = tag.map(|tag| tag.suffix.clone());
-                (scalar(&text, style, tag.as_deref()), anchor)
+    let mut bytes = text.as_bytes();
+    let mut parser = Parser::new();
+    parser.set_input_string(&mut bytes);
+    for event in parser {
+        let (value, anchor) = match event.map_err(|error| error.to_string())?.data {
+            EventData::Scalar { anchor, tag, value, style, .. } => {
+                (scalar(&value, style, tag.as_deref()), anchor)
             }
-            Event::SequenceStart(anchor, _) => {
-                open.push(Open::List(Vec::new(), anchor));
-                if open.len() > MAX_DEPTH {
-                    return Err(format!("lists and maps are nested more than {MAX_DEPTH} deep"));
-                }
+            EventData::SequenceStart { anchor, .. } => {
+                begin(&mut open, Open::List(Vec::new(), anchor))?;
                 continue;
             }
-            Event::MappingStart(anchor, _) => {
-                open.push(Open::Map(Map::default(), None, anchor));
-                if open.len() > MAX_DEPTH {
-                    return Err(format!("lists and maps are nested more than {MAX_DEPTH} deep"));
-                }
+            EventData::MappingStart { anchor, .. } => {
+                begin(&mut open, Open::Map(Map::default(), None, anchor))?;
                 continue;
             }
-            Event::SequenceEnd | Event::MappingEnd => match open.pop() {
+            EventData::SequenceEnd | EventData::MappingEnd => match open.pop() {
                 Some(Open::List(items, anchor)) => (items.into(), anchor),
                 Some(Open::Map(map, _, anchor)) => (map.into(), anchor),
                 None => continue,
             },
-            Event::Alias(anchor) => match anchors.get(&anchor) {
+            EventData::Alias { anchor } => match anchors.get(&anchor) {
                 Some((value, size)) => {
                     count += size;
-                    (value.clone(), 0)
+                    (value.clone(), None)
                 }
-                None => return Err("an alias without an anchor".to_owned()),
+                None => return Err(format!("the alias `{anchor}` has no anchor")),
             },
-            Event::DocumentEnd => break,
+            EventData::DocumentEnd { .. } => break,
             _ => continue,
         };
         count += 1;
         if count > MOST {
             return Err(format!("the text has more than {MOST} values"));
         }
-        if anchor > 0 {
+        if let Some(anchor) = anchor {
             anchors.insert(anchor, (value.clone(), size(&value)));
         }
         match open.last_mut() {
             None => return Ok(value),
             Some(Open::List(items, _)) => items.push(value),
-            Some(Open::Map(map, key @ None, _)) => {
-                let _ = &map;
-                *key = Some(value);
-            }
-            Some(Open::Map(map, key, _)) => {
-                if let Some(key) = key.take() {
-                    insert(map, key, value);
-                }
-            }
+            Some(Open::Map(map, key, _)) => match key.take() {
+                None => *key = Some(value),
+                Some(key) => insert(map, key, value),
+            },
         }
     }
     Ok(Value::Nil)
+}
+
+fn begin(open: &mut Vec<Open>, one: Open) -> Result<(), String> {
+    if open.len() >= MAX_DEPTH {
+        return Err(format!("lists and maps are nested more than {MAX_DEPTH} deep"));
+    }
+    open.push(one);
+    Ok(())
 }
 
 fn size(value: &Value) -> usize {
@@ -176,7 +106,9 @@ fn insert(map: &mut Map, key: Value, value: Value) {
 }
 
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>) -> Value {
-    if tag == Some("str") || style != ScalarStyle::Plain {
+    // `tag:yaml.org,2002:str` and `!ruby/regexp` by their last words.
+    let tag = tag.map(|tag| tag.rsplit_once([':', '!']).map_or(tag, |(_, word)| word));
+    if matches!(tag, Some("str" | "")) || style != ScalarStyle::Plain {
         return text.into();
     }
     if tag == Some("regexp") || tag == Some("ruby/regexp") {
@@ -263,6 +195,8 @@ mod tests {
                 "[{\"a\"=>nil, \"b\"=>\"c d\\ne\", \"f\"=>\"it's g\"}]",
             ),
             ("- a:\n    b: {\n      c: 1\n    }\n- d", "[{\"a\"=>{\"b\"=>{\"c\"=>1}}}, \"d\"]"),
+            ("- a: [\n  'b',\n  'c'\n  ]\n- d", "[{\"a\"=>[\"b\", \"c\"]}, \"d\"]"),
+            ("- !ruby/regexp /a/i\n- !!str 5\n- ! 6", "[/a/i, \"5\", \"6\"]"),
         ] {
             assert_eq!(parse(text).map(|value| value.inspect()).as_deref(), Ok(want), "{text}");
         }

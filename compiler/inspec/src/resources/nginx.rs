@@ -9,6 +9,9 @@ use crate::map::Map;
 use crate::stop::{Eval, Stop};
 use crate::value::Value;
 
+/// What stands before the path, where reports name a configuration.
+const KIND: &str = "nginx_conf ";
+
 /// Files that one configuration may consist of, each counted as often as it is named.
 const MOST: usize = 2_000;
 
@@ -57,7 +60,7 @@ pub(super) fn make(machine: &mut Machine<'_>, args: &[Value]) -> Eval {
         Ok(params) => (params, None),
         Err(why) => (Map::default(), Some(why)),
     };
-    let whole = format!("nginx_conf {path}").into();
+    let whole = format!("{KIND}{path}").into();
     let params = params.into();
     Ok(Value::Resource(Rc::new(Nginx { level: Level::Whole, whole, params, skipped })))
 }
@@ -301,6 +304,12 @@ impl Resource for Nginx {
                 Self::below(machine, &self.params.clone().into_items(), "servers")?
             }
             (_, "params") => self.params.clone(),
+            // The text of the file itself: those that it includes are read with its settings.
+            (Level::Whole, "contents") => {
+                let path = self.whole.strip_prefix(KIND).unwrap_or_default();
+                let text = read(machine, path, true)?.ok();
+                text.map(|text| (path.into(), Value::Str(text))).into_iter().collect::<Map>().into()
+            }
             (Level::Whole, "http") => {
                 self.part(Level::Http, self.parts("http", Level::Entry).into())
             }

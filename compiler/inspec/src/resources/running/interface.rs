@@ -19,8 +19,9 @@ pub(super) fn make(args: &[Value]) -> Value {
     Value::Resource(Rc::new(Interface { name }))
 }
 
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 14] = [
     "exist?",
+    "exists?",
     "up?",
     "name",
     "speed",
@@ -103,7 +104,7 @@ impl Resource for Interface {
         let bare = |all: Vec<String>| Value::strings(all.iter().map(|prefix| address(prefix)));
         let first = |all: Vec<String>| all.first().map(|prefix| address(prefix)).into();
         Ok(Some(match name {
-            "exist?" => exists.into(),
+            "exist?" | "exists?" => exists.into(),
             "up?" => (state == "up").into(),
             "name" => exists.then(|| self.name.to_string()).into(),
             "speed" => speed.trim().parse().map_or(Value::Nil, Value::Int),

@@ -167,7 +167,8 @@ impl Resource for Processes {
         let asked = COLUMNS.iter().any(|column| column.list == name)
             || matches!(
                 name,
-                "where"
+                "exists?"
+                    | "where"
                     | "entries"
                     | "raw_data"
                     | "params"
@@ -192,6 +193,7 @@ impl Resource for Processes {
                 let state = rows.first().and_then(|row| row.get("stat")).and_then(Value::as_text);
                 Some(state.is_some_and(|state| state.starts_with(['R', 'D', 'S'])).into())
             }
+            "exists?" => Some((!rows.is_empty()).into()),
             "list" => {
                 let table = Table::new(self, COLUMNS, rows);
                 return machine.table_call(&table, "entries", &[], None);

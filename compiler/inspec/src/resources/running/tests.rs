@@ -80,7 +80,8 @@ fn processes_of_what_is_booted() {
          describe processes(/sshd/) do its('states') { should eq ['Ss'] } end
          describe processes('telnetd') do it { should_not exist } end
          describe processes.where { user == 'root' && pid < 10 } do its('count') { should eq 1 } end
-         describe processes do its('count') { should eq 3 } end",
+         describe processes do its('count') { should eq 3 } end
+         describe processes('slurmctld').exists? do it { should be true } end",
         &booted,
     );
     // Where there is no ps, nobody knows: not even that nothing of the name runs.

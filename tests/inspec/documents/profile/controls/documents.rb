@@ -123,9 +123,15 @@ control 'nginx' do
   describe nginx_conf.locations.map { |location| location.params['_'] } do
     it { should eq [['/'], ['~', '\.php$'], ['/']] }
   end
+  describe nginx_conf.contents.keys do
+    it { should eq ['/etc/nginx/nginx.conf'] }
+  end
 end
 
 control 'no nginx' do
+  describe nginx_conf('/absent').contents do
+    it { should eq({}) }
+  end
   describe nginx_conf('/etc/nginx/open.conf') do
     its('http') { should be_nil }
   end
