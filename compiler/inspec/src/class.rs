@@ -41,6 +41,8 @@ pub(crate) enum Defined {
     Block(Rc<Closure>),
     Reader(Rc<str>),
     Writer(Rc<str>),
+    /// `def_delegators`: whom is asked, and for what.
+    Forward(Rc<str>, Rc<str>),
 }
 
 impl Class {

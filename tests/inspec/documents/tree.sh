@@ -123,3 +123,5 @@ printf 'server { listen 80; server_name b.example.org; location / { return 301 h
 echo 'http { server {' > etc/nginx/open.conf
 echo 'include /etc/nginx/loop.conf;' > etc/nginx/loop.conf
 echo '# nothing' > etc/nginx/comment.conf
+printf '# TYPE DATABASE USER ADDRESS METHOD\n\nlocal all all peer\nhost all all 10.0.0.0/8 scram-sha-256 clientcert=verify-full map=x\n' > etc/pg_hba.conf
+printf '# map\nssl root postgres\n' > etc/pg_ident.conf

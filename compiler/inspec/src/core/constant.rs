@@ -23,6 +23,9 @@ pub(crate) fn call(
             };
             set::make(items.into_iter())
         }
+        ("Shellwords", "escape" | "shellescape") => {
+            super::string::shell_escaped(&arg.map_or("".into(), Value::text)).into()
+        }
         ("Regexp", _) => return regexp(machine, name, args),
         ("Array", "new") => match args {
             [Value::Int(count), rest @ ..] => {

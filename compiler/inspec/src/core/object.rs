@@ -17,6 +17,9 @@ pub(crate) fn call(
     let arg = args.first();
     Ok(Some(match name {
         "nil?" => receiver.is_nil().into(),
+        // Of Active Support, which InSpec brings.
+        "blank?" => is_blank(receiver).into(),
+        "present?" => (!is_blank(receiver)).into(),
         "!" => (!machine.truth(receiver)?).into(),
         "==" | "eql?" | "equal?" => {
             let same = arg.is_some_and(|other| receiver.equals(other));
@@ -84,6 +87,17 @@ pub(crate) fn call(
         }
         _ => return Ok(None),
     }))
+}
+
+/// Nothing, or nothing but white space.
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Nil | Value::Bool(false) => true,
+        Value::Str(text) => text.trim().is_empty(),
+        Value::Array(items) => items.borrow().is_empty(),
+        Value::Hash(map) | Value::Set(map) => map.borrow().len() == 0,
+        _ => false,
+    }
 }
 
 fn method(receiver: &Value, name: Option<&Value>) -> Value {

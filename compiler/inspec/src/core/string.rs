@@ -39,6 +39,7 @@ fn plain(machine: &mut Machine<'_>, text: &Rc<str>, name: &str, args: &[Value]) 
             _,
         ) => Value::Str(text.clone()),
         ("to_sym" | "intern", _) => Value::Sym(text.clone()),
+        ("shellescape", _) => shell_escaped(text).into(),
         ("strip", _) => text.trim_matches(white).into(),
         ("lstrip", _) => text.trim_start_matches(white).into(),
         ("rstrip", _) => text.trim_end_matches(white).into(),
@@ -457,6 +458,21 @@ pub(crate) fn leading_float(text: &str) -> f64 {
     text[..end].parse().unwrap_or(best)
 }
 
+/// A word as a shell reads it whole, as `Shellwords` writes it.
+pub(super) fn shell_escaped(text: &str) -> String {
+    if text.is_empty() {
+        return "''".to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("'\n'"),
+            c if c.is_ascii_alphanumeric() || "_-.,:+/@".contains(c) => out.push(c),
+            c => out.extend(['\\', c]),
+        }
+    }
+    out
+}
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use super::call::Given;
 use crate::class::{Class, Defined, Object};
 use crate::matchers::MATCHER_BASE;
 use crate::scope::{Frame, Running, Scope};
-use crate::stop::{Eval, Stop, skipped};
+use crate::stop::{Eval, Halt, Stop, skipped};
 use crate::syntax::{At, Node};
 use crate::value::Value;
 
@@ -22,7 +22,13 @@ impl Machine<'_> {
         let object = Rc::new(Object::new(class));
         let value = Value::Object(object.clone());
         if class.find("initialize").is_some() {
-            self.object_call(&object, "initialize", args, block)?;
+            let made = self.object_call(&object, "initialize", args, block);
+            // A resource that refuses to be tested is there, and what is asked of it is skipped.
+            match made.map_err(|stop| refusal(class, stop)) {
+                Ok(_) => {}
+                Err(Ok(why)) => *object.skipped.borrow_mut() = Some(why),
+                Err(Err(stop)) => return Err(stop),
+            }
         } else if !class.members().0.is_empty() {
             self.fill_struct(&object, args)?;
         } else if let (Some(inner), Some(first)) = (&object.inner, args.first()) {
@@ -48,6 +54,16 @@ impl Machine<'_> {
                 let why: Rc<str> = args.first().map_or("".into(), Value::text);
                 *object.skipped.borrow_mut() = Some(why.clone());
                 Ok(Some(Value::Str(why)))
+            }
+            "resource_failed?" => Ok(Some(Value::Bool(false))),
+            // Of the module `FileReader`.
+            "read_file_content" if object.class.is_resource() => {
+                let path = args.first().map_or("".into(), Value::text);
+                let empty = args.get(1).is_some_and(Value::truthy);
+                match crate::resources::read_file(self, &path, empty)? {
+                    Ok(text) => Ok(Some(Value::Str(text))),
+                    Err(why) => Err(skipped(why)),
+                }
             }
             "resource_skipped?" => Ok(Some(object.skipped.borrow().is_some().into())),
             "resource_exception_message" => Ok(Some(object.skipped.borrow().as_deref().into())),
@@ -132,6 +148,15 @@ impl Machine<'_> {
                 let Value::Object(object) = me else { return Ok(Value::Nil) };
                 let found = object.variables.borrow().get(variable).cloned();
                 Ok(found.unwrap_or(Value::Nil))
+            }
+            Defined::Forward(whom, what) => {
+                let whom = match whom.strip_prefix('@') {
+                    Some(_) => {
+                        self.send(me, "instance_variable_get", &[whom.as_ref().into()], None)?
+                    }
+                    None => self.send(me, whom, &[], None)?,
+                };
+                self.send(&whom, what, args, block)
             }
             Defined::Writer(variable) => {
                 let value = args.first().cloned().unwrap_or(Value::Nil);
@@ -260,6 +285,7 @@ impl Machine<'_> {
                     class.methods.borrow_mut().insert(new.text(), method);
                 }
             }
+            "def_delegators" | "def_delegator" => Self::delegators(class, name, args),
             "private" | "public" | "protected" => {}
             _ if class.base.as_deref() == Some(MATCHER_BASE) => {
                 return match self.matcher_word_of(class, name, args, block) {
@@ -281,6 +307,22 @@ impl Machine<'_> {
         }
         Ok(Some(Value::Nil))
     }
+
+    /// `def_delegators :whom, :a, :b`, and `def_delegator :whom, :a, :as`.
+    fn delegators(class: &Class, kind: &str, args: &[Value]) {
+        let Some((whom, names)) = args.split_first() else { return };
+        let mut methods = class.methods.borrow_mut();
+        let mut add = |what: &Value, name: &Value| {
+            let forward = Rc::new(Defined::Forward(whom.text(), what.text()));
+            methods.insert(name.text(), forward);
+        };
+        match (kind, names) {
+            ("def_delegator", [what]) => add(what, what),
+            ("def_delegator", [what, name, ..]) => add(what, name),
+            _ => names.iter().for_each(|name| add(name, name)),
+        }
+    }
+
     pub(crate) fn attribute(class: &Class, kind: &str, name: &str) {
         let variable: Rc<str> = format!("@{name}").into();
         let mut methods = class.methods.borrow_mut();
@@ -304,6 +346,19 @@ impl Machine<'_> {
             _ => None,
         };
         why.map_or(Ok(()), |why| Err(skipped(why)))
+    }
+}
+
+/// Why a resource refuses to be tested, where that is what ended its making.
+fn refusal(class: &Class, stop: Stop) -> Result<Rc<str>, Stop> {
+    match &*stop {
+        Halt::Skipped(why) if class.is_resource() => Ok(why.as_str().into()),
+        Halt::Raise(raised)
+            if class.is_resource() && &*raised.class == "Inspec::Exceptions::ResourceSkipped" =>
+        {
+            Ok(raised.message.clone())
+        }
+        _ => Err(stop),
     }
 }
 

@@ -135,7 +135,7 @@ impl Machine<'_> {
                 let value = args.first().cloned().unwrap_or(Value::Bool(true));
                 defined.object.variables.borrow_mut().insert(variable.clone(), value);
             }
-            Method::Code(_) | Method::Reader(_) => return Ok(false),
+            Method::Code(_) | Method::Reader(_) | Method::Forward(..) => return Ok(false),
         }
         Ok(true)
     }

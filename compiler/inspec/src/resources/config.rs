@@ -65,6 +65,10 @@ impl Config {
     fn xpath(&self, machine: &mut Machine<'_>, path: &str) -> Result<Value, Stop> {
         let text = self.content.as_deref().unwrap_or_default();
         machine.meter.steps(1 + (text.len() / 16) as u64)?;
+        // A document without anything has nothing at any path.
+        if text.trim().is_empty() {
+            return Ok(Vec::new().into());
+        }
         let document = super::documents::xml(text)
             .map_err(|why| machine.raise("Inspec::Exceptions::ResourceFailed", why))?;
         match super::documents::xpath(&document, path) {

@@ -141,7 +141,7 @@ pub(super) fn make(
 }
 
 /// A file's text; or why the resource refuses to be tested.
-pub(super) fn read(
+pub(crate) fn read(
     machine: &mut Machine<'_>,
     path: &str,
     allow_empty: bool,

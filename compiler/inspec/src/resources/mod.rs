@@ -26,6 +26,7 @@ pub(crate) mod version;
 pub(crate) mod walk;
 mod xinetd;
 
+pub(crate) use config_kinds::read as read_file;
 pub(crate) use file::{normal, only_running};
 pub(crate) use glob::glob;
 

@@ -99,8 +99,6 @@ const OTHERS: &[&str] = &[
     "mssql_sys_conf",
     "oracledb_conf",
     "postfix_conf",
-    "postgres_hba_conf",
-    "postgres_ident_conf",
     "ppa",
     "ssh_key",
     "x509_private_key",

@@ -270,7 +270,7 @@ impl Resource for Mysql {
 
 /// Where a system keeps what belongs to `PostgreSQL`.
 #[derive(Debug)]
-struct Postgres {
+pub(super) struct Postgres {
     version: Option<String>,
     cluster: Option<String>,
     conf: Option<String>,
@@ -278,13 +278,18 @@ struct Postgres {
 }
 
 impl Postgres {
+    /// Its directory of configuration files.
+    pub(super) fn directory(&self) -> Option<&str> {
+        self.conf.as_deref()
+    }
+
     fn path(&self) -> Option<String> {
         self.version.as_ref()?;
         Some(format!("{}/postgresql.conf", self.conf.as_ref()?))
     }
 }
 
-fn postgres(machine: &mut Machine<'_>) -> Result<Postgres, Stop> {
+pub(super) fn postgres(machine: &mut Machine<'_>) -> Result<Postgres, Stop> {
     let first = |machine: &mut Machine<'_>, place: &str| -> Result<Option<String>, Stop> {
         for name in machine.answer(machine.target.list(place))?.unwrap_or_default() {
             let stat = machine.answer(machine.target.stat(&format!("{place}/{name}"), true))?;

@@ -92,6 +92,7 @@ fn parse(
         "yaml" => machine.send(&Value::Const("YAML".into()), "load", &text_value, None),
         "toml" => documents::toml(text).map_err(failed),
         "csv" => documents::csv(text, with_headers).map_err(failed),
+        "xml" if text.trim().is_empty() => Ok(Value::Nil),
         "xml" => documents::xml(text).map(|_| Value::Nil).map_err(failed),
         _ => ini(machine, text),
     }

@@ -44,9 +44,33 @@ const ACCESS: &[Column] = &[
     column("options", "options"),
 ];
 
+const POSTGRES_HBA: &[Column] = &[
+    column("type", "type"),
+    column("database", "database"),
+    column("user", "user"),
+    column("address", "address"),
+    column("auth_method", "auth_method"),
+    column("auth_params", "auth_params"),
+];
+
+const POSTGRES_IDENT: &[Column] = &[
+    column("map_name", "map_name"),
+    column("system_username", "system_username"),
+    column("pg_username", "pg_username"),
+];
+
 /// Names of the resources here.
 pub(super) fn is_table(name: &str) -> bool {
-    matches!(name, "aide_conf" | "crontab" | "etc_hosts" | "etc_hosts_allow" | "etc_hosts_deny")
+    matches!(
+        name,
+        "aide_conf"
+            | "crontab"
+            | "etc_hosts"
+            | "etc_hosts_allow"
+            | "etc_hosts_deny"
+            | "postgres_hba_conf"
+            | "postgres_ident_conf"
+    )
 }
 
 /// A resource of this file by its name.
@@ -71,8 +95,74 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &str, args: &[Value]) -> Eva
             let text = "hosts.deny Configuration".to_owned();
             of_file(machine, "etc_hosts_deny", text, path, ACCESS, access)
         }
+        "postgres_hba_conf" => {
+            let path = of_postgres(machine, own, "pg_hba.conf")?;
+            let text = format!("Postgres Hba Config {path}");
+            of_file(machine, "postgres_hba_conf", text, path, POSTGRES_HBA, postgres_hba)
+        }
+        "postgres_ident_conf" => {
+            let path = of_postgres(machine, own, "pg_ident.conf")?;
+            let text = format!("PostgreSQL Ident Config {path}");
+            of_file(machine, "postgres_ident_conf", text, path, POSTGRES_IDENT, postgres_ident)
+        }
         _ => crontab(machine, args),
     }
+}
+
+/// A file beside the configuration of PostgreSQL.
+fn of_postgres(
+    machine: &mut Machine<'_>,
+    own: Option<Rc<str>>,
+    name: &str,
+) -> Result<Rc<str>, Stop> {
+    if let Some(own) = own {
+        return Ok(own);
+    }
+    let postgres = super::servers::postgres(machine)?;
+    Ok(format!("{}/{name}", postgres.directory().unwrap_or_default()).into())
+}
+
+/// Lines that are neither empty nor comments, in words.
+fn lines_of_words(content: &str) -> impl Iterator<Item = Vec<&str>> {
+    let said =
+        content.lines().filter(|line| !line.is_empty() && !line.trim_start().starts_with('#'));
+    // Ruby keeps what is in front of the first blank, though it is nothing.
+    said.map(|line| {
+        let first = line.starts_with(char::is_whitespace).then_some("");
+        first.into_iter().chain(line.split_whitespace()).collect()
+    })
+}
+
+/// `pg_hba.conf`: who may connect from where, and how. A local connection has no address.
+fn postgres_hba(content: &str) -> Vec<Rc<Row>> {
+    let row = |words: Vec<&str>| {
+        let word = |at: usize| words.get(at).copied();
+        let local = word(0) == Some("local");
+        let (address, method) = if local { (Some(""), word(3)) } else { (word(3), word(4)) };
+        let params = words.get(5..).map(|rest| rest.join(" ")).unwrap_or_default();
+        Row::new(vec![
+            ("type", word(0).into()),
+            ("database", word(1).into()),
+            ("user", word(2).into()),
+            ("address", address.into()),
+            ("auth_method", method.into()),
+            ("auth_params", params.into()),
+        ])
+    };
+    lines_of_words(content).map(row).collect()
+}
+
+/// `pg_ident.conf`: which users of the system are which users of the database.
+fn postgres_ident(content: &str) -> Vec<Rc<Row>> {
+    let row = |words: Vec<&str>| {
+        let word = |at: usize| words.get(at).copied();
+        Row::new(vec![
+            ("map_name", word(0).into()),
+            ("system_username", word(1).into()),
+            ("pg_username", word(2).into()),
+        ])
+    };
+    lines_of_words(content).map(row).collect()
 }
 
 fn of_file(

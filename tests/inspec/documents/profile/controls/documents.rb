@@ -145,3 +145,29 @@ control 'no nginx' do
     it { should be_empty }
   end
 end
+
+control 'empty xml' do
+  describe xml({ content: '' })['/a/b'] do
+    it { should eq [] }
+  end
+end
+
+control 'postgres' do
+  describe postgres_hba_conf('/etc/pg_hba.conf') do
+    its('type') { should eq %w[local host] }
+    its('auth_method') { should eq %w[peer scram-sha-256] }
+    its('auth_params') { should eq ['', 'clientcert=verify-full map=x'] }
+  end
+  describe postgres_hba_conf('/etc/pg_hba.conf').where { type == 'host' } do
+    its('address') { should eq ['10.0.0.0/8'] }
+  end
+  describe postgres_hba_conf('/etc/pg_hba.conf').where { auth_method == 'trust' } do
+    it { should_not exist }
+  end
+  describe postgres_ident_conf('/etc/pg_ident.conf') do
+    its('pg_username') { should eq ['postgres'] }
+  end
+  describe postgres_hba_conf('/etc/absent.conf') do
+    it { should exist }
+  end
+end

@@ -44,3 +44,20 @@ control 'disk' do
     it { should eq '' }
   end
 end
+
+control 'forward' do
+  describe notes('/etc/pam.d/login') do
+    its('first') { should eq '# comment' }
+    its('last') { should match(/rounds=5000/) }
+    its('width') { should eq 16 }
+  end
+  describe notes('/etc/absent') do
+    its('first') { should be_nil }
+  end
+  describe notes('/etc/sudoers').line("it's $x") do
+    it { should eq "it\\'s\\ \\$x" }
+  end
+  describe [nil, '', " \n", [], {}, false, 'x', [nil], 0].map(&:blank?) do
+    it { should eq [true, true, true, true, true, true, false, false, false] }
+  end
+end
