@@ -177,8 +177,9 @@ impl Machine<'_> {
         match name {
             "profile" => Ok(Some(Value::Context(Context::Profile))),
             "input" => self.input(args).map(Some),
-            "backend" => Ok(Some(self.inspec_value())),
-            "inspec" => Ok(Some(self.inspec_value())),
+            "backend" | "inspec" => Ok(Some(self.inspec_value())),
+            // What libraries call on the backend.
+            "run_command" => self.resource("command", args, None).map(Some),
             _ if self.is_resource(name) => self.resource(name, args, block).map(Some),
             _ => Ok(None),
         }

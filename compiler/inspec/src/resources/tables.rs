@@ -109,7 +109,7 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &str, args: &[Value]) -> Eva
     }
 }
 
-/// A file beside the configuration of PostgreSQL.
+/// A file beside the configuration of `PostgreSQL`.
 fn of_postgres(
     machine: &mut Machine<'_>,
     own: Option<Rc<str>>,

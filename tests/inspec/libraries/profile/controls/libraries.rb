@@ -57,6 +57,9 @@ control 'forward' do
   describe notes('/etc/sudoers').line("it's $x") do
     it { should eq "it\\'s\\ \\$x" }
   end
+  describe notes('/etc/sudoers') do
+    its('sorted') { should match(/root/) }
+  end
   describe [nil, '', " \n", [], {}, false, 'x', [nil], 0].map(&:blank?) do
     it { should eq [true, true, true, true, true, true, false, false, false] }
   end

@@ -27,6 +27,10 @@ class Notes < Inspec.resource(1)
     Shellwords.escape(word)
   end
 
+  def sorted
+    inspec.backend.run_command("sort #{@path}").stdout
+  end
+
   def to_s
     "Notes #{@path}"
   end
