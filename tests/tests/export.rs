@@ -237,7 +237,8 @@ fn exported_controls_give_the_same_verdicts() {
             "address",
         ]
         .contains(&name);
-        let no_equal = ["configured", "source", "options", "mounted"].contains(&name);
+        let no_equal =
+            ["configured", "source", "options", "mounted", "user", "free"].contains(&name);
         let both = ends("passes") && ends("fails");
         assert!(by_command || both || no_equal && ends("gap"), "{name}");
     }

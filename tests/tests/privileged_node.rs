@@ -148,6 +148,15 @@ fn a_node_is_judged_as_it_runs() {
         command "echo out; echo err >&2; exit 255" {{ exit-status 255; stdout "out"; stderr "err" }}
     }}
     control "port" {{ port {} {{ listening; protocol "tcp" "tcp6"; process "sshd"; address "127.0.0.1"; not {{ protocol "udp" }} }} }}
+    control "process" {{
+        process "sshd" {{ running; user "root"; not {{ user "nobody" }} }}
+        process "no-such-program" {{ not {{ running }} }}
+    }}
+    control "filesystem" {{
+        filesystem "/proc" {{ type "proc"; size 0 }}
+        filesystem "{}" {{ size above=1000000; free max=1000000000000000 }}
+    }}
+    control "nowhere" {{ filesystem "/no/such/path" {{ free min=0 }} }}
     control "own" {{ command "exit 124" {{ exit-status 124 }} }}
     control "slow" {{ command "sleep 30" timeout="1s" {{ exit-status 0 }} }}
     control "loud" {{ command "yes" {{ not {{ stdout includes="n" }} }} }}
@@ -160,14 +169,17 @@ fn a_node_is_judged_as_it_runs() {
         at("empty"),
         at("dangling"),
         hostname.trim(),
-        server.port
+        server.port,
+        lab.display()
     );
     let (code, out, err) = server.judge(&profile);
     assert_eq!(code, 100, "{out}{err}");
-    for passed in ["files", "links", "accounts", "packages", "kernel", "commands", "port", "own"] {
+    let passed = ["files", "links", "accounts", "packages", "kernel", "commands", "port", "own"];
+    for passed in passed.into_iter().chain(["process", "filesystem"]) {
         assert!(out.contains(&format!("passed  {passed}:")), "{passed}:\n{out}{err}");
     }
     assert!(out.contains("error   slow:") && out.contains("it took longer than 1 s"), "{out}");
+    assert!(out.contains("error   nowhere:") && out.contains("df says nothing of it"), "{out}");
     assert!(out.contains("error   loud:") && out.contains("it printed more than 1 MiB"), "{out}");
     assert!(out.contains("failed  wrong:"), "{out}");
 

@@ -261,10 +261,10 @@ impl Decoder<'_> {
             return Some(String::new());
         };
         let problem = match kind {
-            "file" | "mount" if !subject.starts_with('/') => {
+            "file" | "mount" | "filesystem" if !subject.starts_with('/') => {
                 Some("a path of the image begins with `/`")
             }
-            "file" | "mount" if subject.split('/').any(|part| part == "..") => {
+            "file" | "mount" | "filesystem" if subject.split('/').any(|part| part == "..") => {
                 Some("a path has no `..`")
             }
             "command" if subject.trim().is_empty() => Some("there is nothing to run"),
@@ -350,6 +350,8 @@ fn make_resource(kind: &str, name: String, timeout: u32) -> Option<Resource> {
         "sshd-config" => Resource::SshdConfig { path: "/etc/ssh/sshd_config".to_owned() },
         "mount" => Resource::Mount { path: name },
         "port" => Resource::Port { number: name },
+        "process" => Resource::Process { name },
+        "filesystem" => Resource::Filesystem { path: name },
         "command" => Resource::Command { line: name, timeout },
         _ => return None,
     })

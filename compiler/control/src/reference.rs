@@ -3,7 +3,7 @@
 use forge_syntax::reference::{Child, Field, NodeKind};
 
 /// Every node kind of this crate, in the order in which the reference names them.
-pub const NODE_KINDS: [&NodeKind; 20] = [
+pub const NODE_KINDS: [&NodeKind; 22] = [
     &PROFILE,
     &INPUT,
     &SKIP,
@@ -19,6 +19,8 @@ pub const NODE_KINDS: [&NodeKind; 20] = [
     &SSHD_CONFIG,
     &MOUNT,
     &PORT,
+    &PROCESS,
+    &FILESYSTEM,
     &COMMAND,
     &PACKAGES_ABSENT,
     &FOR_EACH,
@@ -160,6 +162,8 @@ pub const CONTROL: NodeKind = NodeKind {
         Child::new("sshd-config", "what the SSH server is told"),
         Child::new("mount", "a mount point"),
         Child::new("port", "what waits at a port, on a running system"),
+        Child::new("process", "what runs under a name, on a running system"),
+        Child::new("filesystem", "the file system of a path, on a node"),
         Child::new("command", "a program of the image, run in a container of it"),
     ],
     example: "control \"ssh-1\" impact=\"high\" {\n    title \"SSH answers\"\n    service \"ssh\" { enabled }\n}",
@@ -344,6 +348,41 @@ pub const PORT: NodeKind = NodeKind {
     example: "port 6818 { listening; protocol \"tcp\"; process \"slurmd\"; not { protocol \"udp\" } }",
 };
 
+/// `process`.
+pub const PROCESS: NodeKind = NodeKind {
+    name: "process",
+    doc: "What runs under a name: asked of a booted container, or of a node. It is the name that the kernel \
+          has, as `ps -o comm` shows it, and of a longer one the first 15 characters. What has ended and \
+          nobody has waited for does not run.",
+    args: &[Field::required("name", "text", "the name")],
+    props: &[TARGET],
+    children: &[
+        Child::new("running", "at least one of the name runs"),
+        Child::new(
+            "user",
+            "who runs it; several values are a choice, one of which is among what is found",
+        ),
+        NOT,
+    ],
+    example: "process \"slurmd\" { running; user \"root\" }",
+};
+
+/// `filesystem`.
+pub const FILESYSTEM: NodeKind = NodeKind {
+    name: "filesystem",
+    doc: "The file system that a path is on, as df(1) shows it. Only a node has its own: no image is judged \
+          by it, but `forgec controls run --node`.",
+    args: &[Field::required("path", "absolute path", "a path on it")],
+    props: &[TARGET],
+    children: &[
+        Child::new("type", "its type, `\"beegfs\"`"),
+        Child::new("size", "its size in bytes: `size min=1000000000000`"),
+        Child::new("free", "how many bytes are free for everybody"),
+        NOT,
+    ],
+    example: "filesystem \"/scratch\" { type \"beegfs\"; free min=1000000000 }",
+};
+
 /// `command`.
 pub const COMMAND: NodeKind = NodeKind {
     name: "command",
@@ -424,6 +463,8 @@ const CHECKS: &[Child] = &[
     Child::new("sshd-config", "what the SSH server is told"),
     Child::new("mount", "a mount point"),
     Child::new("port", "what waits at a port"),
+    Child::new("process", "what runs under a name"),
+    Child::new("filesystem", "the file system of a path"),
     Child::new("command", "a program of the image"),
 ];
 
@@ -433,7 +474,7 @@ pub(crate) fn resource(name: &str) -> Option<&'static NodeKind> {
 }
 
 /// The kinds of resources' nodes.
-pub(crate) const RESOURCES: [&NodeKind; 11] = [
+pub(crate) const RESOURCES: [&NodeKind; 13] = [
     &FILE,
     &PACKAGE,
     &USER,
@@ -444,5 +485,7 @@ pub(crate) const RESOURCES: [&NodeKind; 11] = [
     &SSHD_CONFIG,
     &MOUNT,
     &PORT,
+    &PROCESS,
+    &FILESYSTEM,
     &COMMAND,
 ];

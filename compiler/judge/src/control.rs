@@ -229,6 +229,8 @@ pub fn blamed_path<'a>(resource: &'a Resource, evidence: Option<&'a str>) -> Opt
         | Resource::User { .. }
         | Resource::Group { .. }
         | Resource::Port { .. }
+        | Resource::Process { .. }
+        | Resource::Filesystem { .. }
         | Resource::Command { .. } => None,
     }
 }

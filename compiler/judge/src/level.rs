@@ -19,7 +19,8 @@ fn check_level(check: &Check) -> Level {
         }
         Check::Resource { resource, expectations, origin: _ } => match resource {
             Resource::Command { .. } => Level::Container,
-            Resource::Port { .. } => Level::Booted,
+            Resource::Port { .. } | Resource::Process { .. } => Level::Booted,
+            Resource::Filesystem { .. } => Level::Node,
             Resource::Service { .. } | Resource::Mount { .. } => {
                 let only_booted = |expected: &forge_model::Expectation| {
                     matches!(expected.property, Property::Running | Property::Mounted)

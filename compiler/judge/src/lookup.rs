@@ -9,8 +9,8 @@ use forge_model::{
 use crate::compare::Found;
 use crate::document::Document;
 use crate::parsers::mounts::{self, Configured};
-use crate::parsers::sockets;
 use crate::parsers::sshd::SshdConfig;
+use crate::parsers::{processes, sockets};
 use crate::setting;
 use crate::version::Order;
 
@@ -82,6 +82,8 @@ impl<'a> Lookup<'a> {
             Resource::SshdConfig { path } => self.sshd(path, &expected.operator)?,
             Resource::Mount { path } => self.mount(path, property)?,
             Resource::Port { number } => self.port(number, expected)?,
+            Resource::Process { name } => self.process(name, property)?,
+            Resource::Filesystem { path } => self.filesystem(path, property)?,
             Resource::Command { line, timeout } => self.command(line, *timeout, property)?,
         };
         look.ok_or_else(|| {
@@ -288,14 +290,14 @@ impl<'a> Lookup<'a> {
 
     /// Only a system that runs has sockets.
     fn port(&self, number: &str, expected: &Expectation) -> Answer<Option<Look>> {
-        const SECONDS: u32 = 30;
         if self.target.level() < Level::Booted {
             let why = "only a running system knows what listens";
             return Err(NoAnswer::Unknown(why.to_owned()));
         }
         let port: u16 =
             number.parse().map_err(|_| NoAnswer::Failed(format!("`{number}` is no port")))?;
-        let output = self.output.get_or_init(|| self.target.command(sockets::QUESTION, SECONDS));
+        let output =
+            self.output.get_or_init(|| self.target.command(sockets::QUESTION, ASK_SECONDS));
         let CommandOutput { stdout, .. } = output.as_ref().map_err(Clone::clone)?;
         let mut found = sockets::listeners(stdout).map_err(NoAnswer::Failed)?;
         found.retain(|listener| listener.port == port);
@@ -318,6 +320,52 @@ impl<'a> Lookup<'a> {
             _ => return Ok(None),
         };
         Ok(Some(Look::value(Found::List(listed.into_iter().collect()))))
+    }
+
+    /// What runs, by the kernel's own records.
+    fn process(&self, name: &str, property: Property) -> Answer<Option<Look>> {
+        if self.target.level() < Level::Booted {
+            return Err(NoAnswer::Unknown("only a running system knows what runs".to_owned()));
+        }
+        let output =
+            self.output.get_or_init(|| self.target.command(processes::QUESTION, ASK_SECONDS));
+        let CommandOutput { stdout, .. } = output.as_ref().map_err(Clone::clone)?;
+        let users = processes::users(stdout, name).map_err(NoAnswer::Failed)?;
+        Ok(match property {
+            Property::Running => Some(Look::value(Found::Flag(!users.is_empty()))),
+            Property::RunBy if users.is_empty() => Some(Look::absent("nothing of the name runs")),
+            Property::RunBy => Some(Look::value(Found::List(users.into_iter().collect()))),
+            _ => None,
+        })
+    }
+
+    /// The file system of a path, by df(1).
+    fn filesystem(&self, path: &str, property: Property) -> Answer<Option<Look>> {
+        if self.target.level() < Level::Node {
+            return Err(NoAnswer::Unknown("only a node has file systems of its own".to_owned()));
+        }
+        let quoted = path.replace('\'', r"'\''");
+        let line = format!("LC_ALL=C df -PT -B1 -- '{quoted}'");
+        let output = self.output.get_or_init(|| self.target.command(&line, ASK_SECONDS));
+        let CommandOutput { status, stdout, stderr } = output.as_ref().map_err(Clone::clone)?;
+        // `Filesystem Type 1-blocks Used Available Capacity Mounted on`
+        let row = stdout.lines().nth(1).filter(|_| *status == 0);
+        let words: Vec<&str> = row.unwrap_or_default().split_whitespace().collect();
+        let (Some(kind), Some(size), Some(free)) = (words.get(1), words.get(2), words.get(4))
+        else {
+            return Err(NoAnswer::Failed(format!("df says nothing of it: {}", stderr.trim())));
+        };
+        let number = |word: &str| {
+            let number = word.parse::<i64>().map(Found::Number);
+            number.map_err(|_| NoAnswer::Failed(format!("df says `{word}` of it")))
+        };
+        let evidence = format!("df {path}");
+        Ok(Some(match property {
+            Property::FileSystem => Look::proven(Found::Text((*kind).to_owned()), evidence),
+            Property::Size => Look::proven(number(size)?, evidence),
+            Property::Free => Look::proven(number(free)?, evidence),
+            _ => return Ok(None),
+        }))
     }
 
     fn package(&self, name: &str, property: Property) -> Answer<Option<Look>> {
@@ -428,6 +476,8 @@ impl<'a> Lookup<'a> {
     }
 }
 
+/// Seconds that a question to a running system may take.
+const ASK_SECONDS: u32 = 30;
 const ABSENT: &str = "the path is absent";
 const SIZE_UNKNOWN: &str = "the size of this file is not known";
 

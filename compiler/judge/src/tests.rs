@@ -490,12 +490,24 @@ fn port() -> Resource {
     Resource::Port { number: "22".to_owned() }
 }
 
+fn process() -> Resource {
+    Resource::Process { name: "slurmd".to_owned() }
+}
+
+fn filesystem() -> Resource {
+    Resource::Filesystem { path: "/scratch".to_owned() }
+}
+
 #[test]
-fn what_listens_is_asked_of_a_running_system_alone() {
+fn what_runs_is_asked_of_a_running_system_alone() {
     for target in [image(), image().container()] {
-        let control = control(vec![check(port(), vec![is(P::Listening)])]);
-        let verdict = judge(&control, &target);
-        assert_eq!(verdict.status, Status::NotKnownHere, "{verdict:?}");
+        for (resource, property) in
+            [(port(), P::Listening), (process(), P::Running), (filesystem(), P::Free)]
+        {
+            let control = control(vec![check(resource, vec![is(property)])]);
+            let verdict = judge(&control, &target);
+            assert_eq!(verdict.status, Status::NotKnownHere, "{verdict:?}");
+        }
     }
 }
 
@@ -511,6 +523,8 @@ fn the_cheapest_level_is_chosen() {
         (vec![any_of(vec![check(service("x"), vec![is(P::Running)])])], None, Level::Booted),
         (vec![check(service("x"), vec![is(P::Running)])], Some(Level::Tree), Level::Booted),
         (vec![check(port(), vec![is(P::Listening)])], None, Level::Booted),
+        (vec![check(process(), vec![is(P::Running)])], None, Level::Booted),
+        (vec![check(filesystem(), vec![is(P::Free)])], None, Level::Node),
     ];
     for (checks, stated, want) in cases {
         let mut control = control(checks);

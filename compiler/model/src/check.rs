@@ -174,6 +174,16 @@ pub enum Resource {
         /// The number, in digits.
         number: String,
     },
+    /// What runs under a name.
+    Process {
+        /// The name that the kernel has of it, `slurmd`.
+        name: String,
+    },
+    /// The file system that a path of a node is on.
+    Filesystem {
+        /// Absolute.
+        path: String,
+    },
     /// A command line, run by `/bin/sh -c` in the image.
     Command {
         /// The line.
@@ -197,6 +207,8 @@ impl Resource {
             Self::SshdConfig { .. } => "sshd-config",
             Self::Mount { .. } => "mount",
             Self::Port { .. } => "port",
+            Self::Process { .. } => "process",
+            Self::Filesystem { .. } => "filesystem",
             Self::Command { .. } => "command",
         }
     }
@@ -204,13 +216,17 @@ impl Resource {
     /// What it names: the path, the package, the command line.
     pub fn subject(&self) -> &str {
         match self {
-            Self::File { path } | Self::SshdConfig { path } | Self::Mount { path } => path,
+            Self::File { path }
+            | Self::SshdConfig { path }
+            | Self::Mount { path }
+            | Self::Filesystem { path } => path,
             Self::Package { name }
             | Self::User { name }
             | Self::Group { name }
             | Self::Service { name }
             | Self::KernelParameter { name }
-            | Self::KernelModule { name } => name,
+            | Self::KernelModule { name }
+            | Self::Process { name } => name,
             Self::Port { number } => number,
             Self::Command { line, timeout: _ } => line,
         }
@@ -243,6 +259,8 @@ impl Resource {
                 &[P::Configured, P::Source, P::FileSystem, P::Options, P::Mounted]
             }
             Self::Port { .. } => &[P::Listening, P::Protocol, P::Process, P::Address],
+            Self::Process { .. } => &[P::Running, P::RunBy],
+            Self::Filesystem { .. } => &[P::FileSystem, P::Size, P::Free],
             Self::Command { .. } => &[P::ExitStatus, P::Stdout, P::Stderr],
         }
     }
@@ -275,7 +293,7 @@ pub enum Property {
     Content,
     /// One `KEY separator VALUE` line of a file.
     Setting,
-    /// Bytes.
+    /// Bytes, of a file or of a file system.
     Size,
     /// What a symbolic link points at, as written.
     LinkTarget,
@@ -297,8 +315,10 @@ pub enum Property {
     Enabled,
     /// The unit cannot be started.
     Masked,
-    /// The unit is active now.
+    /// The unit is active now, or a process of the name runs.
     Running,
+    /// Who runs a process.
+    RunBy,
     /// The configured value of a kernel parameter.
     Value,
     /// modprobe does nothing for a kernel module.
@@ -313,8 +333,10 @@ pub enum Property {
     Configured,
     /// What is mounted at a path: a device, a share.
     Source,
-    /// The type of the file system at a mount point.
+    /// The type of a file system.
     FileSystem,
+    /// Bytes of a file system that are free for everybody.
+    Free,
     /// The options that a path is mounted with.
     Options,
     /// Something is mounted at a path.
@@ -360,7 +382,7 @@ pub enum ValueKind {
 
 impl Property {
     /// Every property.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::Exists,
         Self::Type,
         Self::LeadsTo,
@@ -381,6 +403,7 @@ impl Property {
         Self::Enabled,
         Self::Masked,
         Self::Running,
+        Self::RunBy,
         Self::Value,
         Self::Disabled,
         Self::Blacklisted,
@@ -389,6 +412,7 @@ impl Property {
         Self::Configured,
         Self::Source,
         Self::FileSystem,
+        Self::Free,
         Self::Options,
         Self::Mounted,
         Self::Listening,
@@ -424,6 +448,7 @@ impl Property {
             Self::Enabled => "enabled",
             Self::Masked => "masked",
             Self::Running => "running",
+            Self::RunBy => "user",
             Self::Value => "value",
             Self::Disabled => "disabled",
             Self::Blacklisted => "blacklisted",
@@ -431,6 +456,7 @@ impl Property {
             Self::Absent => "absent",
             Self::Configured => "configured",
             Self::Source => "source",
+            Self::Free => "free",
             Self::Options => "options",
             Self::Mounted => "mounted",
             Self::Listening => "listening",
@@ -469,11 +495,11 @@ impl Property {
             | Self::Value
             | Self::Stdout
             | Self::Stderr => ValueKind::Text,
-            Self::Size | Self::Uid | Self::Gid | Self::ExitStatus => ValueKind::Number,
+            Self::Size | Self::Free | Self::Uid | Self::Gid | Self::ExitStatus => ValueKind::Number,
             Self::Mode => ValueKind::Mode,
             Self::Version => ValueKind::Version,
             Self::Groups | Self::Options => ValueKind::List,
-            Self::Protocol | Self::Process | Self::Address => ValueKind::Member,
+            Self::Protocol | Self::Process | Self::Address | Self::RunBy => ValueKind::Member,
             Self::Setting => ValueKind::Setting,
             Self::Set | Self::Absent => ValueKind::Keyword,
         }

@@ -564,7 +564,10 @@ impl Target for SpecTarget<'_> {
                 let service = || self.units.get(format!("{name}.service").as_str());
                 self.units.get(name.as_str()).or_else(service)?.made
             }
-            Resource::Port { .. } | Resource::Command { .. } => return None,
+            Resource::Port { .. }
+            | Resource::Process { .. }
+            | Resource::Filesystem { .. }
+            | Resource::Command { .. } => return None,
         };
         Some(made.provenance())
     }

@@ -304,6 +304,7 @@ fn service(name: &str) -> Resource {
 fn a_boot_is_judged(site: &Site) {
     site.listens();
     let port = |number: &str| Resource::Port { number: number.to_owned() };
+    let process = |name: &str| Resource::Process { name: name.to_owned() };
     let controls = vec![
         control(port("4217"), P::Listening, Operator::IsTrue),
         control(port("4217"), P::Process, is("systemd")),
@@ -312,12 +313,15 @@ fn a_boot_is_judged(site: &Site) {
         control(service("good"), P::Running, Operator::IsTrue),
         control(service("absent"), P::Running, Operator::IsTrue),
         control(command("systemctl is-active good", 30), P::Stdout, is("active")),
+        control(process("sleep"), P::Running, Operator::IsTrue),
+        control(process("sleep"), P::RunBy, is("root")),
+        control(process("telnetd"), P::Running, Operator::IsTrue),
     ];
     let outcome = site.verify(&action(Level::Booted, controls, Vec::new()));
     let statuses: Vec<_> = outcome.verdicts.iter().map(|verdict| verdict.status).collect();
     let results: Vec<_> = outcome.verdicts.iter().map(|verdict| &verdict.results).collect();
     let (passed, failed) = (Status::Passed, Status::Failed);
-    let wanted = [passed, passed, failed, failed, passed, failed, passed];
+    let wanted = [passed, passed, failed, failed, passed, failed, passed, passed, passed, failed];
     assert_eq!(statuses, wanted, "{results:#?}");
     let boot = outcome.boot.unwrap();
     assert!(matches!(boot.state.as_str(), "running" | "degraded"), "{boot:#?}");

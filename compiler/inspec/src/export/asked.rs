@@ -92,6 +92,8 @@ pub(super) fn resource(resource: &Resource) -> String {
         Resource::SshdConfig { path } => name("sshd_config", path),
         Resource::Mount { path } => name("mount", path),
         Resource::Port { number } => format!("port({number})"),
+        Resource::Process { name: process } => name("processes", process),
+        Resource::Filesystem { path } => name("filesystem", path),
         Resource::Command { line, timeout } => {
             format!("command({}, timeout: {timeout})", ruby::text(line))
         }
@@ -104,6 +106,15 @@ pub(super) fn asked(on: &Resource, expected: &Expectation) -> Result<Asked, Stri
     let is = |matcher, method| Ok(Asked::Is { matcher, method });
     let Expectation { property, negated, operator, .. } = expected;
     match (on, property) {
+        // InSpec's `processes` are found by their command lines.
+        (Resource::Process { .. }, _) | (_, Property::RunBy) => {
+            Err("a process by the kernel's name of it".to_owned())
+        }
+        (Resource::Filesystem { .. }, Property::FileSystem) => text("type", operator),
+        // It counts in KiB there.
+        (Resource::Filesystem { .. }, _) | (_, Property::Free) => {
+            Err("the bytes of a file system".to_owned())
+        }
         // A link that leads nowhere neither exists nor is it absent.
         (Resource::File { .. }, Property::Exists) if *negated => {
             Ok(Asked::Expression(format!("({it}.exist? || {it}.symlink?)")))

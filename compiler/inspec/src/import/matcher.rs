@@ -307,6 +307,7 @@ pub(super) fn property(on: &Resource, attribute: &str) -> Option<(Property, Of)>
         (Resource::Port { .. }, "protocols") => (Property::Protocol, Of::Members),
         (Resource::Port { .. }, "processes") => (Property::Process, Of::Members),
         (Resource::Port { .. }, "addresses") => (Property::Address, Of::Members),
+        (Resource::Filesystem { .. }, "type") => (Property::FileSystem, Of::Text),
         (Resource::Command { .. }, "exit_status") => (Property::ExitStatus, Of::Number),
         (Resource::Command { .. }, "stdout") => (Property::Stdout, Of::Text),
         (Resource::Command { .. }, "stderr") => (Property::Stderr, Of::Text),

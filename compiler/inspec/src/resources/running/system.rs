@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use forge_model::Resource as Asked;
+
 use super::super::{Called, Resource};
 use super::{on_node, quoted, succeeded, tell};
 use crate::interp::{Given, Machine};
@@ -46,6 +48,15 @@ pub(super) fn environment(args: &[Value]) -> Value {
 }
 
 impl Resource for System {
+    fn in_kdl(&self) -> Option<Asked> {
+        match self {
+            Self::Filesystem(path) if path.starts_with('/') => {
+                Some(Asked::Filesystem { path: path.to_string() })
+            }
+            _ => None,
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Filesystem(_) => "filesystem",

@@ -29,6 +29,28 @@ pub(super) fn skip(control: &str) -> InspecSkip {
     InspecSkip { control, because, origin: origin() }
 }
 
+/// What is asked of systems that run.
+fn of_what_runs() -> [(Resource, Property, Operator); 3] {
+    let text = |text: &str| Scalar::Text(text.to_owned());
+    [
+        (
+            Resource::Port { number: "22".to_owned() },
+            Property::Process,
+            Operator::OneOf(vec![text("sshd")]),
+        ),
+        (
+            Resource::Process { name: "slurmd".to_owned() },
+            Property::RunBy,
+            Operator::OneOf(vec![text("root")]),
+        ),
+        (
+            Resource::Filesystem { path: "/scratch".to_owned() },
+            Property::Free,
+            Operator::Min(Scalar::Integer(1)),
+        ),
+    ]
+}
+
 pub(super) fn checks() -> Vec<Check> {
     let text = |text: &str| Scalar::Text(text.to_owned());
     let name = || "munge".to_owned();
@@ -54,11 +76,6 @@ pub(super) fn checks() -> Vec<Check> {
             Operator::Keyword { key: "Port".to_owned(), values: vec![Scalar::Integer(22)] },
         ),
         (Resource::Mount { path: "/scratch".to_owned() }, Property::Mounted, Operator::IsTrue),
-        (
-            Resource::Port { number: "22".to_owned() },
-            Property::Process,
-            Operator::OneOf(vec![text("sshd")]),
-        ),
         (
             Resource::Command { line: "true".to_owned(), timeout: 30 },
             Property::Stdout,
@@ -96,6 +113,7 @@ pub(super) fn checks() -> Vec<Check> {
     ];
     asked
         .into_iter()
+        .chain(of_what_runs())
         .map(|(resource, property, operator)| Check::Resource {
             resource,
             expectations: vec![Expectation {

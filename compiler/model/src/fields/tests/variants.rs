@@ -33,7 +33,7 @@ variants! {
     Edit { Line, Setting }
     SecretSource { Age, Environment, File }
     Check { Resource, AnyOf }
-    Resource { File, Package, User, Group, Service, KernelParameter, KernelModule, SshdConfig, Mount, Port, Command }
+    Resource { File, Package, User, Group, Service, KernelParameter, KernelModule, SshdConfig, Mount, Port, Process, Filesystem, Command }
     Operator { IsTrue, OneOf, Includes, Matches, Min, Max, Above, Below, Setting, Document, Keyword }
     Scalar { Text, Integer, Bool }
 }
