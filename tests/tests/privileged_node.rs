@@ -114,10 +114,8 @@ impl Server {
     }
 }
 
-#[test]
-fn a_node_is_judged_as_it_runs() {
-    let _turn = Turn::take();
-    let server = Server::start();
+/// Controls of the machine that the test runs on, and of files that it makes there.
+fn what_runs_here(server: &Server) -> String {
     let lab = server.lab.path();
     let odd = lab.join("it's a\n \"file\" $(x)");
     fs::write(&odd, b"one=1\n\xff\0two = 2\n").unwrap();
@@ -127,7 +125,7 @@ fn a_node_is_judged_as_it_runs() {
     let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let at = |name: &str| lab.join(name).display().to_string();
     let odd = odd.display().to_string().replace('"', "\\\"").replace('\n', "\\n");
-    let profile = format!(
+    format!(
         r#"profile "node" {{
     control "files" {{
         file "{odd}" {{ exists; type "file"; owner "root"; group "root"; mode "4640"; content includes="two = 2" }}
@@ -171,7 +169,15 @@ fn a_node_is_judged_as_it_runs() {
         hostname.trim(),
         server.port,
         lab.display()
-    );
+    )
+}
+
+#[test]
+fn a_node_is_judged_as_it_runs() {
+    let _turn = Turn::take();
+    let server = Server::start();
+    let lab = server.lab.path();
+    let profile = what_runs_here(&server);
     let (code, out, err) = server.judge(&profile);
     assert_eq!(code, 100, "{out}{err}");
     let passed = ["files", "links", "accounts", "packages", "kernel", "commands", "port", "own"];
