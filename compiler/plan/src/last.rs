@@ -26,7 +26,8 @@ struct Questions {
     trees: Vec<String>,
 }
 
-/// What a plan was made from; the plan's own bytes follow it.
+/// What a plan was made from. It stands apart from the plan, which is large: that is read only when it
+/// is taken over, and names by a digest what it was made from.
 #[derive(Serialize, Deserialize)]
 struct MadeFrom {
     questions: Questions,
@@ -61,9 +62,8 @@ impl<'a> Asked<'a> {
 
     /// The plan of the last run, if every question has the answer that it had.
     pub(crate) fn last_plan(&self) -> Option<Plan> {
-        let bytes = self.sources.last_plan()?;
-        let (MadeFrom { questions, texts, others }, plan) =
-            postcard::take_from_bytes(&bytes).ok()?;
+        let made_from = self.sources.recall(&name())?;
+        let MadeFrom { questions, texts, others } = postcard::from_bytes(&made_from).ok()?;
         let Questions { read, stat, listed, trees } = questions;
         let now = on_all_processors(&read, |(path, most)| content(self.sources.stat(path), *most));
         if texts != over_texts(&self.specs(), now) {
@@ -73,6 +73,12 @@ impl<'a> Asked<'a> {
         let listed = listed.iter().map(|path| over_list(&self.sources.list(path)));
         let trees = trees.iter().map(|path| over_tree(&self.sources.tree(path)));
         if others != over(stat.into_iter().chain(listed).chain(trees)) {
+            return None;
+        }
+        let bytes = self.sources.last_plan()?;
+        let (of, plan) = bytes.split_first_chunk::<32>()?;
+        // Another run may have written one of the two meanwhile.
+        if of != Digest::of(&made_from).as_bytes() {
             return None;
         }
         Plan::recall(plan)
@@ -95,8 +101,10 @@ impl<'a> Asked<'a> {
         let Ok(made_from) = postcard::to_stdvec(&MadeFrom { questions, texts, others }) else {
             return;
         };
+        let of = Digest::of(&made_from);
+        self.sources.remember(&name(), made_from);
         self.sources.keep_plan(&|out| {
-            out.write_all(&made_from)?;
+            out.write_all(of.as_bytes())?;
             plan.keep(out)
         });
     }
@@ -149,6 +157,11 @@ impl Sources for Asked<'_> {
     fn remember(&self, of: &Digest, made: Vec<u8>) {
         self.sources.remember(of, made);
     }
+}
+
+/// What the last plan was made from is remembered under this.
+fn name() -> Digest {
+    Digest::of(b"what the last plan was made from")
 }
 
 /// What reading a file of this state answers.
