@@ -1,6 +1,7 @@
 use forge_model::Status;
 
-use crate::testing::{MemoryImage, holds, rows, run};
+use crate::Options;
+use crate::testing::{MemoryImage, holds, profile, rows, run};
 
 /// `expect(VALUE).to MATCHER`, as measured on `InSpec` 5.22.97 (the table in the book).
 #[test]
@@ -312,6 +313,21 @@ fn hostile_profiles_end_with_an_error_and_keep_what_was_judged() {
         let judged = !matches!(name, "syntax");
         assert_eq!(statuses.contains(&Status::Passed), judged, "{name}: {statuses:?}");
     }
+}
+
+#[test]
+fn delegators_that_ask_each_other_end() {
+    let class = "class X < Inspec.resource(1)\n  name 'x'\n  extend Forwardable\n  \
+                 def_delegators :b, :a\n  def_delegators :a, :b\nend\n";
+    let mut profiles =
+        profile("control 'c' do\n  describe x.a do\n    it { should be_nil }\n  end\nend\n");
+    let files = profiles.0.get_mut("p").unwrap();
+    files.insert("libraries/x.rb".to_owned(), class.as_bytes().to_vec());
+    let run = crate::run("p", &profiles, &MemoryImage::new(), &Options::default()).unwrap();
+    let verdict = &run.report.controls[0].verdict;
+    assert_eq!(verdict.status, Status::Error);
+    let message = verdict.results[0].message.as_deref().unwrap();
+    assert!(message.contains("nested more than"), "{message}");
 }
 
 #[test]

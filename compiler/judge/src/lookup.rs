@@ -351,8 +351,7 @@ impl<'a> Lookup<'a> {
         // `Filesystem Type 1-blocks Used Available Capacity Mounted on`
         let row = stdout.lines().nth(1).filter(|_| *status == 0);
         let words: Vec<&str> = row.unwrap_or_default().split_whitespace().collect();
-        let (Some(kind), Some(size), Some(free)) = (words.get(1), words.get(2), words.get(4))
-        else {
+        let Some((kind, size, free)) = df_columns(&words) else {
             return Err(NoAnswer::Failed(format!("df says nothing of it: {}", stderr.trim())));
         };
         let number = |word: &str| {
@@ -361,7 +360,7 @@ impl<'a> Lookup<'a> {
         };
         let evidence = format!("df {path}");
         Ok(Some(match property {
-            Property::FileSystem => Look::proven(Found::Text((*kind).to_owned()), evidence),
+            Property::FileSystem => Look::proven(Found::Text(kind.to_owned()), evidence),
             Property::Size => Look::proven(number(size)?, evidence),
             Property::Free => Look::proven(number(free)?, evidence),
             _ => return Ok(None),
@@ -478,6 +477,18 @@ impl<'a> Lookup<'a> {
 
 /// Seconds that a question to a running system may take.
 const ASK_SECONDS: u32 = 30;
+/// Type, size and free bytes of a row of df: a device may have blanks in its name, and what stands before
+/// `42%` has none.
+fn df_columns<'a>(words: &[&'a str]) -> Option<(&'a str, &'a str, &'a str)> {
+    let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
+    words.windows(5).skip(1).find_map(|five| {
+        let [kind, size, used, free, percent] = five else { return None };
+        let numbers = [size, used, free].into_iter().all(is_number);
+        let here = numbers && (percent.ends_with('%') || *percent == "-");
+        here.then_some((*kind, *size, *free))
+    })
+}
+
 const ABSENT: &str = "the path is absent";
 const SIZE_UNKNOWN: &str = "the size of this file is not known";
 
@@ -522,4 +533,21 @@ fn first_line(text: &str, operator: &Operator) -> Option<usize> {
         _ => None,
     }?;
     Some(text[..start].matches('\n').count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::df_columns;
+
+    #[test]
+    fn rows_of_df() {
+        let of = |row: &str| {
+            df_columns(&row.split_whitespace().collect::<Vec<_>>())
+                .map(|(a, b, c)| format!("{a} {b} {c}"))
+        };
+        assert_eq!(of("/dev/sda1 ext4 1000 250 750 25% /").as_deref(), Some("ext4 1000 750"));
+        assert_eq!(of("//srv/my share cifs 9 2 7 23% /my data").as_deref(), Some("cifs 9 7"));
+        assert_eq!(of("proc proc 0 0 0 - /proc").as_deref(), Some("proc 0 0"));
+        assert_eq!(of("df: nothing"), None);
+    }
 }

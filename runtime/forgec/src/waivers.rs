@@ -27,9 +27,13 @@ impl Waivers {
     }
 
     /// Says of verdicts what the waivers of an image mean; gives the controls that would block
-    /// without them.
+    /// without them, and those that they keep from being judged.
     pub(crate) fn apply(&self, image: &str, verdicts: &mut [Verdict]) -> BTreeSet<ControlId> {
-        let blocking = |verdict: &&Verdict| verdict.blocks();
+        let left_out = |verdict: &Verdict| {
+            let mut own = self.own(image).iter().filter(|waiver| !waiver.run);
+            own.any(|one| one.profile == verdict.profile && one.control == verdict.control)
+        };
+        let blocking = |verdict: &&Verdict| verdict.blocks() || left_out(verdict);
         let ids: Vec<_> = verdicts.iter().filter(blocking).map(id).collect();
         forge_judge::waive(verdicts, self.own(image), self.today);
         let waived = verdicts.iter().filter(|verdict| verdict.status == Status::Waived).map(id);

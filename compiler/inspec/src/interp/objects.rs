@@ -62,7 +62,7 @@ impl Machine<'_> {
                 let empty = args.get(1).is_some_and(Value::truthy);
                 match crate::resources::read_file(self, &path, empty)? {
                     Ok(text) => Ok(Some(Value::Str(text))),
-                    Err(why) => Err(skipped(why)),
+                    Err(why) => Err(self.raise(RESOURCE_SKIPPED, why)),
                 }
             }
             "resource_skipped?" => Ok(Some(object.skipped.borrow().is_some().into())),
@@ -149,15 +149,15 @@ impl Machine<'_> {
                 let found = object.variables.borrow().get(variable).cloned();
                 Ok(found.unwrap_or(Value::Nil))
             }
-            Defined::Forward(whom, what) => {
+            Defined::Forward(whom, what) => self.deeper(|machine| {
                 let whom = match whom.strip_prefix('@') {
                     Some(_) => {
-                        self.send(me, "instance_variable_get", &[whom.as_ref().into()], None)?
+                        machine.send(me, "instance_variable_get", &[whom.as_ref().into()], None)?
                     }
-                    None => self.send(me, whom, &[], None)?,
+                    None => machine.send(me, whom, &[], None)?,
                 };
-                self.send(&whom, what, args, block)
-            }
+                machine.send(&whom, what, args, block)
+            }),
             Defined::Writer(variable) => {
                 let value = args.first().cloned().unwrap_or(Value::Nil);
                 if let Value::Object(object) = me {
@@ -349,13 +349,14 @@ impl Machine<'_> {
     }
 }
 
+/// What a resource raises that refuses to be tested.
+const RESOURCE_SKIPPED: &str = "Inspec::Exceptions::ResourceSkipped";
+
 /// Why a resource refuses to be tested, where that is what ended its making.
 fn refusal(class: &Class, stop: Stop) -> Result<Rc<str>, Stop> {
     match &*stop {
         Halt::Skipped(why) if class.is_resource() => Ok(why.as_str().into()),
-        Halt::Raise(raised)
-            if class.is_resource() && &*raised.class == "Inspec::Exceptions::ResourceSkipped" =>
-        {
+        Halt::Raise(raised) if class.is_resource() && &*raised.class == RESOURCE_SKIPPED => {
             Ok(raised.message.clone())
         }
         _ => Err(stop),

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use forge_model::Level;
+use forge_model::{Level, NoAnswer};
 
 use super::{Called, Resource, running};
 use crate::filter_table::{Column, Row, Table, column};
 use crate::interp::{Given, Machine};
 use crate::map::Map;
-use crate::stop::{Eval, Stop};
+use crate::stop::{Eval, Stop, no_answer};
 use crate::value::Value;
 
 /// Rules of an image.
@@ -51,7 +51,7 @@ fn lines(machine: &mut Machine<'_>, installed: bool) -> Result<Vec<String>, Stop
                     .map(str::to_owned)
                     .collect())
             }
-            Err(_) => Ok(Vec::new()),
+            Err(unknown) => Err(no_answer(NoAnswer::Unknown(unknown.text().to_string()))),
         };
     }
     let names = machine.answer(machine.target.list(DIRECTORY))?.unwrap_or_default();

@@ -179,8 +179,7 @@ impl Resource for Mount {
         }
         let path = super::file::normal(&self.path);
         if name == "count" && machine.target.level() == Level::Node {
-            let found = now(machine, &path)?.len();
-            return Ok(Some(if found == 0 { Value::Nil } else { Value::int(found) }));
+            return Ok(Some(Value::int(now(machine, &path)?.len())));
         }
         let found = at(machine, &path)?;
         Ok(Some(match (name, found) {

@@ -14,12 +14,15 @@ const KEPT: usize = 15;
 pub(crate) fn users(printed: &str, name: &str) -> Result<BTreeSet<String>, String> {
     let unreadable = || "`/proc` cannot be read".to_owned();
     let (owners, records) = printed.split_once("=\n").ok_or_else(unreadable)?;
-    if !records.starts_with("/proc/") {
-        return Err(unreadable());
-    }
     let owners: BTreeMap<&str, &str> =
         owners.lines().filter_map(|line| line.strip_prefix("/proc/")?.split_once(' ')).collect();
-    let name = name.get(..KEPT).unwrap_or(name);
+    // Who may not see the first process may not see others either.
+    if owners.is_empty() || !records.contains("/proc/1/status:") {
+        return Err(unreadable());
+    }
+    // Of a program the kernel keeps the beginning, of its own threads all.
+    let kept = String::from_utf8_lossy(name.as_bytes().get(..KEPT).unwrap_or(name.as_bytes()));
+    let is_named = |is: &str| is == name || is == kept;
     let mut found = BTreeSet::new();
     let mut named = None;
     for line in records.lines() {
@@ -29,7 +32,7 @@ pub(crate) fn users(printed: &str, name: &str) -> Result<BTreeSet<String>, Strin
             continue;
         };
         match field.split_once('\t') {
-            Some(("Name:", is)) => named = (is == name).then_some(id),
+            Some(("Name:", is)) => named = is_named(is).then_some(id),
             // One that is dead is only waited for.
             Some(("State:", state)) if named == Some(id) && !state.starts_with(['Z', 'X']) => {
                 // One that ended meanwhile has no owner any more.
@@ -60,5 +63,13 @@ mod tests {
         assert_eq!(of("slurm"), Vec::<String>::new());
         assert_eq!(of("systemd-journald"), ["ops"]);
         assert!(users("=\n", "sshd").is_err() && users("", "sshd").is_err());
+        // Without `stat`, and where only one's own processes are shown.
+        let (owners, records) = PRINTED.split_once("=\n").unwrap();
+        assert!(users(&format!("=\n{records}"), "slurmd").is_err());
+        let own = records.replace("/proc/1/", "/proc/7/");
+        assert!(users(&format!("{owners}=\n{own}"), "sshd").is_err());
+        let thread = PRINTED.replace("slurmd", "rcu_tasks_rude_kthread");
+        assert_eq!(users(&thread, "rcu_tasks_rude_kthread").unwrap().len(), 2);
+        assert_eq!(users(PRINTED, "aaaaaaaaaaaaaaäb").unwrap().len(), 0);
     }
 }

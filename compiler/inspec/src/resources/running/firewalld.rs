@@ -6,7 +6,7 @@ use super::super::{Called, Resource, walk};
 use super::{on_node, quoted, succeeded};
 use crate::filter_table::{Column, Row, Table, column};
 use crate::interp::{Given, Machine};
-use crate::stop::Stop;
+use crate::stop::{Stop, no_method};
 use crate::value::Value;
 
 /// The firewall, or its zones that some criteria let through.
@@ -244,8 +244,11 @@ impl Resource for Firewalld {
         }
         let flag = FLAGS.iter().find(|(word, _)| *word == name);
         let Some((_, key)) = flag else { return Ok(None) };
-        let value = table.rows.first().and_then(|row| row.get(&key.replace('-', "_")).cloned());
-        Ok(Some(value.unwrap_or(Value::Nil)))
+        // `InSpec` asks the first row, and of no row nobody knows.
+        let Some(row) = table.rows.first() else {
+            return Err(no_method("[]", &Value::Nil, machine.here));
+        };
+        Ok(Some(row.get(&key.replace('-', "_")).cloned().into()))
     }
 
     fn table_words(&self) -> &'static [&'static str] {

@@ -91,7 +91,7 @@ impl Resource for Interface {
         let (state, speed) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
         let exists = !state.is_empty();
         // An interface that is there, and whose addresses cannot be listed, has unknown ones.
-        if exists && output.status != 0 {
+        if exists && output.status != 0 && name.contains("ipv") {
             super::succeeded(&line, output)?;
             return Ok(None);
         }

@@ -24,41 +24,33 @@ use crate::value::Value;
 /// What a line printed, or the value that says why nobody knows here.
 type Told = Result<CommandOutput, Value>;
 
+/// Makes a resource of its name and its arguments.
+type Make = fn(&mut Machine<'_>, &str, &[Value]) -> Eval;
+
+const RESOURCES: [(&str, Make); 12] = [
+    ("port", |_, _, args| Ok(port::make(args))),
+    ("processes", |_, _, args| Ok(processes::make(args))),
+    ("filesystem", |_, _, args| Ok(system::filesystem(args))),
+    ("timezone", |_, _, _| Ok(system::timezone())),
+    ("sys_info", |_, _, _| Ok(system::sys_info())),
+    ("os_env", |_, _, args| Ok(system::environment(args))),
+    ("host", |_, _, args| Ok(network::host(args))),
+    ("iptables", |_, name, args| Ok(network::iptables(name, args))),
+    ("ip6tables", |_, name, args| Ok(network::iptables(name, args))),
+    ("interface", |_, _, args| Ok(interface::make(args))),
+    ("selinux", |machine, _, args| selinux::make(machine, args)),
+    ("firewalld", |_, _, _| Ok(firewalld::make())),
+];
+
 /// A resource of this room by its name; none for another's.
 pub(super) fn make(machine: &mut Machine<'_>, name: &str, args: &[Value]) -> Option<Eval> {
-    Some(match name {
-        "port" => Ok(port::make(args)),
-        "processes" => Ok(processes::make(args)),
-        "filesystem" => Ok(system::filesystem(args)),
-        "timezone" => Ok(system::timezone()),
-        "sys_info" => Ok(system::sys_info()),
-        "os_env" => Ok(system::environment(args)),
-        "host" => Ok(network::host(args)),
-        "iptables" | "ip6tables" => Ok(network::iptables(name, args)),
-        "interface" => Ok(interface::make(args)),
-        "selinux" => selinux::make(machine, args),
-        "firewalld" => Ok(firewalld::make()),
-        _ => return None,
-    })
+    let (_, make) = RESOURCES.iter().find(|(known, _)| *known == name)?;
+    Some(make(machine, name, args))
 }
 
 /// Whether a word names a resource of this room.
 pub(super) fn is_running(name: &str) -> bool {
-    const NAMES: [&str; 12] = [
-        "port",
-        "processes",
-        "filesystem",
-        "timezone",
-        "sys_info",
-        "os_env",
-        "host",
-        "iptables",
-        "ip6tables",
-        "interface",
-        "selinux",
-        "firewalld",
-    ];
-    NAMES.contains(&name)
+    RESOURCES.iter().any(|(known, _)| *known == name)
 }
 
 /// What a line prints on a node: a container answers with the kernel, the mounts and the network of

@@ -59,13 +59,13 @@ impl Host {
             "udp" => "-u",
             _ => return Ok(format!("ping -w 1 -c 1 {name}")),
         };
-        let port = quoted(self.port.as_deref().unwrap_or_default());
+        let port = self.port.as_deref().unwrap_or_default();
         for program in ["nc", "ncat"] {
             if walk::program_exists(machine, program)? {
-                return Ok(format!("echo | {program} -v -w 1 {udp} {name} {port}"));
+                return Ok(format!("echo | {program} -v -w 1 {udp} {name} {}", quoted(port)));
             }
         }
-        let to = format!("/dev/{}/{}/{}", self.protocol, self.name, port.trim_matches('\''));
+        let to = format!("/dev/{}/{}/{port}", self.protocol, self.name);
         Ok(format!("timeout 1 bash -c {}", quoted(&format!("< {to}"))))
     }
 }
@@ -94,6 +94,14 @@ impl Resource for Host {
             "protocol" | "proto" => return Ok(Some(Value::Str(self.protocol.clone()))),
             "port" => return Ok(Some(self.port.clone().map_or(Value::Nil, Value::Str))),
             "resolvable?" | "ipaddress" | "ipv4_address" | "ipv6_address" => {}
+            "reachable?" if &*self.protocol != "icmp" && self.port.is_none() => {
+                let why = format!(
+                    "Protocol required with port. Use `host` resource with host('{}', port: 1234, \
+                     proto: 'tcp') parameters.",
+                    self.name
+                );
+                return Err(machine.raise("RuntimeError", why));
+            }
             "reachable?" | "connection" | "socket" => {
                 let line = self.attempt(machine)?;
                 let output = match on_node(machine, &line)? {

@@ -7,6 +7,7 @@ use forge_model::{NoAnswer, Resource as Asked};
 
 use super::super::{Called, Resource};
 use super::tell;
+use crate::core::string::leading_int;
 use crate::filter_table::{Column, Row, Table, simple};
 use crate::interp::{Given, Machine};
 use crate::stop::{Stop, no_answer};
@@ -36,7 +37,7 @@ pub(super) fn make(args: &[Value]) -> Value {
     };
     let given = |value: Option<&Value>| value.filter(|value| !value.is_nil()).map(Value::text);
     // What is no number is port 0, where nothing listens.
-    let number = given(number).map(|text| text.trim().parse().unwrap_or(0));
+    let number = given(number).map(|text| u16::try_from(leading_int(&text, 10)).unwrap_or(0));
     Value::Resource(Rc::new(Port { address: given(address), number }))
 }
 
@@ -49,6 +50,7 @@ impl Port {
         };
         let listeners =
             sockets::listeners(&output.stdout).map_err(|why| no_answer(NoAnswer::Failed(why)))?;
+        let listeners = as_ss_lists(listeners);
         let here = |one: &Listener| {
             self.number.is_none_or(|number| number == one.port)
                 && self.address.as_ref().is_none_or(|address| **address == *one.address)
@@ -56,6 +58,26 @@ impl Port {
         machine.meter.charge(listeners.len() * size_of::<Row>())?;
         Ok(Ok(listeners.into_iter().filter(here).map(row).collect()))
     }
+}
+
+/// Listeners as `InSpec` takes them from ss(8): a socket of IPv6 that takes connections of IPv4 as well is one
+/// of `tcp` at `0.0.0.0`, and a mapped address is one of IPv4. The kernel's tables do not say which takes
+/// both: one that has the port of IPv4 beside it cannot.
+fn as_ss_lists(mut listeners: Vec<Listener>) -> Vec<Listener> {
+    let v4: Vec<(u16, String)> = listeners
+        .iter()
+        .filter(|one| one.address == "0.0.0.0")
+        .map(|one| (one.port, one.protocol.clone()))
+        .collect();
+    for one in &mut listeners {
+        let Some(protocol) = one.protocol.strip_suffix('6').map(str::to_owned) else { continue };
+        if let Some(mapped) = one.address.strip_prefix("::ffff:").map(str::to_owned) {
+            (one.address, one.protocol) = (mapped, protocol);
+        } else if one.address == "::" && !v4.contains(&(one.port, protocol.clone())) {
+            (one.address, one.protocol) = ("0.0.0.0".to_owned(), protocol);
+        }
+    }
+    listeners
 }
 
 /// Of several processes that hold a socket, the one that came last: a service that systemd started

@@ -214,7 +214,7 @@ fn of_environment(machine: &mut Machine<'_>, variable: Option<&str>, name: &str)
     }
     Ok(Some(match (name, found) {
         ("content", found) => found.into(),
-        (_, None) => Value::strings::<&str>([]),
+        (_, None | Some("")) => Value::strings::<&str>([]),
         (_, Some(found)) => Value::strings(found.split(':')),
     }))
 }

@@ -51,6 +51,22 @@ fn ports_of_what_is_booted() {
          describe port do its('count') { should eq 3 } end",
         &booted,
     );
+    // One that takes both families is one of all addresses, as `ss` has it.
+    let both = MemoryImage::new().at(Level::Booted).prints(
+        sockets::QUESTION,
+        "= read\n= tcp\n= tcp6\n   \
+         0: 00000000000000000000000000000000:0050 0:0 0A 0:0 00:0 0 0 0 1 1\n   \
+         1: 0000000000000000FFFF00000F02000A:0051 0:0 0A 0:0 00:0 0 0 0 2 1\n= names\n= files\n",
+    );
+    passes_there_alone(
+        "describe port(80) do
+           its('addresses') { should eq ['0.0.0.0'] }
+           its('protocols') { should eq ['tcp'] }
+         end
+         describe port('10.0.2.15', 81) do it { should be_listening } end
+         describe port('81/tcp') do it { should be_listening } end",
+        &both,
+    );
     // A table that cannot be read is no table without rows.
     let closed = MemoryImage::new().at(Level::Node).prints(sockets::QUESTION, "= tcp\n");
     let rows = judged("describe port(80) do it { should_not be_listening } end", &closed);
@@ -143,6 +159,11 @@ fn a_node_as_a_whole() {
          end",
         &node,
     );
+    let rows = judged(
+        "describe host('head', protocol: 'tcp') do it { should_not be_reachable } end",
+        &node,
+    );
+    assert_eq!(rows[0].1, Status::Error);
     let rows = judged("describe filesystem('/none') do its('size_kb') { should cmp 0 } end", &node);
     assert_eq!(rows[0].1, Status::Error);
     // Only its name was to be looked up, and no program says that it has none.
