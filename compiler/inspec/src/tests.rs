@@ -315,6 +315,43 @@ fn hostile_profiles_end_with_an_error_and_keep_what_was_judged() {
     }
 }
 
+/// What `InSpec` or `RSpec` refuses is never a pass.
+#[test]
+fn what_is_refused_is_no_pass() {
+    assert_eq!(holds("expect([1]).not_to all(eq(2))"), Status::Failed);
+    assert_eq!(holds("expect(1).not_to eq(2).or eq(3)"), Status::Failed);
+    let image = MemoryImage::new()
+        .file("/etc/x", "x\n")
+        .file("/etc/fstab", "tmpfs /tmp tmpfs nodev 0 0\n")
+        .file("/etc/debian_version", "12.5\n")
+        .file("/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n")
+        .file(
+            "/var/lib/dpkg/status",
+            "Package: telnetd\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: amd64\n",
+        );
+    let status = |expectation: &str| {
+        let found = rows(&format!("control 'c' do\n{expectation}\nend\n"), &image);
+        found.into_iter().map(|(status, _)| status).max_by_key(|status| *status != Status::Passed)
+    };
+    for refused in [
+        "describe file('/etc/x') do it { should be_readable.by('user') } end",
+        "describe file('/tmp') do it { should be_mounted.with(type: 'nfs') } end",
+        "describe mount('/tmp') do it { should be_mounted.with(type: 'nfs') } end",
+        "describe packages(/telnetd/).where { status == 'rc' } do it { should_not exist } end",
+        "describe ini(path: '/etc/x') do its('key') { should_not eq 'bad' } end",
+    ] {
+        assert_ne!(status(refused), Some(Status::Passed), "{refused}");
+    }
+    assert_eq!(
+        status("describe file('/etc/x') do it { should be_readable.by('owner') } end"),
+        Some(Status::Passed)
+    );
+    assert_eq!(
+        status("describe mount('/tmp') do it { should be_mounted } end"),
+        Some(Status::Passed)
+    );
+}
+
 #[test]
 fn delegators_that_ask_each_other_end() {
     let class = "class X < Inspec.resource(1)\n  name 'x'\n  extend Forwardable\n  \

@@ -119,6 +119,11 @@ impl Machine<'_> {
             },
             Kind::Include(expected) => self.includes(actual, expected, negated)?,
             Kind::Matches(expected) => self.match_value(actual, expected)?.into(),
+            // RSpec knows no negation of these.
+            Kind::All(_) | Kind::Either(..) | Kind::Both(..) if negated => Outcome::Fails(format!(
+                "`expect(...).not_to {}` is not supported",
+                matcher.description()
+            )),
             Kind::All(inner) => match actual.items() {
                 Some(items) => {
                     for item in items {

@@ -355,10 +355,10 @@ impl Resource for User {
             "disabled?" | "enabled?" => "disabled",
             "exist?" | "exists?" => "username",
             "resource_id" => return Ok(Some(Value::Str(self.name.clone()))),
-            "domain" | "userflags" | "badpasswordattempts" | "maxbadpasswords" => {
+            "domain" | "userflags" | "maxbadpasswords" => {
                 return Ok(Some(Value::Nil));
             }
-            "lastlogin" | "passwordage" => {
+            "lastlogin" | "passwordage" | "badpasswordattempts" => {
                 return Ok(Some(Value::Unknown("a tree has no history of logins".into())));
             }
             "uid" | "gid" | "groups" | "groupname" | "home" | "shell" | "mindays" | "maxdays"

@@ -129,7 +129,7 @@ impl FileResource {
         let by = args.first().filter(|by| !by.is_nil()).map(Value::text);
         let mask = match by.as_deref() {
             None | Some("all" | "") => bit | bit << 3 | bit << 6,
-            Some("owner" | "user") => bit << 6,
+            Some("owner") => bit << 6,
             Some("group") => bit << 3,
             Some("other" | "others") => bit,
             Some(_) => {
@@ -284,6 +284,9 @@ impl Resource for FileResource {
             "path" | "source_path" | "resource_id" => Value::Str(self.path.clone()),
             "basename" => self.path.rsplit('/').next().unwrap_or_default().into(),
             "source" | "product_version" | "file_version" => Value::Nil,
+            "mounted?" if args.iter().any(|arg| !arg.is_nil()) => {
+                return Err(machine.needs_ruby("`be_mounted` of a file with options"));
+            }
             "mounted?" | "mounted" => super::mount::is_mounted(machine, &self.place())?.into(),
             "immutable?" => {
                 Value::Unknown("attributes of the file system are not in a tree".into())

@@ -171,11 +171,15 @@ impl Resource for Mount {
         self: Rc<Self>,
         machine: &mut Machine<'_>,
         name: &str,
-        _args: &[Value],
+        args: &[Value],
         _block: Given<'_>,
     ) -> Called {
         if !matches!(name, "mounted?" | "options" | "device" | "type" | "count" | "exist?" | "[]") {
             return Ok((name == "resource_id").then(|| Value::Str(self.path.clone())));
+        }
+        if name == "mounted?" && args.iter().any(|arg| !arg.is_nil()) {
+            let why = "wrong number of arguments (given 2, expected 0)";
+            return Err(machine.raise("ArgumentError", why));
         }
         let path = super::file::normal(&self.path);
         if name == "count" && machine.target.level() == Level::Node {

@@ -176,15 +176,25 @@ fn record(stanza: &str) -> Option<Rc<Row>> {
     let status = field("Status").unwrap_or_default();
     let mut words = status.split_whitespace();
     let (want, state) = (words.next().unwrap_or_default(), words.nth(1).unwrap_or_default());
-    let letter = |word: &str, upper: bool| -> char {
-        let c = word.chars().next().unwrap_or(' ');
-        if upper { c.to_ascii_uppercase() } else { c }
+    // The two letters of `${db:Status-Abbrev}` (dpkg-query(1)).
+    let want = match want {
+        "install" => 'i',
+        "hold" => 'h',
+        "deinstall" => 'r',
+        "purge" => 'p',
+        _ => 'u',
     };
-    let status = match state {
-        "installed" => "installed".to_owned(),
-        "config-files" => format!("{}c ", letter(want, false)),
-        other => format!("{}{} ", letter(want, false), letter(other, true)),
+    let state = match state {
+        "installed" => 'i',
+        "config-files" => 'c',
+        "half-installed" => 'H',
+        "unpacked" => 'U',
+        "half-configured" => 'F',
+        "triggers-awaited" => 'W',
+        "triggers-pending" => 't',
+        _ => 'n',
     };
+    let status = if state == 'i' { "installed".to_owned() } else { format!("{want}{state}") };
     let version = field("Version").unwrap_or_default();
     let version = version.rsplit(':').next().unwrap_or(version);
     Some(Row::new(vec![

@@ -40,12 +40,20 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &'static str, args: &[Value]
                 let line = line.text();
                 config.text = format!("{base} from command: {line}");
                 match super::program::property(machine, "command", &line, "stdout")? {
+                    Some(Value::Str(text)) if text.is_empty() => {
+                        let why = format!("No {base} output from the command");
+                        return Err(machine.raise("Inspec::Exceptions::ResourceFailed", why));
+                    }
                     Some(Value::Str(text)) => Some(text),
                     Some(Value::Unknown(why)) => return Ok(Value::Unknown(why)),
                     _ => None,
                 }
+            } else if let Some(content) = options.symbol("content") {
+                Some(content.text())
             } else {
-                options.symbol("content").map(Value::text)
+                let why =
+                    format!("No {base} content; must specify a file, command, or raw content");
+                return Err(machine.raise("Inspec::Exceptions::ResourceFailed", why));
             }
         }
         Some(path) => {

@@ -201,7 +201,7 @@ impl Resource for Xinetd {
         let disable: Vec<_> = table.rows.iter().map(|row| row.get("disable")).collect();
         if disable.is_empty() {
             machine.note_absent();
-        } else if self.rows.iter().all(|row| row.get("disable").is_none()) {
+        } else if disable.iter().all(Option::is_none) {
             let why = "'disable' is not a recognized criterion: no service says it";
             return Err(machine.raise("ArgumentError", why));
         }
