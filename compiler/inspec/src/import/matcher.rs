@@ -196,7 +196,7 @@ fn access(subject: &Subject, name: &str, matcher: &Matcher, negated: bool) -> As
     };
     let mask = match by {
         None | Some("all") => bit | bit << 3 | bit << 6,
-        Some("owner" | "user") => bit << 6,
+        Some("owner") => bit << 6,
         Some("group") => bit << 3,
         Some("other" | "others") => bit,
         Some(_) => return Err(no_equal(matcher)),
