@@ -9,8 +9,10 @@ use crate::map::Map;
 use crate::metadata::Metadata;
 use crate::value::Value;
 
-/// The version of this interpreter: another may give other verdicts.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The version of this interpreter. It is in the keys of verdicts, so that none of an interpreter that
+/// judged otherwise is taken from a store: the number behind the `+` is raised with every change of what a
+/// profile comes to.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+2");
 
 /// What the directory of a profile may hold of it; all else in there is of no concern.
 pub const DIRECTORIES: [&str; 4] = ["controls", "libraries", "files", "test"];

@@ -90,16 +90,18 @@ impl ImageDecl {
     ) -> Option<Diagnostic> {
         /// A project has few; of the library's, nobody wants all.
         const MOST: usize = 4;
+        if !self.stands_on_nothing {
+            return None;
+        }
         let found = Diagnostic::error(codes::SYNTAX_MISSING, "`image` stands on nothing")
             .at(self.head, "")
             .help("add `base \"NAME\"`, or `from=\"IMAGE\"`");
-        let found = match self.first.map(|first| first.slice(0, 0)) {
+        Some(match self.first.map(|first| first.slice(0, 0)) {
             Some(first) => bases.take(MOST).fold(found, |found, base| {
                 found.offer(first, format!("base {}\n    ", quote(base)))
             }),
             None => found,
-        };
-        self.stands_on_nothing.then_some(found)
+        })
     }
 
     /// All that the image says, in order.
