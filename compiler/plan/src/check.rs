@@ -1,13 +1,15 @@
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use forge_diag::{Diagnostic, Severity, Sink, SourceMap, Span};
 use forge_model::{Day, Plan, Sources, Verdict, on_all_processors};
-use forge_spec::{Compiled, ResolvedImage};
+use forge_spec::{Again, Compiled, Record, ResolvedImage};
 
-use crate::builder::PlanBuilder;
+use crate::builder::{LastPlan, PlanBuilder};
+use crate::graph::Placed;
 use crate::inspec::{self, Profiles, SpecRuns};
 use crate::items::ImageChanges;
-use crate::last::Asked;
+use crate::last::{Asked, Last, LastImages};
 use crate::lower::{ImageSteps, image_steps};
 use crate::requirement::NearUnit;
 use crate::waivers;
@@ -22,6 +24,8 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// The texts that the findings point into.
     pub source_map: SourceMap,
+    /// How many images were taken over from an earlier run.
+    pub taken: usize,
 }
 
 /// Compiles a project, judges it by its own controls, and lowers it to a plan: all that can be
@@ -35,29 +39,65 @@ pub struct Checked {
 /// with waivers is never kept: what is to be said of them changes by itself.
 pub fn check(sources: &dyn Sources, today: Day) -> Checked {
     if !sources.keeps_plan() {
-        return check_anew(sources, today);
+        return check_all(sources, today).0;
     }
     let asked = Asked::new(sources);
-    if let Some(plan) = asked.last_plan() {
-        let (diagnostics, source_map) = (Vec::new(), SourceMap::new());
-        return Checked { plan: Some(plan), diagnostics, source_map };
-    }
-    let checked = check_anew(&asked, today);
+    let before = match asked.last() {
+        Last::Same(plan) => {
+            let (diagnostics, source_map, taken) =
+                (Vec::new(), SourceMap::new(), plan.images.len());
+            return Checked { plan: Some(plan), diagnostics, source_map, taken };
+        }
+        Last::Images(images) => check_again(&asked, images, today),
+        Last::Nothing => None,
+    };
+    let (checked, made) = before.unwrap_or_else(|| check_all(&asked, today));
     if let Some(plan) = &checked.plan
         && checked.diagnostics.is_empty()
         && plan.images.iter().all(|image| image.waivers.is_empty())
     {
-        asked.keep_plan(plan);
+        asked.keep_plan(plan, made.record, made.placed);
     }
     checked
 }
 
-fn check_anew(sources: &dyn Sources, today: Day) -> Checked {
+/// Checks a project of which some images are as they were; none where their plan is gone.
+fn check_again(asked: &Asked<'_>, images: LastImages, today: Day) -> Option<(Checked, Made)> {
+    let again = forge_spec::compile_again(asked, Some(&images.record));
+    let (checked, made) = check_compiled(asked, again, || asked.plan_of_images(&images), today);
+    made.whole.then_some((checked, made))
+}
+
+fn check_all(sources: &dyn Sources, today: Day) -> (Checked, Made) {
+    let again = forge_spec::compile_again(sources, None);
+    check_compiled(sources, again, || Some(LastPlan::default()), today)
+}
+
+/// What the next run may take over by images.
+struct Made {
+    record: Option<Record>,
+    placed: Vec<Placed>,
+    /// All images are there that were to be taken over.
+    whole: bool,
+}
+
+fn check_compiled<'a>(
+    sources: &dyn Sources,
+    again: Again,
+    last: impl FnOnce() -> Option<LastPlan<'a>> + Send,
+    today: Day,
+) -> (Checked, Made) {
+    let Again { compiled, unchanged, record } = again;
     let Compiled { spec, diagnostics: mut findings, levels, source_map: mut map, leftovers } =
-        forge_spec::compile(sources);
-    let mut plan = None;
+        compiled;
+    let (mut plan, mut placed, mut whole) = (None, Vec::new(), true);
     if let Some(spec) = spec {
-        let mut lowered = beside(leftovers, || {
+        // A large plan is not read before there is room for it.
+        let last = || {
+            drop(leftovers);
+            if unchanged.is_empty() { Some(LastPlan::default()) } else { last() }
+        };
+        let (last, mut lowered) = beside(last, || {
             let (profiles, found) = inspec::load_all(&spec.inspec, sources, &map);
             findings.extend(found);
             let ruby = &SpecRuns::new(sources);
@@ -68,32 +108,62 @@ fn check_anew(sources: &dyn Sources, today: Day) -> Checked {
         findings.extend(inspec::violations(broken.collect(), sources, &mut map));
         let near = lowered.iter().flat_map(|image| &image.near);
         findings.extend(near.map(|near| near.diagnostic(sources, &mut map)));
-        match build(lowered, &mut findings) {
-            Ok(lowered) => plan = Some(lowered),
-            Err(errors) => findings.extend(errors.iter().map(|error| error.diagnostic(&map))),
+        match last.and_then(|last| build(lowered, (&unchanged, last), &mut findings)) {
+            Some(Ok(built)) => {
+                plan = Some(built.0);
+                placed = built.1;
+            }
+            Some(Err(errors)) => {
+                findings.extend(errors.iter().map(|error| error.diagnostic(&map)));
+            }
+            None => whole = false,
         }
+    }
+    // What a project allows may be said of images that would be taken over.
+    let mut record = record.filter(|_| findings.is_empty());
+    if let Some(record) = &mut record {
+        record.follow(placed.iter().map(|image| &image.after));
     }
     let findings = once(levels.apply(once(findings)));
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
-    Checked { plan: plan.filter(|_| !failed), diagnostics: findings, source_map: map }
+    let plan = plan.filter(|_| !failed);
+    let taken = unchanged.len();
+    let checked = Checked { plan, diagnostics: findings, source_map: map, taken };
+    (checked, Made { record, placed, whole })
 }
 
-/// Does a job while another thread takes apart what is not needed any more: of a large project, that
-/// is some of the time.
-fn beside<R>(unneeded: impl Send, job: impl FnOnce() -> R) -> R {
+/// Does a job while another thread does another one.
+fn beside<O: Send, R>(other: impl FnOnce() -> O + Send, job: impl FnOnce() -> R) -> (O, R) {
     std::thread::scope(|scope| {
-        scope.spawn(move || drop(unneeded));
-        job()
+        let other = scope.spawn(other);
+        let done = job();
+        (other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), done)
     })
 }
 
-fn build(lowered: Vec<Lowered>, findings: &mut Vec<Diagnostic>) -> Result<Plan, Vec<LowerError>> {
+/// A plan, with where the steps of each of its images are in it.
+type Built = (Plan, Vec<Placed>);
+
+/// The plan of all images, with where their steps are in it. None where the last plan does not have an
+/// image that is to be taken over.
+fn build(
+    lowered: Vec<Lowered>,
+    (unchanged, mut last): (&BTreeSet<String>, LastPlan<'_>),
+    findings: &mut Vec<Diagnostic>,
+) -> Option<Result<Built, Vec<LowerError>>> {
     let mut builder = PlanBuilder::default();
-    for Lowered { found, near: _, broken: _, steps } in lowered {
+    let mut unchanged = unchanged.iter().peekable();
+    for Lowered { name, found, near: _, broken: _, steps } in lowered {
+        while let Some(before) = unchanged.next_if(|before| **before < name) {
+            builder.add_again(before, &mut last)?;
+        }
         findings.extend(found);
         builder.add(steps);
     }
-    builder.finish()
+    for before in unchanged {
+        builder.add_again(before, &mut last)?;
+    }
+    Some(builder.finish())
 }
 
 /// What images are judged and lowered with.
@@ -108,6 +178,7 @@ struct Around<'a> {
 
 /// One image, judged and lowered.
 struct Lowered {
+    name: String,
     found: Vec<Diagnostic>,
     near: Vec<NearUnit>,
     /// Controls of Ruby that the spec breaks.
@@ -148,7 +219,8 @@ fn lower_image(image: &ResolvedImage, around: Around<'_>) -> Lowered {
     forge_judge::waive(&mut broken, &image.waivers, today);
     let known = Known { verdicts, open: needs.open, inspec };
     drop(target);
-    Lowered { found, near: needs.near, broken, steps: image_steps(image, changes, known) }
+    let steps = image_steps(image, changes, known);
+    Lowered { name: image.name.clone(), found, near: needs.near, broken, steps }
 }
 
 /// The whole of a file of the project, which joins the map for a finding in it.

@@ -1,7 +1,6 @@
 //! The graph under construction, and questions about a finished one.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forge_model::{Action, Digest, Edge, EdgeRole, Node, NodeId, Origin, Plan};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -21,6 +20,30 @@ impl Handle {
     /// The step's number among those of its image.
     pub(crate) fn local(self) -> NodeId {
         number(self.0)
+    }
+}
+
+/// The nodes of an earlier plan, of which some move into a new one.
+#[derive(Debug, Default)]
+pub(crate) struct LastNodes {
+    /// None of one that has moved.
+    nodes: Vec<Option<Box<Node>>>,
+    keys: Vec<Digest>,
+    /// Their numbers in the new plan.
+    moved: Vec<Option<NodeId>>,
+}
+
+impl LastNodes {
+    #[expect(clippy::vec_box, reason = "they go from a plan into another one as they are")]
+    pub(crate) fn new(nodes: Vec<Box<Node>>) -> Self {
+        let keys = nodes.iter().map(|node| node.key).collect();
+        let moved = vec![None; nodes.len()];
+        Self { nodes: nodes.into_iter().map(Some).collect(), keys, moved }
+    }
+
+    /// The number in the new plan.
+    pub(crate) fn number(&self, before: NodeId) -> Option<NodeId> {
+        self.moved.get(before.0 as usize).copied().flatten()
     }
 }
 
@@ -53,37 +76,102 @@ impl Steps {
 pub struct Graph {
     plan: Plan,
     by_key: BTreeMap<Digest, NodeId>,
+    /// The image that brought each node, counted in the order in which they were added.
+    brought: Vec<u32>,
+    /// Images so far.
+    images: u32,
+}
+
+/// Where the steps of an image are in a plan.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Placed {
+    /// The number of each step, in the image's own order.
+    pub(crate) numbers: Vec<NodeId>,
+    /// Earlier images, of which steps stand here that say other places than this image's would.
+    pub(crate) after: BTreeSet<u32>,
 }
 
 impl Graph {
-    /// Adds the steps of an image; gives the number of each in the finished plan. One with the plan
-    /// key of an earlier one is that one, which the image uses too.
+    /// Adds the steps of an image. One with the plan key of an earlier one is that one, which the
+    /// image uses too.
     ///
     /// Inputs are added before what stands on them, so the numbers are in topological order.
-    pub(crate) fn add(&mut self, image: &str, steps: Steps) -> Vec<NodeId> {
-        let nodes = &mut self.plan.nodes;
-        let mut numbers: Vec<NodeId> = Vec::with_capacity(steps.0.len());
+    pub(crate) fn add(&mut self, image: &str, steps: Steps) -> Placed {
+        let mut placed = Placed::default();
         for mut node in steps.0 {
-            let id = match self.by_key.entry(node.key) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(place) => {
-                    let id = number(nodes.len());
-                    node.id = id;
-                    for input in &mut node.inputs {
-                        input.node = numbers[input.node.0 as usize];
-                    }
-                    nodes.push(node);
-                    *place.insert(id)
+            let id = if let Some(known) = self.by_key.get(&node.key) {
+                self.compare(*known, &node, &mut placed);
+                *known
+            } else {
+                for input in &mut node.inputs {
+                    input.node = placed.numbers[input.node.0 as usize];
                 }
+                self.push(node)
             };
-            let images = &mut nodes[id.0 as usize].images;
-            // One image is added after the other.
-            if images.last().is_none_or(|name| name != image) {
-                images.push(image.to_owned());
-            }
-            numbers.push(id);
+            self.uses(image, id);
+            placed.numbers.push(id);
         }
-        numbers
+        self.images += 1;
+        placed
+    }
+
+    /// Adds the steps of an image as they were in an earlier plan, in the image's own order. None where
+    /// the plan and the order do not belong together.
+    pub(crate) fn add_again(
+        &mut self,
+        image: &str,
+        steps: &[NodeId],
+        last: &mut LastNodes,
+    ) -> Option<Placed> {
+        let mut placed = Placed::default();
+        for step in steps {
+            let at = step.0 as usize;
+            let id = if let Some(known) = self.by_key.get(last.keys.get(at)?) {
+                if let Some(node) = last.nodes.get(at)? {
+                    self.compare(*known, node, &mut placed);
+                }
+                *known
+            } else {
+                let mut node = last.nodes.get_mut(at)?.take()?;
+                node.images.clear();
+                for input in &mut node.inputs {
+                    input.node = last.number(input.node)?;
+                }
+                self.push(node)
+            };
+            *last.moved.get_mut(at)? = Some(id);
+            self.uses(image, id);
+            placed.numbers.push(id);
+        }
+        self.images += 1;
+        Some(placed)
+    }
+
+    /// Notes where a node says other places than the one that stands for it.
+    fn compare(&self, known: NodeId, node: &Node, placed: &mut Placed) {
+        let at = known.0 as usize;
+        let stands = &self.plan.nodes[at];
+        let Node { id: _, label, action, inputs: _, key: _, own: _, origins, images: _ } = node;
+        if stands.label != *label || stands.origins != *origins || stands.action != *action {
+            placed.after.insert(self.brought[at]);
+        }
+    }
+
+    fn push(&mut self, mut node: Box<Node>) -> NodeId {
+        node.id = number(self.plan.nodes.len());
+        let id = node.id;
+        self.by_key.insert(node.key, id);
+        self.brought.push(self.images);
+        self.plan.nodes.push(node);
+        id
+    }
+
+    fn uses(&mut self, image: &str, id: NodeId) {
+        let images = &mut self.plan.nodes[id.0 as usize].images;
+        // One image is added after the other.
+        if images.last().is_none_or(|name| name != image) {
+            images.push(image.to_owned());
+        }
     }
 
     /// The nodes as a plan without images.

@@ -1,22 +1,30 @@
-//! The plan of the last run, taken over when nothing that it was made from has changed.
+//! The plan of the last run, taken over where nothing that it was made from has changed.
 //!
 //! A compiled project depends on what its sources answer and on nothing else. So every question that
 //! compiling asks is written down with a digest of its answers, beside the plan; a later run asks the
-//! same questions first. Where an answer differs, the project is compiled anew. What was answered
-//! until then is not asked twice.
+//! same questions first. Where all answers are the same, so is the plan. Where nothing but spec files
+//! differs, images are taken over that none of these files is for. Otherwise the project is compiled
+//! anew. What was answered until then is not asked twice.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use forge_model::{
-    Digest, Plan, SourceEntry, SourceError, SourceNode, SourceStat, Sources, on_all_processors,
+    Digest, LIBRARY, NodeId, Plan, SourceEntry, SourceError, SourceNode, SourceStat, Sources,
+    on_all_processors,
 };
+use forge_spec::Record;
 use serde::{Deserialize, Serialize};
+
+use crate::builder::LastPlan;
+use crate::graph::Placed;
 
 /// Questions that compiling a project asked, each once, in one order.
 #[derive(Default, Serialize, Deserialize)]
 struct Questions {
-    /// Files that were read, with how many bytes they may have.
+    /// Spec files that were read, with how many bytes they may have.
+    texts: Vec<(String, u64)>,
+    /// Other files that were read, likewise.
     read: Vec<(String, u64)>,
     /// Files that were asked for their digest.
     stat: Vec<String>,
@@ -31,17 +39,46 @@ struct Questions {
 #[derive(Serialize, Deserialize)]
 struct MadeFrom {
     questions: Questions,
-    /// Over the list of spec files and all contents that were read: these change most, and asking
-    /// for them is the smaller part.
+    /// Over the list of spec files and their contents.
     texts: Digest,
     /// Over all other answers.
     others: Digest,
+    /// Of the images, which stand apart too: they are read only when spec files have changed.
+    images: Option<Digest>,
+}
+
+/// What is kept of the images beside the plan.
+#[derive(Serialize, Deserialize)]
+struct Images {
+    record: Record,
+    /// The steps of each image in its own order, in the order of the images.
+    steps: Vec<Vec<NodeId>>,
+}
+
+/// What the last run left.
+pub(crate) enum Last {
+    /// Nothing that is of use.
+    Nothing,
+    /// A plan that is still right.
+    Same(Plan),
+    /// What images were made from: everything but spec files is as it was.
+    Images(LastImages),
+}
+
+/// The images of the last run.
+pub(crate) struct LastImages {
+    /// What they were made from.
+    pub(crate) record: Record,
+    steps: Vec<Vec<NodeId>>,
+    /// What their plan was made from.
+    of: Digest,
 }
 
 /// Sources that remember what they were asked and what they answered.
 pub(crate) struct Asked<'a> {
     sources: &'a dyn Sources,
     specs: OnceLock<Result<Vec<SourceEntry>, SourceError>>,
+    texts: Mutex<BTreeMap<(String, u64), Digest>>,
     read: Mutex<BTreeMap<(String, u64), Digest>>,
     stat: Mutex<BTreeMap<String, Result<SourceStat, SourceError>>>,
     listed: Mutex<BTreeMap<String, Digest>>,
@@ -53,6 +90,7 @@ impl<'a> Asked<'a> {
         Self {
             sources,
             specs: OnceLock::new(),
+            texts: Mutex::default(),
             read: Mutex::default(),
             stat: Mutex::default(),
             listed: Mutex::default(),
@@ -60,49 +98,113 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// The plan of the last run, if every question has the answer that it had.
-    pub(crate) fn last_plan(&self) -> Option<Plan> {
-        let made_from = self.sources.recall(&name())?;
-        let MadeFrom { questions, texts, others } = postcard::from_bytes(&made_from).ok()?;
-        let Questions { read, stat, listed, trees } = questions;
-        let now = on_all_processors(&read, |(path, most)| content(self.sources.stat(path), *most));
-        if texts != over_texts(&self.specs(), now) {
+    /// What the last run left, by the answers that its questions have now.
+    pub(crate) fn last(&self) -> Last {
+        self.left().unwrap_or(Last::Nothing)
+    }
+
+    fn left(&self) -> Option<Last> {
+        let made_from = self.sources.recall(&made_from())?;
+        let of = Digest::of(&made_from);
+        let MadeFrom { questions, texts, others, images } =
+            postcard::from_bytes(&made_from).ok()?;
+        let Questions { texts: spec_files, read, stat, listed, trees } = questions;
+        let contents = |(path, most): &(String, u64)| content(self.sources.stat(path), *most);
+        let spec_files = on_all_processors(&spec_files, contents);
+        let same = texts == over_texts(&self.specs(), spec_files);
+        let Some(images) = images.filter(|_| !same) else {
+            let same = same && others == self.others(&read, &stat, &listed, &trees);
+            return same.then(|| self.plan_of(of)).flatten().map(Last::Same);
+        };
+        if others != self.others(&read, &stat, &listed, &trees) {
             return None;
         }
-        let stat = on_all_processors(&stat, |path| over_stat(&self.stat(path)));
-        let listed = listed.iter().map(|path| over_list(&self.sources.list(path)));
-        let trees = trees.iter().map(|path| over_tree(&self.sources.tree(path)));
-        if others != over(stat.into_iter().chain(listed).chain(trees)) {
+        let kept = self.sources.recall(&made_images())?;
+        if Digest::of(&kept) != images {
             return None;
         }
+        let Images { record, steps } = postcard::from_bytes(&kept).ok()?;
+        Some(Last::Images(LastImages { record, steps, of }))
+    }
+
+    /// The plan of the last run's images; none where another run has written another one since.
+    pub(crate) fn plan_of_images<'b>(&self, images: &'b LastImages) -> Option<LastPlan<'b>> {
+        Some(LastPlan::new(self.plan_of(images.of)?, &images.steps))
+    }
+
+    /// Over the answers that all questions other than for spec files have now.
+    fn others(
+        &self,
+        read: &[(String, u64)],
+        stat: &[String],
+        listed: &[String],
+        trees: &[String],
+    ) -> Digest {
+        let now = on_all_processors(read, |(path, most)| content(self.sources.stat(path), *most));
+        lock(&self.read).extend(read.iter().cloned().zip(now));
+        on_all_processors(stat, |path| drop(self.stat(path)));
+        for path in listed {
+            drop(self.list(path));
+        }
+        for path in trees {
+            drop(self.tree(path));
+        }
+        self.over_others()
+    }
+
+    /// Over all answers so far, other than to questions for spec files.
+    fn over_others(&self) -> Digest {
+        let read = lock(&self.read);
+        let (stat, listed, trees) = (lock(&self.stat), lock(&self.listed), lock(&self.trees));
+        let read = read.values().copied();
+        let others = read.chain(stat.values().map(over_stat));
+        over(others.chain(listed.values().copied()).chain(trees.values().copied()))
+    }
+
+    /// Whether a file is read as a spec file; where it is read for something else, it is not.
+    fn is_spec(&self, path: &str) -> bool {
+        if path.strip_prefix(LIBRARY).is_some_and(|rest| rest.starts_with('/')) {
+            return path.ends_with(".kdl");
+        }
+        let Some(Ok(specs)) = self.specs.get() else { return false };
+        specs.binary_search_by(|spec| (*spec.path).cmp(path)).is_ok()
+    }
+
+    /// The kept plan that was made from this.
+    fn plan_of(&self, made_from: Digest) -> Option<Plan> {
         let bytes = self.sources.last_plan()?;
         let (of, plan) = bytes.split_first_chunk::<32>()?;
         // Another run may have written one of the two meanwhile.
-        if of != Digest::of(&made_from).as_bytes() {
+        if of != made_from.as_bytes() {
             return None;
         }
         Plan::recall(plan)
     }
 
-    /// Gives the plan that was made with these answers to the sources.
-    pub(crate) fn keep_plan(self, plan: &Plan) {
-        let texts = over_texts(&self.specs(), lock(&self.read).values().copied());
-        let others = {
-            let (stat, listed, trees) = (lock(&self.stat), lock(&self.listed), lock(&self.trees));
-            let stat = stat.values().map(over_stat);
-            over(stat.chain(listed.values().copied()).chain(trees.values().copied()))
-        };
+    /// Gives the plan that was made with these answers to the sources, with what its images were made
+    /// from where they may be taken over by themselves.
+    pub(crate) fn keep_plan(self, plan: &Plan, record: Option<Record>, placed: Vec<Placed>) {
+        let steps = placed.into_iter().map(|image| image.numbers).collect();
+        let images = record.and_then(|record| postcard::to_stdvec(&Images { record, steps }).ok());
+        let images = images.map(|images| {
+            let digest = Digest::of(&images);
+            self.sources.remember(&made_images(), images);
+            digest
+        });
+        let texts = over_texts(&self.specs(), lock(&self.texts).values().copied());
+        let others = self.over_others();
         let questions = Questions {
+            texts: into_keys(self.texts),
             read: into_keys(self.read),
             stat: into_keys(self.stat),
             listed: into_keys(self.listed),
             trees: into_keys(self.trees),
         };
-        let Ok(made_from) = postcard::to_stdvec(&MadeFrom { questions, texts, others }) else {
+        let Ok(bytes) = postcard::to_stdvec(&MadeFrom { questions, texts, others, images }) else {
             return;
         };
-        let of = Digest::of(&made_from);
-        self.sources.remember(&name(), made_from);
+        let of = Digest::of(&bytes);
+        self.sources.remember(&made_from(), bytes);
         self.sources.keep_plan(&|out| {
             out.write_all(of.as_bytes())?;
             plan.keep(out)
@@ -125,7 +227,9 @@ impl Sources for Asked<'_> {
             most => self.sources.read_at_most(path, most),
         };
         let digest = answer.as_deref().map_or_else(refusal, Digest::of);
-        lock(&self.read).insert((path.to_owned(), most), digest);
+        let of_specs = most != u64::MAX && self.is_spec(path);
+        let read = if of_specs { &self.texts } else { &self.read };
+        lock(read).insert((path.to_owned(), most), digest);
         answer
     }
 
@@ -160,8 +264,13 @@ impl Sources for Asked<'_> {
 }
 
 /// What the last plan was made from is remembered under this.
-fn name() -> Digest {
+fn made_from() -> Digest {
     Digest::of(b"what the last plan was made from")
+}
+
+/// What its images were made from is remembered under this.
+fn made_images() -> Digest {
+    Digest::of(b"what the images of the last plan were made from")
 }
 
 /// What reading a file of this state answers.

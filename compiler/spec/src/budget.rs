@@ -52,6 +52,16 @@ impl Tally {
 }
 
 impl Budget {
+    /// So much is made already.
+    pub(crate) fn after(spent: u64) -> Self {
+        Self { spent: AtomicU64::new(spent) }
+    }
+
+    /// What was made.
+    pub(crate) fn spent(&self) -> u64 {
+        self.spent.load(Ordering::Relaxed)
+    }
+
     /// Something is made.
     pub(crate) fn spend(&self, Tally(cost): Tally) {
         // Relaxed: the sum alone counts. It cannot overflow, since a text is bounded.

@@ -8,9 +8,11 @@ use forge_model::{
 use forge_syntax::Node;
 
 use crate::ResolvedSpec;
+use crate::budget::Budget;
 use crate::levels;
 use crate::library;
 use crate::project::Project;
+use crate::record::{Files, Record};
 use crate::resolve;
 
 /// What compiling a project gives.
@@ -32,11 +34,37 @@ pub struct Compiled {
 #[derive(Debug, Default)]
 pub struct Leftovers(#[expect(dead_code, reason = "it is only dropped")] Project);
 
+/// What compiling a project gives that was compiled before.
+#[derive(Debug)]
+pub struct Again {
+    /// The project, without the images that are as they were.
+    pub compiled: Compiled,
+    /// Names of those images: nothing is to be said of them.
+    pub unchanged: BTreeSet<String>,
+    /// What all images were made from; none of a project that something is to be said of.
+    pub record: Option<Record>,
+}
+
 /// Compiles a project. Nothing but `sources` is read, so equal sources give equal results.
 pub fn compile(sources: &dyn Sources) -> Compiled {
+    compile_again(sources, None).compiled
+}
+
+/// Compiles what has changed of a project since an earlier run of this program. Everything that this
+/// run asked of the sources, other than for spec files, has to have the same answer now.
+pub fn compile_again(sources: &dyn Sources, before: Option<&Record>) -> Again {
     let (mut map, mut sink) = (SourceMap::new(), Sink::new());
     let (project, complete) = read_project(sources, &mut map, &mut sink);
-    let spec = resolve::all(&project, sources, &mut map, &mut sink);
+    let files = Files::of(&project, &map);
+    let traces = before.map(|before| before.unchanged(&project, &files)).unwrap_or_default();
+    let before = before.filter(|_| !traces.is_empty());
+    let unchanged: BTreeSet<String> = traces.keys().cloned().collect();
+    let budget = before.map(|before| Budget::after(before.spent())).unwrap_or_default();
+    let (spec, traces) = resolve::all(&project, sources, (traces, &budget), &mut map, &mut sink);
+    if before.is_some() && budget.is_spent() {
+        // What was made anew counts twice there: whether it is too much is not known.
+        return compile_again(sources, None);
+    }
     let mut diagnostics = sink.into_sorted();
     if !complete {
         // What an unreadable file declares is not undefined.
@@ -46,7 +74,12 @@ pub fn compile(sources: &dyn Sources) -> Compiled {
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let spec = (!failed).then_some(spec);
     let levels = project.levels.clone();
-    Compiled { spec, diagnostics, levels, source_map: map, leftovers: Leftovers(project) }
+    let record = diagnostics
+        .is_empty()
+        .then(|| Record::new((&project, &files), &traces, (before, &unchanged), &budget));
+    let leftovers = Leftovers(project);
+    let compiled = Compiled { spec, diagnostics, levels, source_map: map, leftovers };
+    Again { compiled, unchanged, record }
 }
 
 /// What the project's files declare, with what they name of the library, and whether every file

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use forge_control::ProfileTemplate;
-use forge_diag::{Code, Diagnostic, Levels, Sink, SourceMap, Span, Spanned, codes};
+use forge_diag::{Code, Diagnostic, FileId, Levels, Sink, SourceMap, Span, Spanned, codes};
 use forge_syntax::reference::{Field, NodeKind};
 use forge_syntax::{Cursor, Node, Written, quote, suggest, unknown_node};
 
@@ -217,6 +217,14 @@ impl Project {
     pub(crate) fn check_bases(&self, sink: &mut Sink) {
         let on_nothing = |image: &ImageDecl| image.on_nothing(self.bases.keys());
         sink.extend(self.images.values().filter_map(on_nothing).collect::<Vec<_>>());
+    }
+
+    /// The files in which something is declared beside images and roles: it may count for any image.
+    pub(crate) fn for_all_images(&self) -> impl Iterator<Item = FileId> {
+        let of_some = ["image", "role"];
+        let declared = self.places.iter().filter(move |((kind, _), _)| !of_some.contains(kind));
+        let spans = declared.map(|(_, span)| *span).chain(self.named_at).chain(self.lints);
+        spans.map(|span| span.file)
     }
 
     pub(crate) fn mirror(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<&MirrorDecl> {

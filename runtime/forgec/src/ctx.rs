@@ -110,7 +110,7 @@ impl Ctx {
 
     fn compile_with(&self, ui: &Ui, shown: Warnings) -> Result<Project, CmdError> {
         let (root, sources) = (self.root()?, self.sources(None)?);
-        let Checked { plan, diagnostics, source_map } = compile(ui, sources.as_ref(), shown);
+        let Checked { plan, diagnostics, source_map, .. } = compile(ui, sources.as_ref(), shown);
         let warns = |found: &&Diagnostic| found.severity == Severity::Warning;
         let warnings = diagnostics.iter().filter(warns).count();
         let findings = json(&diagnostics, &source_map);

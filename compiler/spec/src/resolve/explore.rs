@@ -19,10 +19,10 @@ use crate::node::role::{Given, GivenValue, RoleDecl};
 use crate::value::{Bound, Values};
 
 /// Looks at every role that no image uses.
-pub(crate) fn roles(cx: &mut Context<'_>, used: &BTreeSet<String>) {
+pub(crate) fn roles(cx: &mut Context<'_>, used: &BTreeSet<&str>) {
     let project = cx.project;
     let left: Vec<&RoleDecl> =
-        project.roles.values().filter(|role| !used.contains(&role.name.value)).collect();
+        project.roles.values().filter(|role| !used.contains(role.name.value.as_str())).collect();
     if left.is_empty() {
         return;
     }

@@ -14,6 +14,7 @@ use crate::node::image::ImageDecl;
 use crate::node::output::OutputDecl;
 use crate::node::role::RoleUse;
 use crate::node::{Statement, unit_name};
+use crate::record::Trace;
 use crate::value::{Bound, Scope, Values};
 use crate::{BaseKind, ItemKind, Parameter, ParameterSource, ResolvedBase, ResolvedImage};
 
@@ -21,7 +22,7 @@ use crate::{BaseKind, ItemKind, Parameter, ParameterSource, ResolvedBase, Resolv
 pub(crate) fn resolve<'a>(
     cx: &mut Context<'a>,
     image: &'a ImageDecl,
-    used: &mut BTreeSet<String>,
+    trace: &mut Trace,
 ) -> Option<ResolvedImage> {
     if cx.budget.is_spent() {
         return None;
@@ -39,7 +40,7 @@ pub(crate) fn resolve<'a>(
     let kernel = chain.iter().rev().find_map(|link| link.decl.kernel.as_ref());
     let kernel = kernel.and_then(|kernel| kernel.resolve(cx));
 
-    let mut builder = Builder::new(&set, used);
+    let mut builder = Builder::new(&set, &mut trace.roles);
     for (index, link) in chain.iter().enumerate() {
         // An image drops roles of those that it is made from, so the later ones decide.
         let later = chain.get(index + 1..).unwrap_or_default();
@@ -61,6 +62,7 @@ pub(crate) fn resolve<'a>(
     }
     let (parts, profiles, met) = (builder.parts, builder.profiles, builder.dropped_met);
     let (inspec, waivers) = (builder.inspec, builder.waivers);
+    trace.of_all = !builder.shadowed.is_empty();
     report_dropped(cx, image, &met);
     unused::shadowed(cx, image, &builder.shadowed, &builder.taken);
     conflict::check(cx, &image.name.value, &parts);
