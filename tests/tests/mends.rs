@@ -117,7 +117,9 @@ fn what_is_meant_is_offered_as_a_change() {
         for finding in checked.diagnostics.iter().filter(|finding| finding.fixes.is_empty()) {
             let Some(help) = &finding.help else { continue };
             // A child node takes more than a word.
-            if help.starts_with("did you mean") && !help.contains("child node") {
+            let meant = help.starts_with("did you mean") && !help.contains("child node");
+            let typed = finding.headline == "`param` lacks `type`";
+            if meant || typed || help.starts_with("declare the parameter with") {
                 without.insert((name.clone(), finding.headline.clone()), help.clone());
             }
         }

@@ -51,6 +51,8 @@ pub struct ParamDecl {
     pub name: Spanned<String>,
     /// What values it takes.
     pub ty: Arc<ParamType>,
+    /// Where the name of the type stands.
+    pub type_at: Span,
     /// What holds when nobody gives one.
     pub default: Option<Spanned<ParamValue>>,
     /// A default stands there, with a mistake that has been reported.
@@ -106,7 +108,7 @@ struct Said<'a> {
 fn decode(node: &Node, sink: &mut Sink) -> Option<ParamDecl> {
     let mut cursor = Cursor::of(node, &KIND);
     let name = cursor.arg::<String>("name");
-    let ty = cursor.required_prop::<String>("type");
+    let ty = cursor.required_prop_like::<String>("type", likely_types(node));
     let said = Said {
         of: cursor.prop("of"),
         min: cursor.prop_entry("min"),
@@ -117,6 +119,7 @@ fn decode(node: &Node, sink: &mut Sink) -> Option<ParamDecl> {
     let default = cursor.prop_entry("default");
     let default_list = cursor.child("default");
     let doc = cursor.prop::<String>("doc").map(|doc| doc.value).unwrap_or_default();
+    let type_at = ty.as_ref().map(|ty| ty.span);
     let ty = ty.and_then(|ty| whole_type(&ty, &said, &mut cursor));
     let value = ty.as_ref().and_then(|ty| match (default, default_list) {
         (Some(entry), _) => {
@@ -139,7 +142,25 @@ fn decode(node: &Node, sink: &mut Sink) -> Option<ParamDecl> {
     }
     cursor.finish(sink);
     let wrong_default = value.is_none() && (default.is_some() || default_list.is_some());
-    Some(ParamDecl { name: name?, ty: Arc::new(ty?), default: value, wrong_default, doc })
+    let (ty, type_at) = (Arc::new(ty?), type_at?);
+    Some(ParamDecl { name: name?, ty, type_at, default: value, wrong_default, doc })
+}
+
+/// Types that a declaration without one may mean, by its default.
+fn likely_types(node: &Node) -> &'static [&'static str] {
+    let default = node
+        .entries
+        .iter()
+        .find(|entry| entry.name.as_ref().is_some_and(|name| name.value == "default"));
+    match default.map(|entry| &entry.value) {
+        Some(Value::Text(_)) => &["string"],
+        Some(Value::Integer { .. }) => &["int"],
+        Some(Value::Bool(_)) => &["bool"],
+        Some(Value::Float { .. } | Value::Null) => &[],
+        // A list says of what, too.
+        None if node.children.iter().any(|child| child.name.value == "default") => &[],
+        None => &["string", "int", "bool", "path"],
+    }
 }
 
 /// What `${name}` can name.

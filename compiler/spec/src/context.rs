@@ -316,6 +316,22 @@ impl Context<'_> {
         span
     }
 
+    /// With the help that the parameter of which a text has its value should be of another type; what
+    /// an image sets has none.
+    pub(crate) fn declare_as(&self, found: Diagnostic, text: &Text, ty: &str) -> Diagnostic {
+        let pieces = pieces(text).unwrap_or_default();
+        let named = pieces.iter().filter_map(|piece| match piece {
+            Piece::Name { name, .. } => self.scope.bound(name)?.type_at,
+            Piece::Literal(_) => None,
+        });
+        let (named, ty) = (named.collect::<Vec<_>>(), quote(ty));
+        if named.is_empty() {
+            return found.help("write such a value where it is set");
+        }
+        let found = found.help(format!("declare the parameter with `type={ty}`"));
+        named.into_iter().fold(found, |found, at| found.offer(at, ty.as_str()))
+    }
+
     /// The value that a text passes on whole: `"${name}"` alone keeps its type.
     pub(crate) fn passed_on(&self, text: &Text) -> Option<ParamValue> {
         match pieces(text).ok()?.as_slice() {

@@ -17,6 +17,8 @@ pub(crate) struct Bound {
     pub(crate) source: ParameterSource,
     /// The type of a declared parameter; what an image sets has none.
     pub(crate) ty: Option<Arc<ParamType>>,
+    /// Where that type is named.
+    pub(crate) type_at: Option<Span>,
 }
 
 /// Values by name.

@@ -4,7 +4,7 @@ use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
 
 use self::unknown::{show_form, unknown_prop};
 use crate::reference::NodeKind;
-use crate::{Entry, FromValue, Node, Value};
+use crate::{Entry, FromValue, Node, Value, quote};
 
 /// Reads one node: each thing asked for is taken, and [`Cursor::finish`] names what nobody took.
 ///
@@ -175,6 +175,27 @@ impl<'a> Cursor<'a> {
         None
     }
 
+    /// The same, with values that are likely: behind the node's name and first argument they are offered.
+    pub fn required_prop_like<T: FromValue>(
+        &mut self,
+        name: &'static str,
+        likely: &[&str],
+    ) -> Option<Spanned<T>> {
+        let node = self.node;
+        let is_given = |entry: &Entry| entry.name.as_ref().is_some_and(|given| given.value == name);
+        if node.entries.iter().any(is_given) {
+            return self.required_prop(name);
+        }
+        self.declare_prop(name);
+        let first = node.entries.iter().find(|entry| entry.name.is_none());
+        let behind = first.map_or(node.name.span, |entry| entry.span);
+        let place = behind.behind();
+        let found = self.missing(name, &format!("add `{name}=…`"));
+        let offered = likely.iter().map(|value| format!(" {name}={}", quote(value)));
+        self.report(offered.fold(found, |found, text| found.offer(place, text)));
+        None
+    }
+
     /// The property `name` as it stands.
     pub fn prop_entry(&mut self, name: &'static str) -> Option<&'a Entry> {
         self.declare_prop(name);
@@ -251,15 +272,13 @@ impl<'a> Cursor<'a> {
     }
 
     fn report_missing(&mut self, name: &str, help: &str) {
+        self.report(self.missing(name, help));
+    }
+
+    fn missing(&self, name: &str, help: &str) -> Diagnostic {
         let node = self.node;
-        self.report(
-            Diagnostic::error(
-                codes::SYNTAX_MISSING,
-                format!("`{}` lacks `{name}`", node.name.value),
-            )
-            .at(node.head, "")
-            .help(help),
-        );
+        let headline = format!("`{}` lacks `{name}`", node.name.value);
+        Diagnostic::error(codes::SYNTAX_MISSING, headline).at(node.head, "").help(help)
     }
 
     /// All children called `name`.

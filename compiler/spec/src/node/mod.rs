@@ -232,11 +232,9 @@ pub(crate) fn mode(
     if forge_param::is_mode(&value) {
         return u32::from_str_radix(&value, 8).ok();
     }
-    cx.report(
-        Diagnostic::error(codes::SPEC_MODE, format!("`mode` must be {}", Mode::EXPECTED))
-            .at(span, format!("its value is \"{value}\""))
-            .help("declare the parameter with `type=\"mode\"`"),
-    );
+    let found = Diagnostic::error(codes::SPEC_MODE, format!("`mode` must be {}", Mode::EXPECTED))
+        .at(span, format!("its value is \"{value}\""));
+    cx.report(cx.declare_as(found, text, "mode"));
     None
 }
 

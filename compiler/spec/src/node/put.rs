@@ -50,11 +50,10 @@ where
     };
     let value = cx.text(&Spanned::new(text.clone(), given.span)).ok_or(Reported)?;
     value.parse().map(Some).map_err(|_| {
-        cx.report(
-            Diagnostic::error(codes::SPEC_VALUE, format!("`{name}` must be {}", T::EXPECTED))
-                .at(given.span, format!("its value is \"{value}\""))
-                .help(format!("declare the parameter with `type=\"{param_type}\"`")),
-        );
+        let headline = format!("`{name}` must be {}", T::EXPECTED);
+        let found = Diagnostic::error(codes::SPEC_VALUE, headline)
+            .at(given.span, format!("its value is \"{value}\""));
+        cx.report(cx.declare_as(found, text, param_type));
         Reported
     })
 }

@@ -69,7 +69,9 @@ pub(crate) fn values<'g>(
         let value = value.or_else(|| param.default.as_ref().map(|value| value.value.clone()));
         good &= value.is_some();
         let ty = Some(Arc::clone(&param.ty));
-        values.extend(value.map(|value| (name.clone(), Bound { value, span, source, ty })));
+        let type_at = Some(param.type_at);
+        values
+            .extend(value.map(|value| (name.clone(), Bound { value, span, source, ty, type_at })));
     }
     for given in given.filter(|given| !taker.takes(&given.name.value)) {
         if taker.whole {

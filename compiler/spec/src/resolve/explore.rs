@@ -52,7 +52,7 @@ fn one(cx: &mut Context<'_>, role: &RoleDecl) {
 }
 
 fn example_of(role: &RoleDecl, value: ParamValue, ty: Option<Arc<ParamType>>) -> Bound {
-    Bound { value, span: role.head, source: ParameterSource::Default, ty }
+    Bound { value, span: role.head, source: ParameterSource::Default, ty, type_at: None }
 }
 
 /// What some image may set, for a role that is looked at without one.

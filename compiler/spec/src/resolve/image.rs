@@ -119,7 +119,7 @@ pub(super) fn set_values(
     let name = &image.name;
     let mut insert = |key: &str, value: &str, span: Span, source: ParameterSource| {
         let value = ParamValue::Text(value.to_owned());
-        set.insert(key.to_owned(), Bound { value, span, source, ty: None });
+        set.insert(key.to_owned(), Bound { value, span, source, ty: None, type_at: None });
     };
     let (cluster, kind) = name.value.split_once('-').unwrap_or((&name.value, "node"));
     for (key, value) in [("cluster", cluster), ("type", kind), ("image", &name.value)] {
@@ -150,7 +150,10 @@ pub(super) fn set_values(
             if let Some(value) = bind::set(cx, given) {
                 let span = given.span();
                 check_name(cx, key, &Spanned::new(&value, span));
-                set.insert(key.clone(), Bound { value, span, source: source.clone(), ty: None });
+                set.insert(
+                    key.clone(),
+                    Bound { value, span, source: source.clone(), ty: None, type_at: None },
+                );
             }
         }
     }
