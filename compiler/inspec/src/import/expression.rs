@@ -8,9 +8,11 @@ use forge_model::{Operator, Property, Resource, Scalar};
 
 use super::ask::Ask;
 use super::matcher::{Of, Subject, predicate, property};
-use super::reader::{Reader, subject};
+use super::reader::{Reader, described, subject};
 use super::values;
+use crate::context::Context;
 use crate::export::HELPERS;
+use crate::matchers::{Kind as Is, Matcher};
 use crate::scope::Frame;
 use crate::syntax::{BlockArg, Call, Kind, Node};
 use crate::value::Value;
@@ -39,6 +41,50 @@ impl Reader<'_, '_> {
     /// A condition: true where it holds.
     pub(super) fn condition(&mut self, node: &Node, frame: &Frame) -> Result<Ask, String> {
         self.ask(node, frame, &Vec::new())
+    }
+
+    /// `expect(x).to matcher`: what it says of `x`, which is a resource, a part of one, or a yes or no.
+    pub(super) fn expectation(
+        &mut self,
+        of: &Node,
+        matcher: &Node,
+        negated: bool,
+        frame: &Frame,
+    ) -> Result<Ask, String> {
+        let Value::Matcher(matcher) = self.value(matcher, frame)? else {
+            return Err("an expectation without a matcher".to_owned());
+        };
+        if matches!(of.kind, Kind::And(..) | Kind::Or(..)) {
+            return truth(self.yes_or_no(of, frame)?, &matcher, negated);
+        }
+        match self.sym(of, frame, &Vec::new())? {
+            Sym::Thing(subject) => super::matcher::it(&subject, &matcher, negated),
+            Sym::Part(subject, part) => super::matcher::its(&subject, &part, &matcher, negated),
+            Sym::Says(ask) => truth(ask, &matcher, negated),
+            Sym::Known(_) => Err("an expectation of a value that Ruby works out".to_owned()),
+            Sym::Bits(..) | Sym::Common(..) => Err(REFUSED.to_owned()),
+        }
+    }
+
+    /// A condition that is `true` or `false` itself, and nothing else that counts as one.
+    pub(super) fn yes_or_no(&mut self, node: &Node, frame: &Frame) -> Result<Ask, String> {
+        if self.is_other(node, frame) {
+            return Err(REFUSED.to_owned());
+        }
+        self.condition(node, frame)
+    }
+
+    /// Whether the value of an expression may be one that rests on nothing and is neither true nor false.
+    fn is_other(&mut self, node: &Node, frame: &Frame) -> bool {
+        match &node.kind {
+            Kind::And(left, right) | Kind::Or(left, right) => {
+                self.is_other(left, frame) || self.is_other(right, frame)
+            }
+            _ => match self.sym(node, frame, &Vec::new()) {
+                Ok(Sym::Known(value)) => !matches!(value, Value::Bool(_)),
+                _ => false,
+            },
+        }
     }
 
     fn ask(&mut self, node: &Node, frame: &Frame, known: &Known) -> Result<Ask, String> {
@@ -125,6 +171,14 @@ impl Reader<'_, '_> {
                     return Err(REFUSED.to_owned());
                 }
             }
+        }
+        // What is described, where an example says nothing else of it.
+        if let (Kind::Call(call), Value::Context(Context::Example(example))) =
+            (&node.kind, &frame.me)
+            && (&*call.name, call.receiver.is_none(), call.args.len()) == ("subject", true, 0)
+            && example.group.explicit.borrow().is_none()
+        {
+            return Ok(Sym::Thing(described(&example.group.subject)?));
         }
         match self.value(node, frame)? {
             Value::Resource(resource) => Ok(Sym::Thing(subject(&resource)?)),
@@ -326,6 +380,18 @@ impl Reader<'_, '_> {
     }
 }
 
+/// `eq true`, `be_falsey` and their like of a yes or no.
+pub(super) fn truth(ask: Ask, matcher: &Matcher, negated: bool) -> Result<Ask, String> {
+    let plain = matcher.chained.borrow().is_empty();
+    let wanted = match &matcher.kind {
+        Is::Eq(Value::Bool(wanted)) | Is::Equal(Value::Bool(wanted)) if plain => *wanted,
+        Is::Truthy(_) if plain => true,
+        Is::Falsey if plain => false,
+        _ => return Err(format!("`{}` of an expression", matcher.description())),
+    };
+    Ok(ask.not_if(wanted == negated))
+}
+
 /// The file that `sshd-config` is about.
 const SSHD: &str = "/etc/ssh/sshd_config";
 
@@ -425,18 +491,18 @@ fn part_in(subject: &Subject, part: &str, list: &[Value]) -> Result<Ask, String>
     }
     let list = list.to_vec();
     let kind = match list.as_slice() {
-        [one] => crate::matchers::Kind::Eq(one.clone()),
-        _ => crate::matchers::Kind::In(list.into()),
+        [one] => Is::Eq(one.clone()),
+        _ => Is::In(list.into()),
     };
-    let Value::Matcher(matcher) = crate::matchers::Matcher::value(kind) else {
+    let Value::Matcher(matcher) = Matcher::value(kind) else {
         return Err(refused());
     };
     super::matcher::its(subject, part, &matcher, false)
 }
 
 fn ordered(subject: &Subject, part: &str, operator: &str, number: i64) -> Option<Ask> {
-    let kind = crate::matchers::Kind::Compare(Rc::from(operator), Value::Int(number));
-    let Value::Matcher(matcher) = crate::matchers::Matcher::value(kind) else { return None };
+    let kind = Is::Compare(Rc::from(operator), Value::Int(number));
+    let Value::Matcher(matcher) = Matcher::value(kind) else { return None };
     let (_, of) = property(&subject.on, part)?;
     let numbers = matches!(of, Of::Number | Of::Parameter);
     numbers.then(|| super::matcher::its(subject, part, &matcher, false).ok()).flatten()

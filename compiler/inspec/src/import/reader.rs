@@ -5,15 +5,15 @@ use std::rc::Rc;
 
 use super::Expected;
 use super::ask::{Ask, Clause};
+use super::expression::truth;
 use super::matcher::{self, Subject};
 use crate::context::{Child, Context, Example, ExampleCode, Group};
 use crate::control::{Check, Condition, Control};
 use crate::interp::Machine;
-use crate::matchers::{Kind, Matcher};
 use crate::resources::Resource;
 use crate::scope::{Closure, Frame, Scope};
 use crate::stop::{Halt, Stop};
-use crate::syntax::{At, Node};
+use crate::syntax::{At, Kind as Expression, Node};
 use crate::value::Value;
 
 /// Why something is no demand of KDL, and where it stands.
@@ -37,6 +37,19 @@ pub(super) fn subject(resource: &Rc<dyn Resource>) -> Result<Subject, String> {
     let subject = Subject { on, directory: kind == "directory" };
     subject.check()?;
     Ok(subject)
+}
+
+/// What a `describe` is about as something to describe.
+pub(super) fn described(value: &Value) -> Result<Subject, String> {
+    match value {
+        Value::Resource(resource) => subject(resource),
+        Value::Unknown(why) => Err(why.to_string()),
+        Value::Object(object) => {
+            Err(format!("`{}` is a resource of the profile's own", object.class.name))
+        }
+        Value::Table(_) => Err("a choice of rows has no equal in KDL".to_owned()),
+        _ => Err("it describes a value that Ruby works out".to_owned()),
+    }
 }
 
 /// Too many choices of several things each.
@@ -93,17 +106,22 @@ impl Reader<'_, '_> {
             Value::Nil => Value::Context(Context::Control(control.clone())),
             me => me.clone(),
         };
-        self.in_block(closure, me)
+        self.in_block(closure, me, Self::condition)
     }
 
     /// What a block without parameters says.
-    fn in_block(&mut self, closure: &Rc<Closure>, me: Value) -> Result<Ask, String> {
+    fn in_block(
+        &mut self,
+        closure: &Rc<Closure>,
+        me: Value,
+        read: fn(&mut Self, &Node, &Frame) -> Result<Ask, String>,
+    ) -> Result<Ask, String> {
         let Some(block) = closure.block().cloned() else {
             return Err("a condition that is no block".to_owned());
         };
         let frame =
             Frame { me, scope: Scope::below(&closure.frame.scope), ..closure.frame.clone() };
-        self.condition(&block.body, &frame)
+        read(self, &block.body, &frame)
     }
 
     fn check(&mut self, check: &Check) -> Result<Ask, Vec<Refused>> {
@@ -134,8 +152,12 @@ impl Reader<'_, '_> {
                 }
                 if refused.is_empty() { Ok(Ask::Any(choices)) } else { Err(refused) }
             }
-            Check::Expect { at, .. } => {
-                Err(vec![(*at, "an expectation beside of `describe`".to_owned())])
+            Check::Expect { value, negated, matcher, at } => {
+                let Value::Matcher(matcher) = matcher else {
+                    return Err(vec![(*at, "an expectation without a matcher".to_owned())]);
+                };
+                let subject = described(value).map_err(|why| vec![(*at, why)])?;
+                matcher::it(&subject, matcher, *negated).map_err(|why| vec![(*at, why)])
             }
             Check::Broken { why, at } => Err(vec![self.why(why, *at)]),
         }
@@ -176,34 +198,56 @@ impl Reader<'_, '_> {
         if refused.is_empty() { Ok(Ask::All(asks)) } else { Err(refused) }
     }
 
-    fn subject(&mut self, group: &Rc<Group>) -> Result<Subject, String> {
-        match &group.subject {
-            Value::Resource(resource) => subject(resource),
-            Value::Unknown(why) => Err(why.to_string()),
-            Value::Object(object) => {
-                Err(format!("`{}` is a resource of the profile's own", object.class.name))
-            }
-            Value::Table(_) => Err("a choice of rows has no equal in KDL".to_owned()),
-            _ => Err("it describes a value that Ruby works out".to_owned()),
-        }
-    }
-
     fn it(&mut self, group: &Rc<Group>, code: &ExampleCode) -> Result<Ask, Refused> {
         let at = code.at;
         if let Some(why) = &code.skip {
             return Err((at, format!("it is reviewed by hand: {}", one_line(why))));
         }
+        if let Some(asks) = self.expectations(group, code) {
+            return asks;
+        }
         let expected = self.expected(group, None, code.block.as_ref(), at)?;
         let explicit = group.explicit.borrow().clone();
         let of = if let Some(block) = explicit {
             let me = Value::Context(Context::Group(group.clone()));
-            let ask = self.in_block(&block, me).map_err(|why| (at, why))?;
-            expected.iter().map(|one| truth(&ask, one)).collect::<Result<Vec<_>, _>>()
+            let ask = self.in_block(&block, me, Self::yes_or_no).map_err(|why| (at, why))?;
+            expected
+                .iter()
+                .map(|one| truth(ask.clone(), &one.matcher, one.negated))
+                .collect::<Result<Vec<_>, _>>()
         } else {
-            let subject = self.subject(group).map_err(|why| (at, why))?;
+            let subject = described(&group.subject).map_err(|why| (at, why))?;
             expected.iter().map(|one| matcher::it(&subject, &one.matcher, one.negated)).collect()
         };
         of.map(Ask::All).map_err(|why| (at, why))
+    }
+
+    /// What an example says that consists of `expect(x).to matcher` alone; none of any other.
+    fn expectations(
+        &mut self,
+        group: &Rc<Group>,
+        code: &ExampleCode,
+    ) -> Option<Result<Ask, Refused>> {
+        let closure = code.block.as_ref()?;
+        let block = closure.block()?.clone();
+        let statements = match &block.body.kind {
+            Expression::Seq(statements) => statements.as_slice(),
+            _ => std::slice::from_ref(&block.body),
+        };
+        let said = statements.iter().map(expect).collect::<Option<Vec<_>>>()?;
+        if said.is_empty() {
+            return None;
+        }
+        let example = Example { group: group.clone(), attribute: None, memo: RefCell::default() };
+        let frame = Frame {
+            me: Value::Context(Context::Example(Rc::new(example))),
+            scope: Scope::below(&closure.frame.scope),
+            ..closure.frame.clone()
+        };
+        let asks = said.into_iter().map(|(of, matcher, negated)| {
+            self.expectation(of, matcher, negated, &frame).map_err(|why| (of.at, why))
+        });
+        Some(asks.collect::<Result<Vec<_>, _>>().map(Ask::All))
     }
 
     fn its(
@@ -220,7 +264,7 @@ impl Reader<'_, '_> {
         if group.explicit.borrow().is_some() {
             return Err((at, "`its` of a `subject`".to_owned()));
         }
-        let subject = self.subject(group).map_err(|why| (at, why))?;
+        let subject = described(&group.subject).map_err(|why| (at, why))?;
         let expected = self.expected(group, Some(attribute), block, at)?;
         let asks = expected
             .iter()
@@ -288,6 +332,23 @@ impl Reader<'_, '_> {
     }
 }
 
+/// `expect(x).to matcher`: `x`, the matcher, and whether it must not hold.
+fn expect(node: &Node) -> Option<(&Node, &Node, bool)> {
+    let Expression::Call(to) = &node.kind else { return None };
+    let negated = match &*to.name {
+        "to" => false,
+        "not_to" | "to_not" => true,
+        _ => return None,
+    };
+    let Expression::Call(expect) = &to.receiver.as_ref()?.kind else { return None };
+    let plain = expect.receiver.is_none() && &*expect.name == "expect";
+    // A second argument is what is said where it does not hold.
+    match (expect.args.as_slice(), to.args.as_slice()) {
+        ([of], [matcher] | [matcher, _]) if plain => Some((of, matcher, negated)),
+        _ => None,
+    }
+}
+
 fn closure_at(closure: &Closure) -> Option<At> {
     closure.block().map(|block| block.at)
 }
@@ -295,15 +356,4 @@ fn closure_at(closure: &Closure) -> Option<At> {
 /// The first line of a text.
 pub(super) fn one_line(text: &str) -> String {
     text.trim().lines().next().unwrap_or_default().trim().to_owned()
-}
-
-/// `it { should eq true }` of an expression.
-fn truth(ask: &Ask, expected: &Expected) -> Result<Ask, String> {
-    let Matcher { kind, chained } = &*expected.matcher;
-    match kind {
-        Kind::Eq(Value::Bool(wanted)) if chained.borrow().is_empty() => {
-            Ok(ask.clone().not_if(*wanted == expected.negated))
-        }
-        _ => Err(format!("`{}` of an expression", expected.matcher.description())),
-    }
 }

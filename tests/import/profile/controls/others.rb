@@ -142,7 +142,7 @@ end
 
 control 'ruby-subject' do
   describe file('/etc/motd') do
-    it { expect(subject.content).to include 'rsh' }
+    it { expect(subject.content.lines.first).to include 'rsh' }
   end
 end
 
