@@ -68,6 +68,10 @@ pub(crate) struct Note {
     pub(crate) about: Option<Asked>,
     /// An answer that only a running system could give was taken from the files, and why.
     pub(crate) only_running: Option<String>,
+    /// An example runs, and no body of a control.
+    pub(crate) in_example: bool,
+    /// Why a pass would rest on what is not known.
+    pub(crate) no_pass: Option<&'static str>,
 }
 
 impl State {

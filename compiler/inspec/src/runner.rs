@@ -146,7 +146,7 @@ impl Machine<'_> {
     }
 
     fn begin_note(&mut self) {
-        self.state.note = Note::default();
+        self.state.note = Note { in_example: true, ..Note::default() };
     }
 
     pub(crate) fn origin(&self, at: At) -> Origin {
@@ -390,6 +390,10 @@ impl Machine<'_> {
         if let (Status::Passed | Status::Failed, Some(why)) = (status, &note.only_running) {
             status = Status::NotKnownHere;
             message = Some(why.clone());
+        }
+        if let (Status::Passed, Some(why)) = (status, note.no_pass) {
+            status = Status::NotKnownHere;
+            message = Some(why.to_owned());
         }
         // Evidence is a place in a file: that of a unit, of a configured value.
         let place = note.evidence.as_deref().filter(|evidence| evidence.starts_with('/'));

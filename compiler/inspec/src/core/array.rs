@@ -406,6 +406,12 @@ fn rearranged(machine: &mut Machine<'_>, items: &[Value], name: &str, args: &[Va
         "transpose" => {
             let rows: Vec<Vec<Value>> = items.iter().map(|row| row.clone().into_items()).collect();
             let width = rows.first().map_or(0, Vec::len);
+            // Rows that are no lists, or of other lengths, are refused.
+            if items.iter().any(|row| !matches!(row, Value::Array(_)))
+                || rows.iter().any(|row| row.len() != width)
+            {
+                return Err(machine.raise("IndexError", "element size differs"));
+            }
             let column = |at: usize| {
                 rows.iter().filter_map(|row| row.get(at).cloned()).collect::<Vec<_>>().into()
             };

@@ -246,7 +246,11 @@ pub(super) fn its(subject: &Subject, attribute: &str, matcher: &Matcher, negated
             _ => Err(not_this()),
         };
     }
+    let parameter = matches!(on, Resource::KernelParameter { .. });
     if matches!(matcher.kind, Kind::Nil) {
+        if parameter && !negated {
+            return Err(format!("`{attribute}`: a kernel has a value where no file sets one"));
+        }
         let there = match (property, on) {
             (Property::Value | Property::Version | Property::Home | Property::Shell, _) => {
                 Ask::there(on, property)
@@ -268,7 +272,9 @@ pub(super) fn its(subject: &Subject, attribute: &str, matcher: &Matcher, negated
         Of::Groups => groups(on, matcher, negated),
         Of::Members => members(on, property, matcher, negated),
     };
-    asked.ok_or_else(not_this)
+    let asked = asked.ok_or_else(not_this)?;
+    // In KDL what is unset is no value; in Ruby nothing passes for want of one.
+    Ok(if parameter && negated { Ask::All(vec![Ask::there(on, property), asked]) } else { asked })
 }
 
 /// What an attribute is.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::{Kind, Matcher};
 use crate::interp::Machine;
+use crate::resources::PROPERTIES;
 use crate::stop::{Halt, Stop, no_method};
 use crate::value::Value;
 
@@ -63,6 +64,15 @@ impl Machine<'_> {
             }
             Kind::Predicate(name, args) => self.predicate(actual, &format!("{name}?"), args)?,
             Kind::Has(name, args) => self.predicate(actual, &format!("has_{name}?"), args)?,
+            // What InSpec answers for any name does not say that it does.
+            Kind::Exist(_) if matches!(actual, Value::Resource(of) if of.kind() == "mount") => {
+                Outcome::Fails("it does not respond to either `exist?` or `exists?`".to_owned())
+            }
+            Kind::Belongs(name, group) => {
+                let method = format!("belongs_to_{name}?");
+                let holds = self.send(actual, &method, std::slice::from_ref(group), None)?;
+                self.truth(&holds)?.into()
+            }
             Kind::Exist(args) => match self.try_send(actual, "exist?", args)? {
                 Some(value) => self.truth(&value)?.into(),
                 None => match self.try_send(actual, "exists?", args)? {
@@ -237,6 +247,9 @@ impl Machine<'_> {
     pub(crate) fn truth_is_known(&self, value: &Value) -> Result<(), Stop> {
         match value {
             Value::Unknown(_) => self.truth(value).map(|_| ()),
+            Value::Resource(of) if of.kind() == PROPERTIES => {
+                self.truth(&Value::Unknown("not all of it is known here".into())).map(|_| ())
+            }
             Value::Array(items) => {
                 let items = items.borrow();
                 match items.iter().find(|item| matches!(item, Value::Unknown(_))) {

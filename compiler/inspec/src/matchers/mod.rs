@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Predicate(Rc<str>, Vec<Value>),
     /// `have_x`: `has_x?` holds.
     Has(Rc<str>, Vec<Value>),
+    /// `belong_to_group` and `belong_to_primary_group`: `belongs_to_x?` holds.
+    Belongs(&'static str, Value),
     /// `exist`.
     Exist(Vec<Value>),
     /// `be_installed`, `be_enabled`, `be_running`: `x?` is `true` itself.
@@ -147,6 +149,8 @@ impl Machine<'_> {
             "respond_to" => Kind::RespondTo(args.to_vec()),
             "have_attributes" => Kind::Attributes(one()),
             "exist" => Kind::Exist(args.to_vec()),
+            "belong_to_group" => Kind::Belongs("group", one()),
+            "belong_to_primary_group" => Kind::Belongs("primary_group", one()),
             "cover" => Kind::Cover(args.to_vec()),
             "satisfy" => match block {
                 Some(block) => {

@@ -83,6 +83,7 @@ impl Matcher {
             }
             Kind::Predicate(name, args) => format!("be {}{}", words(name), list(args)),
             Kind::Has(name, args) => format!("have {}{}", words(name), list(args)),
+            Kind::Belongs(name, group) => format!("belong to {} {}", words(name), shown(group)),
             Kind::Exist(args) => format!("exist{}", list(args)),
             Kind::Strict(name) => format!("be {name}"),
             Kind::Access(name) => {

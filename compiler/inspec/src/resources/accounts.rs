@@ -186,7 +186,6 @@ impl Resource for Lines {
         if table.rows.is_empty() {
             machine.note_absent();
         }
-        let disabled = |row: &Rc<Row>| row.get("disabled").is_some_and(Value::truthy);
         Ok(match (self.kind, name) {
             ("passwd" | "shadow", "content") => {
                 let line = |row: &Rc<Row>| {
@@ -196,8 +195,8 @@ impl Resource for Lines {
                 Some(table.rows.iter().map(line).collect::<Vec<_>>().join("\n").into())
             }
             (_, "exists?") => Some((!table.rows.is_empty()).into()),
-            ("users", "disabled?") => Some(table.rows.iter().all(disabled).into()),
-            ("users", "enabled?") => Some((!table.rows.iter().any(disabled)).into()),
+            // No row is `disabled == false`, and none `disabled == true`: InSpec takes both for a yes.
+            ("users", "disabled?" | "enabled?") => Some(Value::Bool(true)),
             _ => None,
         })
     }
@@ -227,6 +226,7 @@ fn user_rows(machine: &mut Machine<'_>) -> Result<Vec<Rc<Row>>, Stop> {
     let passwd = records(machine, "/etc/passwd")?;
     let group = records(machine, "/etc/group")?;
     let shadow = records(machine, "/etc/shadow")?;
+    let listed = !shadow.is_empty() && super::walk::program_exists(machine, "chage")?;
     let mut rows = Vec::new();
     for record in &passwd {
         machine.meter.charge(512)?;
@@ -241,13 +241,12 @@ fn user_rows(machine: &mut Machine<'_>) -> Result<Vec<Rc<Row>>, Stop> {
             }
         }
         let secret = shadow.iter().find(|shadow| shadow.first() == Some(name));
-        let days = |at: usize| match secret {
-            Some(secret) => number(secret.get(at)),
-            None => Value::Nil,
+        // `chage -l` has -1 where nothing is said; a text, since it is not of digits alone.
+        let days = |at: usize| match secret.and_then(|secret| secret.get(at)) {
+            _ if !listed => Value::Nil,
+            Some(days) if !days.trim().is_empty() => number(Some(days)),
+            _ => "-1".into(),
         };
-        let disabled = secret
-            .and_then(|secret| secret.get(1))
-            .is_some_and(|password| password.starts_with('!'));
         rows.push(Row::new(vec![
             ("username", name.as_str().into()),
             ("uid", number(record.get(2))),
@@ -259,7 +258,8 @@ fn user_rows(machine: &mut Machine<'_>) -> Result<Vec<Rc<Row>>, Stop> {
             ("mindays", days(3)),
             ("maxdays", days(4)),
             ("warndays", days(5)),
-            ("disabled", disabled.into()),
+            // InSpec has no such word of an account on Linux.
+            ("disabled", Value::Nil),
             ("password", secret.and_then(|s| s.get(1)).map(String::as_str).into()),
         ]));
     }
@@ -381,8 +381,12 @@ impl Resource for User {
         let wanted = args.first();
         Ok(Some(match name {
             "exist?" | "exists?" => found.is_some().into(),
-            "disabled?" if found.is_some() => value,
-            "enabled?" if found.is_some() => (!value.truthy()).into(),
+            // Neither is ever so: nothing says on Linux that an account is disabled, or that it is not.
+            "disabled?" | "enabled?" if found.is_some() => Value::Bool(false),
+            "encrypted_password" => return self.password(machine, &value).map(Some),
+            "belongs_to_group?" if found.is_none() => {
+                return Err(crate::stop::no_method("include?", &Value::Nil, machine.here));
+            }
             "has_uid?"
             | "has_home_directory?"
             | "has_login_shell?"
@@ -394,6 +398,23 @@ impl Resource for User {
                 .into(),
             _ => value,
         }))
+    }
+}
+
+impl User {
+    /// The second field of what `getent shadow` says; an error where it says nothing.
+    fn password(&self, machine: &mut Machine<'_>, found: &Value) -> Eval {
+        const FAILED: &str = "Inspec::Exceptions::ResourceFailed";
+        if !super::walk::program_exists(machine, "getent")? {
+            return Err(machine.raise(FAILED, "Could not find `getent` on your system."));
+        }
+        match found {
+            Value::Nil => {
+                let why = format!("`getent shadow {}` says nothing", self.name);
+                Err(machine.raise(FAILED, why))
+            }
+            found => Ok(found.clone()),
+        }
     }
 }
 

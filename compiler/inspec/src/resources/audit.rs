@@ -67,50 +67,121 @@ fn lines(machine: &mut Machine<'_>, installed: bool) -> Result<Vec<String>, Stop
         let line = line.trim();
         if line == "-D" {
             rules.clear();
-        } else if line.starts_with("-a") || line.starts_with("-A") || line.starts_with("-w") {
+        } else if line.starts_with('-')
+            && line.split_whitespace().any(|word| matches!(word, "-a" | "-A" | "-w"))
+        {
             rules.push(as_listed(line));
         }
     }
     Ok(rules)
 }
 
-/// A rule as `auditctl -l` would list it: several `-S` in one, `-k` of a system call as a field.
+/// A rule as `auditctl -l` would list it: what is watched by a path and its permissions alone as a
+/// watch, all else with its architecture, its calls and then its fields.
 fn as_listed(line: &str) -> String {
-    let mut words = Vec::new();
-    let mut calls: Vec<&str> = Vec::new();
-    let mut rest = line.split_whitespace().peekable();
-    let watch = line.starts_with("-w");
-    while let Some(word) = rest.next() {
-        match (word, rest.peek()) {
-            ("-S", Some(call)) => {
-                if calls.is_empty() {
-                    words.push("-S".to_owned());
-                    words.push(String::new());
-                }
-                calls.push(call);
-                rest.next();
-            }
-            ("-k", Some(key)) if !watch => {
-                words.push("-F".to_owned());
-                words.push(format!("key={key}"));
-                rest.next();
-            }
-            ("-A", _) => words.push("-a".to_owned()),
-            (word, _) => words.push(list_field(word)),
+    let rule = Rule::parse(line);
+    let watched = |field: &&Field| field.is("path") || field.is("dir");
+    let plain =
+        |field: &Field| field.is("path") || field.is("dir") || field.is("perm") || field.is("key");
+    let text = |field: &Field| field.text.clone();
+    let value = |field: Option<&Field>| field.map(|field| field.value().to_owned());
+    let find = |name: &str| rule.fields.iter().find(|field| field.is(name));
+    let is_watch = rule.watch.is_some()
+        || (rule.list == "exit"
+            && rule.calls.is_empty()
+            && rule.fields.iter().all(plain)
+            && find("perm").is_some());
+    let path = rule.watch.clone().or_else(|| value(rule.fields.iter().find(watched)));
+    if let (true, Some(path)) = (is_watch, path) {
+        let mut listed = format!("-w {path}");
+        let perms = value(find("perm")).unwrap_or_else(|| "rwxa".to_owned());
+        listed.push_str(&format!(" -p {perms}"));
+        for key in rule.fields.iter().filter(|field| field.is("key")) {
+            listed.push_str(&format!(" -k {}", key.value()));
         }
+        return listed;
     }
-    if let Some(slot) = words.iter_mut().find(|word| word.is_empty()) {
-        *slot = calls.join(",");
+    let mut listed = vec![format!("-a {},{}", rule.action, rule.list)];
+    listed.extend(find("arch").map(|field| format!("-F {}", field.text)));
+    // The other lists are of no system call.
+    if rule.list == "exit" {
+        let calls = if rule.calls.is_empty() { "all".to_owned() } else { rule.calls.join(",") };
+        listed.push(format!("-S {calls}"));
     }
-    words.join(" ")
+    let rest = rule.fields.iter().filter(|field| !field.is("arch"));
+    listed.extend(rest.map(|field| format!("{} {}", field.flag, text(field))));
+    listed.join(" ")
+}
+
+/// A condition of a rule, `-F auid>=1000`.
+struct Field {
+    flag: &'static str,
+    text: String,
+}
+
+impl Field {
+    fn is(&self, name: &str) -> bool {
+        self.flag == "-F" && self.text.strip_prefix(name).is_some_and(|rest| rest.starts_with('='))
+    }
+
+    fn value(&self) -> &str {
+        self.text.split_once('=').map_or("", |(_, value)| value)
+    }
+}
+
+/// A line of `rules.d`, taken apart.
+#[derive(Default)]
+struct Rule {
+    watch: Option<String>,
+    action: String,
+    list: String,
+    calls: Vec<String>,
+    fields: Vec<Field>,
+}
+
+impl Rule {
+    fn parse(line: &str) -> Self {
+        let mut rule = Self::default();
+        let mut words = line.split_whitespace();
+        while let Some(word) = words.next() {
+            let mut field = |flag, text: String| rule.fields.push(Field { flag, text });
+            let mut next = || words.next().unwrap_or_default();
+            match word {
+                "-w" => rule.watch = Some(next().to_owned()),
+                "-p" => field("-F", format!("perm={}", in_order(next()))),
+                "-k" => field("-F", format!("key={}", next())),
+                "-F" => field("-F", list_field(next())),
+                "-C" => field("-C", next().to_owned()),
+                "-S" => rule.calls.extend(next().split(',').map(str::to_owned)),
+                "-a" | "-A" => {
+                    let (one, other) = next().split_once(',').unwrap_or_default();
+                    let acts = matches!(one, "always" | "never" | "possible");
+                    let (action, list) = if acts { (one, other) } else { (other, one) };
+                    (rule.action, rule.list) = (action.to_owned(), list.to_owned());
+                }
+                _ => {}
+            }
+        }
+        rule
+    }
+}
+
+/// Permissions in the order in which they are listed.
+fn in_order(perms: &str) -> String {
+    "rwxa".chars().filter(|letter| perms.contains(*letter)).collect()
 }
 
 /// The words that `auditctl -l` has for some fields.
 fn list_field(word: &str) -> String {
-    match word {
-        "auid!=4294967295" | "auid!=unset" | "auid!=-1" => "auid!=-1".to_owned(),
-        other => other.to_owned(),
+    if let Some(perms) = word.strip_prefix("perm=") {
+        return format!("perm={}", in_order(perms));
     }
+    for name in ["auid!=", "auid="] {
+        if let Some("4294967295" | "unset" | "-1") = word.strip_prefix(name) {
+            return format!("{name}-1");
+        }
+    }
+    word.to_owned()
 }
 
 /// The word behind an option.
@@ -171,14 +242,18 @@ fn rows(line: &str) -> Vec<Rc<Row>> {
     rows
 }
 
-/// What follows each `-F`.
+/// What follows each `-F`; options that stand last are words like others.
 fn fields(line: &str) -> Vec<String> {
-    let mut words = line.split_whitespace();
+    let mut words = line.split_whitespace().peekable();
     let mut fields = Vec::new();
     while let Some(word) = words.next() {
         match word {
             "-a" | "-S" => {
-                words.next();
+                let value = words.next();
+                if words.peek().is_none() {
+                    fields.push(word.to_owned());
+                    fields.extend(value.map(str::to_owned));
+                }
             }
             "-F" => {}
             other => fields.push(other.to_owned()),
@@ -302,6 +377,28 @@ mod tests {
             field("fields_nokey").as_deref(),
             Some("[\"arch=b64\", \"exit=-EPERM\", \"auid!=-1\"]")
         );
+        for (written, listed) in [
+            (
+                "-a exit,always -F path=/bin/su -F perm=x -F auid>=1000 -F auid!=unset -k p",
+                "-a always,exit -S all -F path=/bin/su -F perm=x -F auid>=1000 -F auid!=-1 -F key=p",
+            ),
+            ("-a always,exit -S open -F arch=b32", "-a always,exit -F arch=b32 -S open"),
+            ("-a always,exit -F path=/x -F perm=aw -k k", "-w /x -p wa -k k"),
+            ("-a never,task", "-a never,task"),
+            ("-a always,exclude -F msgtype=CWD", "-a always,exclude -F msgtype=CWD"),
+            ("-w /x -k k", "-w /x -p rwxa -k k"),
+            ("-p aw -w /x", "-w /x -p wa"),
+        ] {
+            assert_eq!(as_listed(written), listed);
+        }
+        // What is of a path and of all calls has a row for either.
+        let both = rows("-a always,exit -S all -F path=/bin/su -F perm=x -F key=p");
+        let of = |at: usize, name: &str| both[at].get(name).map(Value::inspect);
+        assert_eq!(both.len(), 2);
+        assert_eq!(of(0, "file").as_deref(), Some("\"/bin/su\""));
+        assert_eq!(of(0, "syscall"), None);
+        assert_eq!(of(1, "syscall").as_deref(), Some("\"all\""));
+        assert_eq!(of(1, "path").as_deref(), Some("\"/bin/su\""));
         let watch = rows("-w /etc/passwd -p wa -k identity");
         assert_eq!(
             watch[0].get("permissions").map(Value::inspect).as_deref(),

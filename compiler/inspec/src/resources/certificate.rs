@@ -140,7 +140,12 @@ impl Resource for X509 {
                 }
             }
             "extensions" => extensions(body.extensions.as_deref().unwrap_or_default()),
-            "public_key" | "has_purpose?" | "email" | "subject_alt_names" => {
+            "email" => machine.send(&parts(&body.subject), "emailAddress", &[], None)?,
+            "subject_alt_names" => {
+                let all = extensions(body.extensions.as_deref().unwrap_or_default());
+                machine.send(&all, "subjectAltName", &[], None)?
+            }
+            "public_key" | "has_purpose?" => {
                 return Err(machine.needs_ruby(format!("`{name}` of a certificate")));
             }
             _ => return Ok(None),

@@ -7,7 +7,7 @@ use forge_judge::parsers::{Setting, SimpleConfig};
 use super::{Called, Resource};
 use crate::interp::{Given, Machine};
 use crate::map::Map;
-use crate::stop::Stop;
+use crate::stop::{Eval, Stop};
 use crate::value::Value;
 
 /// How properties are looked up.
@@ -77,15 +77,28 @@ impl Config {
         }
     }
 
-    fn walk(&self, keys: &[Value]) -> Value {
+    /// What keys lead to, one after the other; lists know their own methods, too.
+    fn walk(&self, machine: &mut Machine<'_>, keys: &[Value]) -> Eval {
         let mut value = self.params.clone();
-        for key in keys {
+        for (depth, key) in keys.iter().enumerate() {
+            if key.is_nil() {
+                // No key is no step, and none at all leads nowhere.
+                return Ok(if depth == 0 { Value::Nil } else { value });
+            }
             let next = match (&value, key) {
                 (Value::Array(items), Value::Int(at)) => {
                     let items = items.borrow();
                     let at =
                         if *at < 0 { *at + i64::try_from(items.len()).unwrap_or(0) } else { *at };
                     usize::try_from(at).ok().and_then(|at| items.get(at).cloned())
+                }
+                (Value::Array(_), Value::Str(name) | Value::Sym(name)) => {
+                    match machine.try_send(&value, name, &[])? {
+                        None if LISTS_HAVE.contains(&&**name) => {
+                            return Err(machine.needs_ruby(format!("`{name}` of a list")));
+                        }
+                        found => found,
+                    }
                 }
                 (Value::Hash(map), key) => {
                     let map = map.borrow();
@@ -95,9 +108,53 @@ impl Config {
             };
             value = next.unwrap_or(Value::Nil);
         }
-        value
+        Ok(value)
     }
 }
+
+/// Methods of lists in Ruby that nothing here may have.
+const LISTS_HAVE: [&str; 34] = [
+    "assoc",
+    "bsearch",
+    "chunk_while",
+    "combination",
+    "cycle",
+    "display",
+    "each_cons",
+    "each_entry",
+    "each_index",
+    "each_slice",
+    "each_with_index",
+    "each_with_object",
+    "filter_map",
+    "flat_map",
+    "frozen?",
+    "group_by",
+    "hash",
+    "inject",
+    "instance_variables",
+    "lazy",
+    "methods",
+    "minmax",
+    "object_id",
+    "pack",
+    "partition",
+    "permutation",
+    "product",
+    "rassoc",
+    "reduce",
+    "rotate",
+    "sample",
+    "shuffle",
+    "transpose",
+    "zip",
+];
+
+/// What a document that can be gone over answers by going over it, whatever its keys are called.
+const GOES_OVER: [&str; 14] = [
+    "count", "first", "min", "max", "minmax", "sum", "sort", "entries", "to_a", "to_h", "to_set",
+    "tally", "uniq", "lazy",
+];
 
 /// What Ruby and `InSpec` give every resource: no key of a file has one of these names.
 fn is_of_every_object(name: &str) -> bool {
@@ -172,7 +229,7 @@ impl Resource for Config {
         Ok(Some(match name {
             "params" | "read_params" => match args {
                 [] => self.params.clone(),
-                keys => self.walk(keys),
+                keys => self.walk(machine, keys)?,
             },
             "content" | "raw_content" if self.lookup != Lookup::Path || name == "raw_content" => {
                 self.content.clone().map_or(Value::Nil, Value::Str)
@@ -180,12 +237,12 @@ impl Resource for Config {
             "[]" => match (self.lookup, args) {
                 (Lookup::Column, [key, ..]) => self.column(&key.text()),
                 (Lookup::XPath, [key, ..]) => self.xpath(machine, &key.text())?,
-                (Lookup::Path, keys) => self.walk(keys),
+                (Lookup::Path, keys) => self.walk(machine, keys)?,
                 (_, [key]) => self.get(&key.text()),
                 _ => return Ok(None),
             },
             "value" if self.lookup == Lookup::Path && !args.is_empty() => {
-                self.walk(&args[0].clone().into_items())
+                self.walk(machine, &args[0].clone().into_items())?
             }
             // What libraries of public profiles add to it.
             "conf_path" if machine.has_library(self.kind) => {
@@ -201,7 +258,14 @@ impl Resource for Config {
             {
                 return machine.send(&self.params, name, args, block).map(Some);
             }
-            _ if self.lookup == Lookup::Path => self.walk(&[name.into()]),
+            _ if self.lookup == Lookup::Path
+                && args.is_empty()
+                && GOES_OVER.contains(&name)
+                && matches!(self.params, Value::Hash(_) | Value::Array(_)) =>
+            {
+                return machine.send(&self.params, name, args, block).map(Some);
+            }
+            _ if self.lookup == Lookup::Path => self.walk(machine, &[name.into()])?,
             _ if self.lookup == Lookup::Column => self.column(name),
             _ if self.lookup == Lookup::XPath => self.xpath(machine, name)?,
             _ => self.get(name),

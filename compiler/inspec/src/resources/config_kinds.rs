@@ -271,8 +271,10 @@ fn user_parse(machine: &mut Machine<'_>, text: &str, given: Option<&Value>) -> E
     if let Some(Value::Hash(map)) = given {
         for (key, value) in map.borrow().iter() {
             match (&*key.text(), value) {
-                ("assignment_regex" | "assignment_re", Value::Regex(pattern)) => {
-                    assignment = pattern.clone();
+                // Its older name, `assignment_re`, is no option since InSpec 2, and changes nothing.
+                ("assignment_regex", Value::Regex(pattern)) => assignment = pattern.clone(),
+                ("assignment_regex" | "multiple_value_regex", Value::Str(_)) => {
+                    return Err(machine.needs_ruby("an expression that is a text"));
                 }
                 ("multiple_value_regex", Value::Regex(pattern)) => split = Some(pattern.clone()),
                 ("multiple_values", value) => options.multiple_values = value.truthy(),

@@ -1,5 +1,6 @@
 //! `file` and `directory`.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use forge_model::FileStat;
@@ -15,14 +16,13 @@ pub(super) struct FileResource {
     pub(super) path: Rc<str>,
     /// `directory(…)`: it exists only as one.
     pub(super) directory: bool,
+    /// It was asked where its link ends.
+    followed: Cell<bool>,
 }
-
-/// Links in a row that are followed.
-const MAX_LINKS: usize = 40;
 
 impl FileResource {
     pub(super) fn value(path: &str, directory: bool) -> Value {
-        Value::Resource(Rc::new(Self { path: path.into(), directory }))
+        Value::Resource(Rc::new(Self { path: path.into(), directory, followed: Cell::new(false) }))
     }
 
     /// The path as the target takes it: absolute, without `.` and doubled slashes.
@@ -59,24 +59,27 @@ impl FileResource {
         Ok(found.is_some_and(|stat| !self.directory || stat.kind == "directory"))
     }
 
-    /// The path that the link says, made absolute.
-    fn link(&self, machine: &mut Machine<'_>) -> Result<Option<String>, Stop> {
-        let place = self.place();
-        let stat = self.stat(machine, false)?;
-        Ok(stat.and_then(|stat| stat.link).map(|link| absolute(&place, &link)))
+    fn is_link(&self, machine: &mut Machine<'_>) -> Result<Option<String>, Stop> {
+        Ok(self.stat(machine, false)?.and_then(|stat| stat.link))
     }
 
-    /// Where all links lead.
-    fn end_of_links(&self, machine: &mut Machine<'_>) -> Result<Option<String>, Stop> {
-        let mut path = self.place();
-        let mut followed = None;
-        for _ in 0..MAX_LINKS {
-            let stat = machine.answer(machine.target.stat(&path, false))?;
-            let Some(link) = stat.and_then(|stat| stat.link) else { break };
-            path = absolute(&path, &link);
-            followed = Some(path.clone());
+    /// The path that the link says, as it is written. `InSpec` forgets that when it was asked first
+    /// where the link ends.
+    fn link(&self, machine: &mut Machine<'_>) -> Result<Option<String>, Stop> {
+        if self.followed.get() {
+            return self.end_of_links(machine);
         }
-        Ok(followed)
+        self.is_link(machine)
+    }
+
+    /// Where a link leads when all links on the way are followed; nowhere, when they go in a circle.
+    fn end_of_links(&self, machine: &mut Machine<'_>) -> Result<Option<String>, Stop> {
+        if self.is_link(machine)?.is_none() {
+            return Ok(None);
+        }
+        self.followed.set(true);
+        let way = super::walk::way(machine, &self.place())?;
+        Ok(Some(way.end.unwrap_or_default()))
     }
 
     fn property(&self, machine: &mut Machine<'_>, name: &str) -> Called {
@@ -122,7 +125,7 @@ impl FileResource {
         if self.directory && stat.kind != "directory" {
             return Ok(Value::Bool(false));
         }
-        if let Some(user) = args.get(1).filter(|user| !user.is_nil()) {
+        if let Some(user) = args.get(1).filter(|user| !user.text().is_empty()) {
             return super::walk::permits(machine, &self.place(), bit, &user.text())
                 .map(Value::Bool);
         }
@@ -172,12 +175,12 @@ impl FileResource {
     }
 }
 
-/// A value that the target has, or that it is not known.
 /// The name of an account; nil when the image knows none of this number.
 fn named(name: String, number: Option<u32>) -> Value {
     if number.is_some_and(|number| number.to_string() == name) { Value::Nil } else { name.into() }
 }
 
+/// A value that the target has, or that it is not known.
 fn known(value: Option<Value>, what: &str) -> Result<Value, Stop> {
     Ok(value.unwrap_or_else(|| Value::Unknown(format!("{what} is not known here").into())))
 }
@@ -202,14 +205,6 @@ pub(crate) fn normal(path: &str) -> String {
         }
     }
     format!("/{}", parts.join("/"))
-}
-
-fn absolute(of: &str, link: &str) -> String {
-    if link.starts_with('/') {
-        return normal(link);
-    }
-    let parent = of.rsplit_once('/').map_or("", |(parent, _)| parent);
-    normal(&format!("{parent}/{link}"))
 }
 
 impl Resource for FileResource {

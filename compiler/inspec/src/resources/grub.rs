@@ -72,6 +72,7 @@ fn params(machine: &mut Machine<'_>, menu: &str, defaults: &str, kernel: &str) -
             }
             Some(number) => {
                 let at = crate::core::string::leading_int(&number, 10);
+                let at = if at < 0 { at + i64::try_from(entries.len()).unwrap_or(0) } else { at };
                 usize::try_from(at).ok().and_then(|at| entries.get(at))
             }
             None => entries.first(),
@@ -79,6 +80,10 @@ fn params(machine: &mut Machine<'_>, menu: &str, defaults: &str, kernel: &str) -
     } else {
         named(kernel)
     };
+    if chosen.is_none() && !entries.is_empty() {
+        // InSpec merges what it found, and found nothing.
+        return Err(machine.raise("TypeError", "no implicit conversion of nil into Hash"));
+    }
     for (key, value) in chosen.into_iter().flat_map(Map::iter) {
         params.insert(key.clone(), value.clone());
     }

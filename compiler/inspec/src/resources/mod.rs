@@ -22,6 +22,9 @@ mod service;
 mod shell;
 mod structured;
 mod tables;
+#[cfg(test)]
+mod tests;
+mod unit_file;
 pub(crate) mod version;
 pub(crate) mod walk;
 mod xinetd;
@@ -29,6 +32,7 @@ mod xinetd;
 pub(crate) use config_kinds::read as read_file;
 pub(crate) use file::{normal, only_running};
 pub(crate) use glob::glob;
+pub(crate) use service::PROPERTIES;
 
 use std::cell::OnceCell;
 use std::rc::Rc;

@@ -174,7 +174,15 @@ impl Resource for Mount {
         args: &[Value],
         _block: Given<'_>,
     ) -> Called {
-        if !matches!(name, "mounted?" | "options" | "device" | "type" | "count" | "exist?" | "[]") {
+        if name == "[]" {
+            let why = "wrong number of arguments (given 2, expected 1)";
+            return Err(machine.raise("ArgumentError", why));
+        }
+        // No property of it, and none that is missing: whoever asks a mount itself gets nothing.
+        if name == "exist?" {
+            return Ok(Some(Value::Nil));
+        }
+        if !matches!(name, "mounted?" | "options" | "device" | "type" | "count") {
             return Ok((name == "resource_id").then(|| Value::Str(self.path.clone())));
         }
         if name == "mounted?" && args.iter().any(|arg| !arg.is_nil()) {
@@ -186,24 +194,73 @@ impl Resource for Mount {
             return Ok(Some(Value::int(now(machine, &path)?.len())));
         }
         let found = at(machine, &path)?;
+        let on_node = machine.target.level() == Level::Node;
         Ok(Some(match (name, found) {
-            ("mounted?" | "exist?", found) => found.is_some().into(),
+            ("mounted?", found) => found.is_some().into(),
             ("count", found) => Value::Int(i64::from(found.is_some())),
             (_, None) => Value::Nil,
+            ("options", Some(found)) if on_node => Value::strings(&found.options),
             ("options", Some(found)) => Value::strings(options(&found)),
+            ("device", Some(found)) if !on_node && !found.names_device() => {
+                Value::Unknown("only a running system knows the device behind a name".into())
+            }
             ("device", Some(found)) => found.device.into(),
+            (_, Some(found)) if !on_node && !found.names_type() => {
+                Value::Unknown("only a running system knows the type of what is mounted".into())
+            }
             (_, Some(found)) => found.kind.into(),
         }))
     }
 }
 
-/// Options as `mount` shows them, as far as a configuration tells: `defaults` is `rw`.
-fn options(found: &Configured) -> Vec<String> {
-    let mut all = Vec::new();
-    if !found.options.iter().any(|option| option == "ro") {
-        all.push("rw".to_owned());
+impl Configured {
+    fn is_bound(&self) -> bool {
+        self.options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind" | "loop"))
     }
-    all.extend(found.options.iter().filter(|o| *o != "defaults" && *o != "rw").cloned());
+
+    /// Whether what is mounted has the device that is written, and no tag or link that leads to it.
+    fn names_device(&self) -> bool {
+        let tag = self.device.split_once('=').is_some_and(|(tag, _)| {
+            matches!(tag, "UUID" | "LABEL" | "PARTUUID" | "PARTLABEL" | "ID")
+        });
+        let link = self
+            .device
+            .strip_prefix("/dev/")
+            .is_some_and(|below| !below.starts_with("mapper/") && below.contains('/'));
+        !(tag || link || self.is_bound() || self.device.is_empty())
+    }
+
+    fn names_type(&self) -> bool {
+        !self.is_bound()
+            && !matches!(self.kind.as_str(), "" | "auto" | "none")
+            && !self.kind.contains(',')
+    }
+}
+
+/// Options as `mount` shows them, as far as a configuration tells: without those that no kernel is
+/// told (mount(8)), and with those that `user` and its like stand for.
+fn options(found: &Configured) -> Vec<String> {
+    const TOLD_TO_NONE: [&str; 14] = [
+        "defaults", "rw", "auto", "noauto", "nofail", "nouser", "user", "users", "owner", "group",
+        "exec", "suid", "dev", "async",
+    ];
+    let has = |wanted: &str| found.options.iter().any(|option| option == wanted);
+    let mut all = vec![if has("ro") { "ro" } else { "rw" }.to_owned()];
+    for option in &found.options {
+        let implied: &[&str] = match option.split('=').next() {
+            Some("user" | "users") => &["noexec", "nosuid", "nodev"],
+            Some("owner" | "group") => &["nosuid", "nodev"],
+            _ => &[],
+        };
+        // What comes later and says otherwise takes them away.
+        let stays = |word: &&&str| !word.strip_prefix("no").is_some_and(has);
+        all.extend(implied.iter().filter(stays).map(|word| (*word).to_owned()));
+        let name = option.split('=').next().unwrap_or_default();
+        let told = !TOLD_TO_NONE.contains(&name) && name != "ro" && name != "comment";
+        if told && !option.starts_with("x-") && !option.starts_with("X-") {
+            all.push(option.clone());
+        }
+    }
     all
 }
 

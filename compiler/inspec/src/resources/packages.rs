@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use forge_judge::facts::{RpmPackage, RpmRecord};
-use forge_model::{Answer, NoAnswer, Resource as Asked};
+use forge_model::{Answer, InstalledPackage, NoAnswer, Resource as Asked};
 
 use super::{Called, Resource};
 use crate::filter_table::{Column, Row, Table, column, simple};
@@ -49,7 +49,7 @@ impl Resource for Package {
             );
         }
         machine.state.note.about = Some(Asked::Package { name: self.name.to_string() });
-        let found = machine.answer(readable(machine.target.package(&self.name)))?;
+        let found = self.found(machine)?;
         machine.note_evidence(found.as_ref().map(|found| found.evidence.clone()));
         if found.is_none() {
             machine.note_absent();
@@ -81,6 +81,42 @@ impl Resource for Package {
             "latest?" => Value::Unknown("a tree does not know newer versions".into()),
             _ => return Ok(None),
         }))
+    }
+}
+
+impl Package {
+    /// The record of a package; of one that is named with its architecture or its version, too, as
+    /// `dpkg -s` and `rpm -q` take it.
+    fn found(&self, machine: &mut Machine<'_>) -> Result<Option<InstalledPackage>, Stop> {
+        let found = machine.answer(readable(machine.target.package(&self.name)))?;
+        if found.is_some() || !self.name.contains([':', '.', '-']) {
+            return Ok(found);
+        }
+        let all = all(machine)?;
+        let by_dpkg = all.evidence.as_deref() == Some(forge_judge::facts::STATUS);
+        let field = |row: &Row, name: &str| row.get(name).map_or("".into(), Value::text);
+        let is_named = |row: &&Rc<Row>| {
+            let (name, arch) = (field(row, "name"), field(row, "architecture"));
+            if by_dpkg {
+                return *field(row, "status") == *"installed"
+                    && self.name.split_once(':') == Some((&*name, &*arch));
+            }
+            let Some(rest) = self.name.strip_prefix(&*name) else { return false };
+            let rest = rest.strip_suffix(&format!(".{arch}")).unwrap_or(rest);
+            let version = field(row, "version");
+            let short = version.rsplit_once('-').map_or(&*version, |(version, _)| version);
+            let label = rest.strip_prefix('-');
+            rest.is_empty() || label.is_some_and(|label| label == &*version || label == short)
+        };
+        let mut named = all.rows.iter().filter(is_named);
+        let (Some(row), more) = (named.next(), named.next()) else { return Ok(None) };
+        if by_dpkg {
+            return machine.answer(readable(machine.target.package(&field(row, "name"))));
+        }
+        // Of several the order of the installation decides, which the rows do not tell.
+        let version = more.is_none().then(|| field(row, "version").to_string());
+        let evidence = all.evidence.clone().unwrap_or_default();
+        Ok(Some(InstalledPackage { version, evidence }))
     }
 }
 

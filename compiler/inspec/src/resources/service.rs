@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use forge_model::{Level, ModuleState, Resource as Asked, Stated, UnitState};
 
+use super::unit_file::unit_file;
 use super::{Called, Resource, running};
 use crate::interp::{Given, Machine};
 use crate::map::Map;
@@ -47,13 +48,26 @@ impl Service {
 
     fn state(&self, machine: &mut Machine<'_>) -> Result<UnitState, Stop> {
         machine.state.note.about = Some(Asked::Service { name: self.unit() });
-        let state = machine.answer(machine.target.unit(&self.unit()))?;
+        let mut state = machine.answer(machine.target.unit(&self.unit()))?;
+        // A link to a file that is not there is no unit.
+        if machine.target.level() > Level::Spec
+            && state.installed == Some(true)
+            && !is_script(&state)
+            && unit_file(machine, &self.unit())?.state.is_none()
+        {
+            (state.installed, state.enabled) = (Some(false), Some(false));
+        }
         machine.note_evidence(state.evidence.clone());
         if state.installed == Some(false) {
             machine.note_absent();
         }
         Ok(state)
     }
+}
+
+/// Whether it is a script of the older kind, for which systemd makes a unit.
+fn is_script(state: &UnitState) -> bool {
+    state.evidence.as_deref().is_some_and(|path| path.starts_with("/etc/init.d/"))
 }
 
 fn known(value: Option<bool>, what: &str) -> Value {
@@ -89,56 +103,100 @@ impl Resource for Service {
             "installed?" => {
                 let state = self.state(machine)?;
                 // A masked unit is not loaded.
-                let masked = state.masked == Some(true);
-                if masked {
-                    Value::Bool(false)
-                } else {
-                    known(state.installed, "whether it is installed")
+                match (state.masked, state.installed) {
+                    (Some(true), _) => Value::Bool(false),
+                    (_, Some(false)) if self.may_be_generated(machine) => generated(),
+                    (_, installed) => known(installed, "whether it is installed"),
                 }
             }
-            "enabled?" => known(self.state(machine)?.enabled, "whether it is enabled"),
+            "enabled?" => self.is_enabled(machine)?,
             "running?" => {
                 let state = self.state(machine)?;
                 match (state.running, state.installed, state.masked) {
                     (Some(running), _, _) => running.into(),
-                    (None, _, Some(true)) | (None, Some(false), _) => Value::Bool(false),
+                    (None, _, Some(true)) => Value::Bool(false),
+                    (None, Some(false), _) if self.may_be_generated(machine) => generated(),
+                    (None, Some(false), _) => Value::Bool(false),
                     _ => Value::Unknown(NOT_STARTED.into()),
                 }
             }
             "params" => return self.params(machine).map(Some),
-            "name" | "resource_id" => Value::Str(self.name.clone()),
+            "resource_id" => Value::Str(self.name.clone()),
             "type" => "systemd".into(),
-            "description" => {
-                let text = self.unit_file(machine)?.unwrap_or_default();
-                let line = text.lines().find_map(|line| line.strip_prefix("Description="));
-                line.map(str::to_owned).into()
-            }
+            "name" => return self.property(machine, "Id"),
+            "description" => return self.property(machine, "Description"),
+            "startname" => return self.property(machine, "User"),
             "runlevels" => Value::Unknown("run levels are not read".into()),
-            "startmode" | "startname" => Value::Nil,
+            "startmode" => Value::Nil,
             "monitored_by?" if !args.is_empty() => Value::Unknown(NOT_STARTED.into()),
             _ => return Ok(None),
         }))
     }
 }
 
+/// Kinds of units that generators make from other files, and systemd from what it finds.
+const GENERATED: [&str; 6] = ["mount", "automount", "swap", "device", "scope", "slice"];
+
+fn generated() -> Value {
+    Value::Unknown("systemd makes such units when the system starts".into())
+}
+
 impl Service {
-    fn unit_file(&self, machine: &mut Machine<'_>) -> Result<Option<String>, Stop> {
-        for directory in [
-            "/etc/systemd/system",
-            "/usr/local/lib/systemd/system",
-            "/usr/lib/systemd/system",
-            "/lib/systemd/system",
-        ] {
-            let text = machine.read_text(&format!("{directory}/{}", self.unit()))?;
-            if text.is_some() {
-                return Ok(text);
-            }
-        }
-        Ok(None)
+    /// Whether a unit without a file may still be there when the system has started.
+    fn may_be_generated(&self, machine: &Machine<'_>) -> bool {
+        let unit = self.unit();
+        let ending = unit.rsplit_once('.').map(|(_, ending)| ending);
+        machine.target.level() < Level::Booted && ending.is_some_and(|e| GENERATED.contains(&e))
     }
 
-    /// The properties that files alone decide, as `systemctl show` names them; all of them where it
-    /// can be asked.
+    /// Whether `systemctl is-enabled` ends with 0: it does for what is static or another name, too.
+    fn is_enabled(&self, machine: &mut Machine<'_>) -> Result<Value, Stop> {
+        let level = machine.target.level();
+        if !matches!(&*self.kind, "service" | "systemd_service") {
+            return Ok(known(self.state(machine)?.enabled, "whether it is enabled"));
+        }
+        if level >= Level::Booted {
+            let line = format!("systemctl is-enabled {} --quiet", running::quoted(&self.unit()));
+            if let Ok(output) = running::tell(machine, &line)? {
+                // A shell's own words for a program that is not there.
+                if output.status >= 126 {
+                    return running::succeeded(&line, output).map(Value::from);
+                }
+                return Ok((output.status == 0).into());
+            }
+        }
+        let state = self.state(machine)?;
+        if level == Level::Spec {
+            return Ok(match (state.enabled, state.masked, state.installed) {
+                (Some(true), ..) => Value::Bool(true),
+                (_, Some(true), _) | (_, _, Some(false)) => Value::Bool(false),
+                _ => Value::Unknown("what is not enabled may be static".into()),
+            });
+        }
+        let file = unit_file(machine, &self.unit())?;
+        // `systemctl` ends with 0 for every alias. Measured where no manager runs, InSpec has one as
+        // not enabled: so whether a boot starts it decides here, and systemd itself where it runs.
+        if file.state == Some("alias") {
+            return Ok(known(state.enabled, "whether it is enabled"));
+        }
+        if file.state.is_some() {
+            machine.note_evidence(file.evidence.clone());
+            return Ok(file.is_enabled().into());
+        }
+        Ok(match state.installed {
+            Some(true) => known(state.enabled, "whether it is enabled"),
+            _ if self.may_be_generated(machine) => generated(),
+            _ => Value::Bool(false),
+        })
+    }
+
+    /// A property as `systemctl show` has it.
+    fn property(&self, machine: &mut Machine<'_>, name: &str) -> Called {
+        let params = self.params(machine)?;
+        machine.send(&params, "[]", &[name.into()], None).map(Some)
+    }
+
+    /// What `systemctl show` says where it can be asked, else what the files alone decide of it.
     fn params(&self, machine: &mut Machine<'_>) -> Result<Value, Stop> {
         let state = self.state(machine)?;
         let mut map = Map::default();
@@ -152,37 +210,86 @@ impl Service {
             }
             return Ok(map.into());
         }
-        let (installed, masked) = (state.installed == Some(true), state.masked == Some(true));
-        let load = match (masked, installed) {
-            (true, _) => "masked",
-            (false, true) => "loaded",
-            (false, false) => "not-found",
+        let file = unit_file(machine, &self.unit())?;
+        let own = match file.state {
+            // The manager knows one unit, whatever it was asked for.
+            Some("alias") => unit_file(machine, &file.id)?.state,
+            state => state,
         };
-        let enabled = match (masked, state.enabled, installed) {
-            (true, _, _) => "masked",
-            (_, Some(true), _) => "enabled",
-            (_, Some(false), true) => "disabled",
-            _ => "",
+        let script = file.state.is_none() && is_script(&state);
+        if file.state.is_none() && !script && self.may_be_generated(machine) {
+            return Ok(generated());
+        }
+        let (load, enabled) = match own {
+            Some("masked") => ("masked", "masked"),
+            Some(state) => ("loaded", state),
+            None if script => ("loaded", "generated"),
+            None => ("not-found", ""),
         };
         map.insert("LoadState".into(), load.into());
         map.insert("UnitFileState".into(), enabled.into());
-        map.insert("Id".into(), self.unit().into());
-        if let Some(text) = self.unit_file(machine)? {
-            for line in text.lines() {
-                if let Some((key, value)) = line.split_once('=')
-                    && !key.starts_with('#')
-                {
-                    map.insert(key.trim().into(), value.trim().into());
+        map.insert("Id".into(), file.id.as_str().into());
+        if !script {
+            let text = |value: Option<&str>, absent: &str| match value.filter(|v| !v.is_empty()) {
+                Some(value) if value.contains('%') => {
+                    Value::Unknown("what stands for `%` is not known here".into())
                 }
-            }
+                value => value.unwrap_or(absent).into(),
+            };
+            map.insert("Description".into(), text(file.get("Unit", "Description"), &file.id));
+            let by_systemd = file.get("Service", "User").is_none_or(str::is_empty)
+                && file.get("Service", "DynamicUser").is_some_and(|v| v != "no");
+            let user = match file.id.rsplit_once('.').map(|(_, ending)| ending) {
+                Some("service") if by_systemd => {
+                    Value::Unknown("systemd makes the user when the service starts".into())
+                }
+                Some("service") => text(file.get("Service", "User"), ""),
+                Some("target" | "timer" | "path") => Value::Nil,
+                _ => Value::Unknown(NOT_STARTED.into()),
+            };
+            map.insert("User".into(), user);
         }
-        if let Some(path) = &state.evidence {
-            map.insert("FragmentPath".into(), path.as_str().into());
+        Ok(Value::Resource(Rc::new(Properties { of: self.text(), known: map })))
+    }
+}
+
+/// The kind of a list of which not everything is known.
+pub(crate) const PROPERTIES: &str = "properties of a unit";
+
+/// The properties of a unit that nothing has started: those that its files decide. All others have
+/// a value as well, and the manager alone knows which.
+#[derive(Debug)]
+struct Properties {
+    of: String,
+    known: Map,
+}
+
+impl Resource for Properties {
+    fn kind(&self) -> &'static str {
+        PROPERTIES
+    }
+
+    fn text(&self) -> String {
+        format!("{} params", self.of)
+    }
+
+    fn call(
+        self: Rc<Self>,
+        _machine: &mut Machine<'_>,
+        name: &str,
+        args: &[Value],
+        _block: Given<'_>,
+    ) -> Called {
+        if super::live::is_of_ruby(name) {
+            return Ok(None);
         }
-        for live in ["ActiveState", "SubState", "MainPID"] {
-            map.insert(live.into(), Value::Unknown(NOT_STARTED.into()));
-        }
-        Ok(map.into())
+        let key = match (name, args) {
+            ("[]" | "fetch" | "dig", [key]) => key.text(),
+            (_, []) => name.into(),
+            _ => "".into(),
+        };
+        let known = self.known.text(&key).cloned();
+        Ok(Some(known.unwrap_or_else(|| Value::Unknown(NOT_STARTED.into()))))
     }
 }
 
@@ -194,6 +301,22 @@ struct KernelParameter {
 /// `kernel_parameter(name)`: the value that is configured.
 pub(super) fn kernel_parameter(name: &str) -> Value {
     Value::Resource(Rc::new(KernelParameter { name: name.into() }))
+}
+
+impl KernelParameter {
+    /// What nothing sets has the kernel's default, which a tree does not know. A check that names a
+    /// value fails, as where there is no kernel; nothing passes, and nothing else rests on it.
+    fn unset(&self, machine: &mut Machine<'_>) -> Value {
+        const WHY: &str = "nothing sets it, and only a node knows the kernel's default";
+        if machine.target.level() == Level::Node {
+            return Value::Nil;
+        }
+        if machine.state.note.in_example {
+            machine.state.note.no_pass = Some(WHY);
+            return Value::Nil;
+        }
+        Value::Unknown(WHY.into())
+    }
 }
 
 impl Resource for KernelParameter {
@@ -221,7 +344,7 @@ impl Resource for KernelParameter {
                 let found = machine.answer(machine.target.kernel_parameter(&self.name))?;
                 let Some(found) = found else {
                     machine.note_absent();
-                    return Ok(Some(Value::Nil));
+                    return Ok(Some(self.unset(machine)));
                 };
                 machine.note_evidence(Some(found.evidence));
                 let digits =

@@ -218,14 +218,62 @@ pub(super) fn permits(
         };
         Ok(stat.mode & (bit << shift) != 0)
     };
-    let mut at = 0;
-    while let Some(next) = path[at + 1..].find('/') {
-        at += next + 1;
-        if !allowed(machine, &path[..at], 1)? {
+    let way = way(machine, path)?;
+    for directory in &way.directories {
+        if !allowed(machine, directory, 1)? {
             return Ok(false);
         }
     }
-    allowed(machine, path, bit)
+    match way.end {
+        Some(end) => allowed(machine, &end, bit),
+        None => Ok(false),
+    }
+}
+
+/// Links that are followed on the way to a path.
+const MAX_LINKS: usize = 40;
+
+/// The way to a path, as a kernel goes it.
+pub(super) struct Way {
+    /// Every directory that is looked into, those on the way to what links lead to among them.
+    directories: Vec<String>,
+    /// Where it ends, without any link; none where links lead in a circle.
+    pub(super) end: Option<String>,
+}
+
+/// Follows a path through all links of all its parts.
+pub(super) fn way(machine: &mut Machine<'_>, path: &str) -> Result<Way, Stop> {
+    let mut left: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+    let mut found = Way { directories: Vec::new(), end: None };
+    let (mut at, mut links) = (String::new(), 0);
+    while let Some(part) = left.pop() {
+        match part.as_str() {
+            "" | "." => continue,
+            ".." => {
+                at.truncate(at.rfind('/').unwrap_or(0));
+                continue;
+            }
+            _ => {}
+        }
+        machine.meter.step()?;
+        found.directories.push(if at.is_empty() { "/".to_owned() } else { at.clone() });
+        let next = format!("{at}/{part}");
+        match machine.answer(machine.target.stat(&next, false))?.and_then(|stat| stat.link) {
+            Some(link) => {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Ok(found);
+                }
+                if link.starts_with('/') {
+                    at.clear();
+                }
+                left.extend(link.split('/').rev().map(str::to_owned));
+            }
+            None => at = next,
+        }
+    }
+    found.end = Some(if at.is_empty() { "/".to_owned() } else { at });
+    Ok(found)
 }
 
 pub(super) fn sha256_hex(bytes: &[u8]) -> String {

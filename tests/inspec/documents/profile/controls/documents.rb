@@ -18,12 +18,16 @@ control 'certificate' do
     its('extensions.keyUsage') { should include 'Certificate Sign' }
     its('extensions.extendedKeyUsage') { should include 'TLS Web Server Authentication' }
     its('extensions.subjectAltName') { should eq ['DNS:node.example.org', 'IP Address:192.0.2.1', 'email:ops@example.org'] }
+    its('subject_alt_names') { should include 'IP Address:192.0.2.1' }
+    its('email') { should eq 'ops@example.org' }
     its('extensions.nsComment') { should be_empty }
     its('extensions.authorityKeyIdentifier') { should be_empty }
   end
   describe x509_certificate('/etc/ssl/ec.pem') do
     its('signature_algorithm') { should eq 'ecdsa-with-SHA256' }
     its('key_length') { should be >= 256 }
+    its('email') { should be_nil }
+    its('subject_alt_names') { should eq [] }
   end
   describe x509_certificate('/etc/ssl/absent.pem') do
     it { should be_certificate }

@@ -19,7 +19,7 @@ control 'links' do
   end
   # Out of the tree: the image's own file, never the machine's.
   describe file('/etc/outside') do
-    its('content') { should eq "root:x:0:0::/root:/bin/sh\n" }
+    its('content') { should eq "root:x:0:0::/root:/bin/sh\nann:x:4242:4242::/home/ann:/bin/sh\n" }
   end
   describe file('/etc/hard') do
     its('mode') { should cmp '0640' }
@@ -78,5 +78,18 @@ control 'absent' do
   describe file('/etc/none') do
     it { should_not be_executable }
     its('mode') { should_not cmp '0777' }
+  end
+end
+
+# Whoever may not look into a directory does not get at its files by a link either.
+control 'by user' do
+  describe file('/etc/within') do
+    it { should be_readable }
+    it { should_not be_readable.by_user('ann') }
+  end
+  describe file('/etc/readable') do
+    it { should be_readable.by_user('ann') }
+    it { should_not be_writable.by_user('ann') }
+    its('shallow_link_path') { should eq 'passwd' }
   end
 end
