@@ -461,6 +461,11 @@ impl Resource for Group {
         let rows = group_rows(machine)?;
         let found =
             rows.iter().find(|row| row.get("name").and_then(Value::as_text) == Some(&self.name));
+        let same = |row: &&Rc<Row>| row.get("name").and_then(Value::as_text) == Some(&self.name);
+        if !name.starts_with("exist") && rows.iter().filter(same).count() > 1 {
+            let why = "found more than one group with the same name";
+            return Err(machine.raise("RuntimeError", why));
+        }
         if found.is_none() {
             machine.note_absent();
         }

@@ -381,6 +381,42 @@ impl KernelModule {
         Ok(text.lines().any(|line| line.split(' ').next() == Some(&*name)))
     }
 
+    /// Whether `InSpec` finds it among what `modprobe --showconfig` prints: names have `_` there, and it
+    /// looks for the name as it is given, followed by a program of `/bin` or `/sbin`.
+    fn is_shown(&self, machine: &mut Machine<'_>, stated: &Stated) -> Result<bool, Stop> {
+        let place = stated.evidence.as_deref().and_then(|place| place.rsplit_once(':'));
+        let Some((path, line)) = place.filter(|_| stated.holds) else { return Ok(stated.holds) };
+        if self.name.contains('-') {
+            return Ok(false);
+        }
+        let text = machine.read_text(path)?.unwrap_or_default();
+        let skipped = line.parse::<usize>().unwrap_or(1).saturating_sub(1);
+        let rest = text.lines().skip(skipped).collect::<Vec<_>>().join("\n").replace("\\\n", " ");
+        let mut words = rest.lines().next().unwrap_or_default().split_whitespace();
+        let (word, name) = (words.next(), words.next().unwrap_or_default());
+        let named = name.replace('-', "_") == *self.name;
+        let program = words.next().unwrap_or_default();
+        let program = ["/bin/true", "/bin/false", "/sbin/true", "/sbin/false"]
+            .iter()
+            .any(|known| program.starts_with(known));
+        Ok(named && (word != Some("install") || program))
+    }
+
+    fn shown(
+        &self,
+        machine: &mut Machine<'_>,
+        stated: Option<Stated>,
+        what: &str,
+    ) -> Result<Value, Stop> {
+        if let Some(found) = &stated
+            && !self.is_shown(machine, found)?
+        {
+            machine.note_evidence(found.evidence.clone());
+            return Ok(Value::Bool(false));
+        }
+        Ok(Self::stated(machine, stated, what))
+    }
+
     fn stated(machine: &mut Machine<'_>, stated: Option<Stated>, what: &str) -> Value {
         match stated {
             Some(stated) => {
@@ -425,10 +461,11 @@ impl Resource for KernelModule {
                 (Some(false), _) | (_, Some(true)) => Value::Bool(false),
                 _ => Value::Unknown("only a running system knows what is loaded".into()),
             },
-            "disabled?" => Self::stated(machine, disabled, "whether it is disabled"),
-            "blacklisted?" => match holds(&disabled) {
-                Some(true) => Self::stated(machine, disabled, ""),
-                _ => Self::stated(machine, blacklisted, "whether it is blacklisted"),
+            "disabled?" => self.shown(machine, disabled, "whether it is disabled")?,
+            "blacklisted?" => match self.shown(machine, disabled, "whether it is disabled")? {
+                Value::Bool(true) => Value::Bool(true),
+                unknown @ Value::Unknown(_) if holds(&blacklisted) != Some(true) => unknown,
+                _ => self.shown(machine, blacklisted, "whether it is blacklisted")?,
             },
             _ => {
                 let line = format!("modinfo -F version {}", running::quoted(&self.name));

@@ -387,3 +387,47 @@ fn a_menu_without_the_entry_is_an_error() {
     let found = judged(asks, &image);
     assert!(matches!(found[0].0, Status::Failed | Status::Error), "{found:?}");
 }
+
+/// `modprobe` shows names with `_`, and `InSpec` looks for them as they are given.
+#[test]
+fn modules_as_modprobe_shows_them() {
+    let image = MemoryImage::new().file(
+        "/etc/modprobe.d/site.conf",
+        "# site\ninstall cramfs /bin/false\ninstall usb-storage /bin/true\ninstall udf \\\n /bin/true\n\
+         install hfs /usr/bin/false\ninstall snd* /bin/true\nblacklist pc-spkr\n",
+    );
+    all_are(
+        Status::Passed,
+        "%w[cramfs usb_storage udf].each do |name|
+           describe kernel_module(name) do
+             it { should be_disabled }
+             it { should be_blacklisted }
+           end
+         end
+         describe kernel_module('pc_spkr') do
+           it { should be_blacklisted }
+           it { should_not be_disabled }
+         end",
+        &image,
+    );
+    all_are(
+        Status::Failed,
+        "%w[usb-storage hfs snd_pcm none].each do |name|
+           describe kernel_module(name) do
+             it { should be_disabled }
+             it { should be_blacklisted }
+           end
+         end
+         describe kernel_module('pc-spkr') do it { should be_blacklisted } end",
+        &image,
+    );
+}
+
+#[test]
+fn a_group_that_is_there_twice_has_no_number() {
+    let image = MemoryImage::new().file("/etc/group", "a:x:1:\nb:x:2:ann\na:x:3:\n");
+    all_are(Status::Passed, "describe group('a') do it { should exist } end", &image);
+    all_are(Status::Passed, "describe group('b') do its('gid') { should eq 2 } end", &image);
+    let found = judged("describe group('a') do its('gid') { should_not eq 0 } end", &image);
+    assert!(matches!(found[0].0, Status::Failed | Status::Error), "{found:?}");
+}
