@@ -151,6 +151,8 @@ pub(crate) struct Object {
     pub(crate) inner: Option<Value>,
     /// `skip_resource`.
     pub(crate) skipped: RefCell<Option<Rc<str>>>,
+    /// Why every test of it fails, which is not the same.
+    pub(crate) failed: RefCell<Option<Rc<str>>>,
 }
 
 impl Object {
@@ -162,7 +164,7 @@ impl Object {
             _ => None,
         };
         let (variables, skipped) = (RefCell::default(), RefCell::default());
-        Self { class: class.clone(), variables, inner, skipped }
+        Self { class: class.clone(), variables, inner, skipped, failed: RefCell::default() }
     }
 
     pub(crate) fn label(&self) -> String {

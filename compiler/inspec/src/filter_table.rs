@@ -308,8 +308,10 @@ impl Machine<'_> {
         match name {
             "to_s" | "inspect" => return Ok(Some(resource.text().into())),
             "resource_skipped?" => return Ok(Some(resource.skipped().is_some().into())),
-            "resource_failed?" => return Ok(Some(Value::Bool(false))),
-            "resource_exception_message" => return Ok(Some(resource.skipped().into())),
+            "resource_failed?" => return Ok(Some(resource.failed().is_some().into())),
+            "resource_exception_message" => {
+                return Ok(Some(resource.skipped().or_else(|| resource.failed()).into()));
+            }
             "inspec" => return Ok(Some(self.inspec_value())),
             _ => {}
         }

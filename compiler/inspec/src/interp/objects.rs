@@ -1,5 +1,6 @@
 //! Objects of a profile's own classes.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::Machine;
@@ -26,7 +27,8 @@ impl Machine<'_> {
             // A resource that refuses to be tested is there, and what is asked of it is skipped.
             match made.map_err(|stop| refusal(class, stop)) {
                 Ok(_) => {}
-                Err(Ok(why)) => *object.skipped.borrow_mut() = Some(why),
+                Err(Ok(Refusal::Skipped(why))) => *object.skipped.borrow_mut() = Some(why),
+                Err(Ok(Refusal::Failed(why))) => *object.failed.borrow_mut() = Some(why),
                 Err(Err(stop)) => return Err(stop),
             }
         } else if !class.members().0.is_empty() {
@@ -52,10 +54,12 @@ impl Machine<'_> {
             "inspec" if object.class.is_resource() => Ok(Some(self.inspec_value())),
             "skip_resource" | "fail_resource" => {
                 let why: Rc<str> = args.first().map_or("".into(), Value::text);
-                *object.skipped.borrow_mut() = Some(why.clone());
+                let refusal =
+                    if name == "skip_resource" { &object.skipped } else { &object.failed };
+                *refusal.borrow_mut() = Some(why.clone());
                 Ok(Some(Value::Str(why)))
             }
-            "resource_failed?" => Ok(Some(Value::Bool(false))),
+            "resource_failed?" => Ok(Some(object.failed.borrow().is_some().into())),
             // Of the module `FileReader`.
             "read_file_content" if object.class.is_resource() => {
                 let path = args.first().map_or("".into(), Value::text);
@@ -66,7 +70,10 @@ impl Machine<'_> {
                 }
             }
             "resource_skipped?" => Ok(Some(object.skipped.borrow().is_some().into())),
-            "resource_exception_message" => Ok(Some(object.skipped.borrow().as_deref().into())),
+            "resource_exception_message" => {
+                let (skipped, failed) = (object.skipped.borrow(), object.failed.borrow());
+                Ok(Some(skipped.as_deref().or(failed.as_deref()).into()))
+            }
             "instance_variable_get" => {
                 let name = args.first().map_or("".into(), Value::text);
                 Ok(Some(object.variables.borrow().get(&name).cloned().into()))
@@ -334,30 +341,54 @@ impl Machine<'_> {
         }
     }
 
-    /// Stops where an object refuses to be tested.
+    /// Stops where an object refuses to be tested, or every test of it fails.
     pub(crate) fn check_skipped(&self, value: &Value) -> Result<(), Stop> {
         if self.state.in_one {
             return Ok(());
         }
-        let why = match value {
-            Value::Object(object) => object.skipped.borrow().as_deref().map(str::to_owned),
-            Value::Resource(resource) => resource.skipped(),
-            Value::Table(table) => table.skipped(),
-            _ => None,
+        let text = |why: &RefCell<Option<Rc<str>>>| why.borrow().as_deref().map(str::to_owned);
+        let (why, failed) = match value {
+            Value::Object(object) => (text(&object.skipped), text(&object.failed)),
+            Value::Resource(resource) => (resource.skipped(), resource.failed()),
+            Value::Table(table) => (table.skipped(), table.of.failed()),
+            _ => (None, None),
         };
-        why.map_or(Ok(()), |why| Err(skipped(why)))
+        match (why, failed) {
+            (Some(why), _) => Err(skipped(why)),
+            (None, Some(why)) => Err(self.raise(RESOURCE_FAILED, why)),
+            (None, None) => Ok(()),
+        }
     }
 }
 
 /// What a resource raises that refuses to be tested.
 const RESOURCE_SKIPPED: &str = "Inspec::Exceptions::ResourceSkipped";
 
-/// Why a resource refuses to be tested, where that is what ended its making.
-fn refusal(class: &Class, stop: Stop) -> Result<Rc<str>, Stop> {
+/// What a resource raises of which every test fails.
+const RESOURCE_FAILED: &str = "Inspec::Exceptions::ResourceFailed";
+
+/// Why nothing is asked of a resource.
+enum Refusal {
+    /// It refuses to be tested.
+    Skipped(Rc<str>),
+    /// Every test of it fails.
+    Failed(Rc<str>),
+}
+
+/// Why nothing is asked of a resource, where that is what ended its making.
+fn refusal(class: &Class, stop: Stop) -> Result<Refusal, Stop> {
+    if !class.is_resource() {
+        return Err(stop);
+    }
     match &*stop {
-        Halt::Skipped(why) if class.is_resource() => Ok(why.as_str().into()),
-        Halt::Raise(raised) if class.is_resource() && &*raised.class == RESOURCE_SKIPPED => {
-            Ok(raised.message.clone())
+        Halt::Skipped(why) => Ok(Refusal::Skipped(why.as_str().into())),
+        Halt::Raise(raised) if &*raised.class == RESOURCE_SKIPPED => {
+            Ok(Refusal::Skipped(raised.message.clone()))
+        }
+        Halt::Raise(raised)
+            if [RESOURCE_FAILED, "NotImplementedError"].contains(&&*raised.class) =>
+        {
+            Ok(Refusal::Failed(raised.message.clone()))
         }
         _ => Err(stop),
     }

@@ -36,6 +36,7 @@ pub(super) struct Config {
     pub(super) content: Option<Rc<str>>,
     pub(super) lookup: Lookup,
     pub(super) skipped: Option<String>,
+    pub(super) failed: Option<String>,
     pub(super) path: Option<Rc<str>>,
 }
 
@@ -205,6 +206,10 @@ impl Resource for Config {
 
     fn skipped(&self) -> Option<String> {
         self.skipped.clone()
+    }
+
+    fn failed(&self) -> Option<String> {
+        self.failed.clone()
     }
 
     fn call(

@@ -121,6 +121,7 @@ pub(super) fn make(
         content: None,
         lookup: kind.lookup,
         skipped: None,
+        failed: None,
         path: Some(path.clone()),
     };
     match read(machine, &path, false)? {
@@ -195,6 +196,7 @@ pub(super) fn unsupported(machine: &Machine<'_>, name: &str) -> Value {
         content: None,
         lookup: Lookup::Plain,
         skipped: Some(why),
+        failed: None,
         path: None,
     }))
 }
@@ -240,6 +242,7 @@ pub(super) fn parse_config(machine: &mut Machine<'_>, name: &str, args: &[Value]
         content: None,
         lookup: Lookup::Plain,
         skipped: None,
+        failed: None,
         path: None,
     };
     let text = if of_file {

@@ -35,6 +35,7 @@ pub(super) fn make(machine: &mut Machine<'_>, args: &[Value]) -> Eval {
         content: None,
         lookup: Lookup::Plain,
         skipped: None,
+        failed: None,
         path: Some(path.clone()),
     };
     let kernel = args.get(1).map_or("default".into(), Value::text);

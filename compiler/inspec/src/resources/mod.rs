@@ -81,6 +81,10 @@ pub(crate) trait Resource: std::fmt::Debug {
     fn skipped(&self) -> Option<String> {
         None
     }
+    /// Why every test of it fails.
+    fn failed(&self) -> Option<String> {
+        None
+    }
     /// Whether it has a property, where that matters and nothing is called.
     fn responds(&self, _name: &str) -> bool {
         false

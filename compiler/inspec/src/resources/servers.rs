@@ -70,7 +70,7 @@ type Named = (&'static str, String, Lookup);
 fn config((kind, text, lookup): Named) -> Config {
     // What `MySQL` has is asked for by name: `mysql_conf.params.mysqld`.
     let params = Map::default().by_method(true).into();
-    Config { kind, text, params, content: None, lookup, skipped: None, path: None }
+    Config { kind, text, params, content: None, lookup, skipped: None, failed: None, path: None }
 }
 
 fn skipped(kind: Named, why: String) -> Value {

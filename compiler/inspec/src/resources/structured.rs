@@ -31,6 +31,7 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &'static str, args: &[Value]
             _ => Lookup::Path,
         },
         skipped: None,
+        failed: None,
         path: None,
     };
     let text = match args.first() {
@@ -41,8 +42,8 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &'static str, args: &[Value]
                 config.text = format!("{base} from command: {line}");
                 match super::program::property(machine, "command", &line, "stdout")? {
                     Some(Value::Str(text)) if text.is_empty() => {
-                        let why = format!("No {base} output from the command");
-                        return Err(machine.raise("Inspec::Exceptions::ResourceFailed", why));
+                        config.failed = Some(format!("No {base} output from the command"));
+                        None
                     }
                     Some(Value::Str(text)) => Some(text),
                     Some(Value::Unknown(why)) => return Ok(Value::Unknown(why)),
@@ -51,9 +52,9 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &'static str, args: &[Value]
             } else if let Some(content) = options.symbol("content") {
                 Some(content.text())
             } else {
-                let why =
-                    format!("No {base} content; must specify a file, command, or raw content");
-                return Err(machine.raise("Inspec::Exceptions::ResourceFailed", why));
+                let why = "must specify a file, command, or raw content";
+                config.failed = Some(format!("No {base} content; {why}"));
+                None
             }
         }
         Some(path) => {
@@ -76,7 +77,7 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &'static str, args: &[Value]
             Ok(params) => config.params = params,
             Err(stop) => match *stop {
                 Halt::Raise(raised) => {
-                    config.skipped = Some(format!("Unable to parse {base}: {}", raised.message));
+                    config.failed = Some(format!("Unable to parse {base}: {}", raised.message));
                 }
                 other => return Err(Box::new(other)),
             },

@@ -64,3 +64,17 @@ control 'forward' do
     it { should eq [true, true, true, true, true, true, false, false, false] }
   end
 end
+
+['skip', 'fail', 'raise skipped', 'raise failed', 'abstract', 'not at all'].each do |how|
+  control "refuses #{how}" do
+    describe refuses(how) do
+      its('state') { should eq [false, false, nil] }
+    end
+  end
+end
+
+control 'what a refusal says' do
+  describe [refuses('skip').state, refuses('raise failed').state] do
+    it { should eq [[true, false, 'not for this system'], [false, true, 'cannot be read']] }
+  end
+end
