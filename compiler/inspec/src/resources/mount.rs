@@ -8,7 +8,7 @@ use forge_model::{Level, NoAnswer};
 use super::{Called, Resource};
 use crate::filter_table::{Column, Row, Table, column};
 use crate::interp::{Given, Machine};
-use crate::stop::{Eval, Stop, no_answer};
+use crate::stop::{Eval, Stop, no_answer, no_method};
 use crate::value::Value;
 
 /// A line of fstab.
@@ -290,9 +290,13 @@ pub(super) fn fstab(machine: &mut Machine<'_>, args: &[Value]) -> Eval {
     let mut rows = Vec::new();
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or(line);
-        let words: Vec<&str> = line.split_whitespace().collect();
-        if words.is_empty() {
+        if line.is_empty() {
             continue;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words.len() < 4 {
+            // InSpec takes the options of every line apart that is not empty: of one of blanks, too.
+            return Err(no_method("split", &Value::Nil, machine.here));
         }
         let word = |at: usize| words.get(at).copied();
         let number = |at: usize| Value::Int(word(at).and_then(|w| w.parse().ok()).unwrap_or(0));
