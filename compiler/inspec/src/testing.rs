@@ -25,6 +25,8 @@ pub(crate) struct MemoryImage {
     level: Level,
     /// What lines print, where something runs.
     printed: BTreeMap<String, CommandOutput>,
+    /// Accounts that are in no file.
+    accounts: BTreeMap<String, Account>,
 }
 
 impl MemoryImage {
@@ -35,6 +37,7 @@ impl MemoryImage {
             asked: Cell::new(0),
             level: Level::Tree,
             printed: BTreeMap::new(),
+            accounts: BTreeMap::new(),
         }
     }
 
@@ -58,6 +61,12 @@ impl MemoryImage {
     pub(crate) fn file(mut self, path: &str, text: &str) -> Self {
         let node = Node::File { text: text.into(), mode: 0o644, owner: "root".to_owned() };
         self.nodes.insert(path.to_owned(), node);
+        self
+    }
+
+    /// An account of a directory service.
+    pub(crate) fn account(mut self, name: &str, account: Account) -> Self {
+        self.accounts.insert(name.to_owned(), account);
         self
     }
 
@@ -144,7 +153,7 @@ impl Target for MemoryImage {
     }
 
     fn user(&self, name: &str) -> Answer<Option<Account>> {
-        self.facts.user(self, name)
+        Ok(self.facts.user(self, name)?.or_else(|| self.accounts.get(name).cloned()))
     }
 
     fn group(&self, name: &str) -> Answer<Option<GroupRecord>> {

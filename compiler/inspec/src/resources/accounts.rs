@@ -1,4 +1,4 @@
-//! `passwd`, `shadow`, `etc_group`, `user`, `users`, `group` and `groups`.
+//! `passwd`, `shadow`, `etc_group`, `users` and `groups`.
 
 use std::rc::Rc;
 
@@ -222,7 +222,7 @@ fn text(text: Option<&String>) -> Value {
 }
 
 /// Every account, with what other files say of it.
-fn user_rows(machine: &mut Machine<'_>) -> Result<Vec<Rc<Row>>, Stop> {
+pub(super) fn user_rows(machine: &mut Machine<'_>) -> Result<Vec<Rc<Row>>, Stop> {
     let passwd = records(machine, "/etc/passwd")?;
     let group = records(machine, "/etc/group")?;
     let shadow = records(machine, "/etc/shadow")?;
@@ -233,7 +233,9 @@ fn user_rows(machine: &mut Machine<'_>) -> Result<Vec<Rc<Row>>, Stop> {
         let Some(name) = record.first() else { continue };
         let gid = record.get(3);
         let group_name = group.iter().find(|group| group.get(2) == gid).and_then(|g| g.first());
-        let mut groups: Vec<Value> = vec![text(group_name.or(gid))];
+        // `id` has a number alone where no group is of that number, and InSpec no name.
+        let primary = Value::from(group_name.map_or("", String::as_str));
+        let mut groups: Vec<Value> = vec![primary.clone()];
         for other in &group {
             let members = other.get(3).map(String::as_str).unwrap_or_default();
             if members.split(',').any(|member| member == name) && other.first() != group_name {
@@ -251,7 +253,7 @@ fn user_rows(machine: &mut Machine<'_>) -> Result<Vec<Rc<Row>>, Stop> {
             ("username", name.as_str().into()),
             ("uid", number(record.get(2))),
             ("gid", number(gid)),
-            ("groupname", text(group_name.or(gid))),
+            ("groupname", primary),
             ("groups", groups.into()),
             ("home", text(record.get(5))),
             ("shell", text(record.get(6))),
@@ -296,7 +298,8 @@ pub(super) fn groups(machine: &mut Machine<'_>) -> Eval {
     })))
 }
 
-fn group_rows(machine: &mut Machine<'_>) -> Result<Vec<Rc<Row>>, Stop> {
+/// Every group.
+pub(super) fn group_rows(machine: &mut Machine<'_>) -> Result<Vec<Rc<Row>>, Stop> {
     let row = |record: Vec<String>| {
         let members = record.get(3).map(String::as_str);
         Row::new(vec![
@@ -311,174 +314,6 @@ fn group_rows(machine: &mut Machine<'_>) -> Result<Vec<Rc<Row>>, Stop> {
         ])
     };
     Ok(records(machine, "/etc/group")?.into_iter().map(row).collect())
-}
-
-#[derive(Debug)]
-struct User {
-    name: Rc<str>,
-}
-
-/// `user(name)`.
-pub(super) fn user(name: &str) -> Value {
-    Value::Resource(Rc::new(User { name: name.into() }))
-}
-
-impl Resource for User {
-    fn in_kdl(&self) -> Option<forge_model::Resource> {
-        Some(forge_model::Resource::User { name: self.name.to_string() })
-    }
-
-    fn kind(&self) -> &'static str {
-        "user"
-    }
-
-    fn text(&self) -> String {
-        format!("User {}", self.name)
-    }
-
-    fn call(
-        self: Rc<Self>,
-        machine: &mut Machine<'_>,
-        name: &str,
-        args: &[Value],
-        _block: Given<'_>,
-    ) -> Called {
-        let column = match name {
-            "group" | "belongs_to_primary_group?" => "groupname",
-            "minimum_days_between_password_change" => "mindays",
-            "maximum_days_between_password_change" => "maxdays",
-            "has_uid?" => "uid",
-            "has_home_directory?" => "home",
-            "has_login_shell?" => "shell",
-            "belongs_to_group?" => "groups",
-            "encrypted_password" => "password",
-            "disabled?" | "enabled?" => "disabled",
-            "exist?" | "exists?" => "username",
-            "resource_id" => return Ok(Some(Value::Str(self.name.clone()))),
-            "domain" | "userflags" | "maxbadpasswords" => {
-                return Ok(Some(Value::Nil));
-            }
-            "lastlogin" | "passwordage" | "badpasswordattempts" => {
-                return Ok(Some(Value::Unknown("a tree has no history of logins".into())));
-            }
-            "uid" | "gid" | "groups" | "groupname" | "home" | "shell" | "mindays" | "maxdays"
-            | "warndays" | "username" => name,
-            _ => return Ok(None),
-        };
-        // The accounts of the target, so that what was asked is on record.
-        machine.state.note.about =
-            Some(forge_model::Resource::User { name: self.name.to_string() });
-        machine.answer(machine.target.user(&self.name))?;
-        let rows = user_rows(machine)?;
-        let found = rows
-            .iter()
-            .find(|row| row.get("username").and_then(Value::as_text) == Some(&self.name));
-        if found.is_none() {
-            machine.note_absent();
-        }
-        machine.note_evidence(Some("/etc/passwd".to_owned()));
-        let value: Value = found.and_then(|row| row.get(column)).cloned().into();
-        let wanted = args.first();
-        Ok(Some(match name {
-            "exist?" | "exists?" => found.is_some().into(),
-            // Neither is ever so: nothing says on Linux that an account is disabled, or that it is not.
-            "disabled?" | "enabled?" if found.is_some() => Value::Bool(false),
-            "encrypted_password" => return self.password(machine, &value).map(Some),
-            "belongs_to_group?" if found.is_none() => {
-                return Err(crate::stop::no_method("include?", &Value::Nil, machine.here));
-            }
-            "has_uid?"
-            | "has_home_directory?"
-            | "has_login_shell?"
-            | "belongs_to_primary_group?" => {
-                wanted.is_some_and(|wanted| value.equals(wanted)).into()
-            }
-            "belongs_to_group?" => wanted
-                .is_some_and(|wanted| value.into_items().iter().any(|g| g.equals(wanted)))
-                .into(),
-            _ => value,
-        }))
-    }
-}
-
-impl User {
-    /// The second field of what `getent shadow` says; an error where it says nothing.
-    fn password(&self, machine: &mut Machine<'_>, found: &Value) -> Eval {
-        const FAILED: &str = "Inspec::Exceptions::ResourceFailed";
-        if !super::walk::program_exists(machine, "getent")? {
-            return Err(machine.raise(FAILED, "Could not find `getent` on your system."));
-        }
-        match found {
-            Value::Nil => {
-                let why = format!("`getent shadow {}` says nothing", self.name);
-                Err(machine.raise(FAILED, why))
-            }
-            found => Ok(found.clone()),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Group {
-    name: Rc<str>,
-}
-
-/// `group(name)`.
-pub(super) fn group(name: &str) -> Value {
-    Value::Resource(Rc::new(Group { name: name.into() }))
-}
-
-impl Resource for Group {
-    fn in_kdl(&self) -> Option<forge_model::Resource> {
-        Some(forge_model::Resource::Group { name: self.name.to_string() })
-    }
-
-    fn kind(&self) -> &'static str {
-        "group"
-    }
-
-    fn text(&self) -> String {
-        format!("Group {}", self.name)
-    }
-
-    fn call(
-        self: Rc<Self>,
-        machine: &mut Machine<'_>,
-        name: &str,
-        args: &[Value],
-        _block: Given<'_>,
-    ) -> Called {
-        let column = match name {
-            "exist?" | "exists?" => "name",
-            "gid" | "group_id" | "has_gid?" => "gid",
-            "members" | "members_array" => name,
-            "local" => return Ok(Some(Value::Bool(true))),
-            _ => return Ok(None),
-        };
-        machine.state.note.about =
-            Some(forge_model::Resource::Group { name: self.name.to_string() });
-        machine.answer(machine.target.group(&self.name))?;
-        let rows = group_rows(machine)?;
-        let found =
-            rows.iter().find(|row| row.get("name").and_then(Value::as_text) == Some(&self.name));
-        let same = |row: &&Rc<Row>| row.get("name").and_then(Value::as_text) == Some(&self.name);
-        if !name.starts_with("exist") && rows.iter().filter(same).count() > 1 {
-            let why = "found more than one group with the same name";
-            return Err(machine.raise("RuntimeError", why));
-        }
-        if found.is_none() {
-            machine.note_absent();
-        }
-        machine.note_evidence(Some("/etc/group".to_owned()));
-        let value: Value = found.and_then(|row| row.get(column)).cloned().into();
-        Ok(Some(match name {
-            "exist?" | "exists?" => found.is_some().into(),
-            "has_gid?" => args.first().is_some_and(|wanted| value.equals(wanted)).into(),
-            "members" if value.is_nil() => "".into(),
-            "members_array" if value.is_nil() => Vec::new().into(),
-            _ => value,
-        }))
-    }
 }
 
 /// `/etc/group` as `InSpec` reads it: not by a table of filters.

@@ -1,5 +1,6 @@
 //! Resources: what profiles ask of a system, answered from a target's files and facts.
 
+mod account;
 mod accounts;
 mod audit;
 mod certificate;

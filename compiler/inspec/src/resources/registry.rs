@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    accounts, audit, certificate, config_kinds, file, grub, live, mount, nginx, packages, platform,
-    running, servers, service, structured, tables, walk, xinetd,
+    account, accounts, audit, certificate, config_kinds, file, grub, live, mount, nginx, packages,
+    platform, running, servers, service, structured, tables, walk, xinetd,
 };
 use crate::interp::Machine;
 use crate::stop::Stop;
@@ -147,9 +147,9 @@ pub(super) fn make(
         "kernel_module" => service::kernel_module(&text()),
         "mount" => mount::mount(&text()),
         "etc_fstab" => mount::fstab(machine, args)?,
-        "user" => accounts::user(&text()),
+        "user" => account::user(&text()),
         "users" => accounts::users(machine)?,
-        "group" => accounts::group(&text()),
+        "group" => account::group(&text()),
         "groups" => accounts::groups(machine)?,
         "passwd" => accounts::passwd(machine, args)?,
         "shadow" => accounts::shadow(machine, args)?,

@@ -1,6 +1,6 @@
 //! What resources say of a tree, as `InSpec` says it of the system in it.
 
-use forge_model::{Level, Status};
+use forge_model::{Account, Level, Status};
 
 use crate::testing::{MemoryImage, rows};
 
@@ -216,7 +216,7 @@ fn accounts() -> MemoryImage {
         .file(
             "/etc/passwd",
             "root:x:0:0:root:/root:/bin/bash\nann:x:1000:50::/home/ann:/bin/sh\n\
-             bob:x:1001:50::/home/bob:/bin/sh\n",
+             bob:x:1001:50::/home/bob:/bin/sh\nodd:x:1002:77::/:/bin/sh\n",
         )
         .file("/etc/group", "root:x:0:\nstaff:x:50:\nwheel:x:10:ann\n")
         .file("/etc/shadow", "root:!:19000:1:60:7:::\nann:$6$x:19000:::::\n")
@@ -240,6 +240,10 @@ fn users_as_the_programs_of_a_system_have_them() {
            its('maxdays') { should eq 60 }
            it { should_not be_disabled }
            it { should_not be_enabled }
+         end
+         describe user('odd') do
+           its('group') { should eq '' }
+           its('gid') { should eq 77 }
          end
          describe user('bob') do its('warndays') { should eq '-1' } end
          describe users.where { disabled == true } do it { should_not exist } end
@@ -440,4 +444,47 @@ fn a_line_of_fstab_without_options_is_an_error() {
     for text in ["tmpfs /x tmpfs\n", "# none\n  # more\n", " \ntmpfs /tmp tmpfs nodev\n"] {
         all_are(Status::Error, asks, &fstab(text));
     }
+}
+
+/// A node has accounts of a directory service, which no file has.
+#[test]
+fn accounts_of_a_directory_service() {
+    let account = Account {
+        uid: Some(5001),
+        group: Some("lab".to_owned()),
+        groups: Some(vec!["wheel".to_owned()]),
+        home: Some("/home/eve".to_owned()),
+        shell: None,
+        evidence: "getent passwd eve".to_owned(),
+    };
+    let node = accounts().at(Level::Node).account("eve", account);
+    all_are(
+        Status::Passed,
+        "describe user('eve') do
+           it { should exist }
+           it { should have_uid 5001 }
+           it { should belong_to_primary_group 'lab' }
+           its('groups') { should eq %w[lab wheel] }
+           its('home') { should eq '/home/eve' }
+         end
+         describe user('none') do it { should_not exist } end",
+        &node,
+    );
+    all_are(
+        Status::Failed,
+        "describe user('eve') do
+           it { should_not exist }
+           it { should_not belong_to_group 'wheel' }
+         end",
+        &node,
+    );
+    all_are(
+        Status::NotKnownHere,
+        "describe user('eve') do
+           its('shell') { should_not eq '/bin/sh' }
+           it { should_not have_login_shell '/bin/sh' }
+           its('maxdays') { should be_nil }
+         end",
+        &node,
+    );
 }
