@@ -87,11 +87,13 @@ pub(super) fn make(machine: &mut Machine<'_>, name: &str, args: &[Value]) -> Eva
         }
         "etc_hosts_allow" => {
             let path = own.unwrap_or_else(|| "/etc/hosts.allow".into());
+            names_clients(machine, &path)?;
             let text = "hosts.allow Configuration".to_owned();
             of_file(machine, "etc_hosts_allow", text, path, ACCESS, access)
         }
         "etc_hosts_deny" => {
             let path = own.unwrap_or_else(|| "/etc/hosts.deny".into());
+            names_clients(machine, &path)?;
             let text = "hosts.deny Configuration".to_owned();
             of_file(machine, "etc_hosts_deny", text, path, ACCESS, access)
         }
@@ -243,6 +245,15 @@ fn hosts(content: &str) -> Vec<Rc<Row>> {
         ])
     };
     filled.map(row).collect()
+}
+
+/// Every line that is not empty has a colon, or `InSpec` refuses the file.
+fn names_clients(machine: &mut Machine<'_>, path: &str) -> Result<(), Stop> {
+    let Ok(content) = super::config_kinds::read(machine, path, false)? else { return Ok(()) };
+    if content.lines().any(|line| !uncommented(line).is_empty() && !line.contains(':')) {
+        return Err(machine.raise("TypeError", "no implicit conversion of nil into String"));
+    }
+    Ok(())
 }
 
 /// `hosts_access(5)`: a row for each daemon of a line.

@@ -488,3 +488,12 @@ fn accounts_of_a_directory_service() {
         &node,
     );
 }
+
+#[test]
+fn a_line_of_hosts_deny_without_clients_is_an_error() {
+    let asks = "describe etc_hosts_deny.where { daemon == 'ALL' } do it { should exist } end";
+    let deny = |text: &str| MemoryImage::new().file("/etc/hosts.deny", text);
+    all_are(Status::Passed, asks, &deny("# none\n\nALL: ALL\n"));
+    all_are(Status::Error, asks, &deny("ALL\n"));
+    all_are(Status::Error, asks, &deny("ALL: ALL\n  \n"));
+}
