@@ -180,6 +180,8 @@ fn find_file(files: &dyn Files, found: &mut Found) -> Answer<Option<String>> {
             }
             Some(target) => match alias_of(&target, &found.name) {
                 Some(alias) => return Ok(Some(alias.to_owned())),
+                // A link of the unit's own name that leads nowhere is no unit.
+                None if files.stat(&path, true)?.is_none() => continue,
                 None => found.file = Some(path),
             },
             None if stat.kind == "file" && stat.size == Some(0) => {
@@ -244,6 +246,10 @@ mod tests {
         image.link(&format!("{wants}/absent.service"), "/lib/systemd/system/absent.service");
         image.link(&format!("{etc}/hidden.service"), "/dev/null");
         image.file(&format!("{etc}/emptied.service"), "");
+        image.file("/opt/linked.service", UNIT);
+        image.link(&format!("{etc}/linked.service"), "/opt/linked.service");
+        image.link(&format!("{etc}/dangling.service"), "/opt/dangling.service");
+        image.link(&format!("{wants}/dangling.service"), "../dangling.service");
         image.link(
             &format!("{etc}/getty.target.wants/getty@tty1.service"),
             "/lib/systemd/system/getty@.service",
@@ -273,6 +279,8 @@ mod tests {
             ("hidden.service", true, false, true),
             ("emptied.service", false, false, true),
             ("absent.service", false, false, false),
+            ("linked.service", true, false, false),
+            ("dangling.service", false, false, false),
             ("getty@tty1.service", true, true, false),
             ("getty@tty2.service", true, false, false),
             ("getty@.service", true, true, false),
