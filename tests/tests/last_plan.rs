@@ -207,8 +207,57 @@ fn what_is_said_of_an_image_may_hang_on_roles_that_it_does_not_use() {
     kept.site
         .write("reads.kdl", "role \"reads\" {\n  file \"/etc/q\" {\n    content \"\"\n  }\n}\n");
     let checked = kept.agrees("reads.kdl");
-    assert_eq!(checked.taken, 1, "the last image alone");
     assert!(checked.diagnostics.iter().any(|one| one.headline.contains("changes nothing")));
+}
+
+#[test]
+fn a_spec_file_may_be_a_template_too() {
+    let base = "base \"b\" {\n  tree \"base\"\n}\n";
+    let role = "role \"r\" {\n  file \"/etc/note\" template=\"note.kdl\"\n}\n";
+    let image = "image \"a-node\" {\n  base \"b\"\n  role \"r\"\n}\n";
+    let files = [("base.kdl", base), ("base/etc/passwd", ""), ("r.kdl", role), ("a.kdl", image)];
+    let kept = Kept::new(Site::new(&files));
+    for text in ["// one\n", "// two\n", "// {{ two }}\n"] {
+        kept.site.write("note.kdl", text);
+        kept.agrees(text);
+    }
+}
+
+#[test]
+fn what_stands_in_for_equal_steps_says_its_own_places() {
+    let base = "base \"b\" {\n  debian suite=\"bookworm\"\n}\n";
+    let role = "role \"p\" {\n  packages \"nano\"\n  when \"cluster\" is=\"c1\" {\n    hold \"nano\"\n  }\n  \
+                when \"cluster\" is=\"c2\" {\n    hold \"nano\"\n  }\n}\n";
+    let image =
+        |name: &str, role: &str| format!("image \"{name}-node\" {{\n  base \"b\"\n{role}}}\n");
+    let used = "  role \"p\"\n";
+    let kept = Kept::new(Site::new(&[("base.kdl", base), ("p.kdl", role)]));
+    for name in ["c1", "c2", "c3"] {
+        kept.site.write(&format!("{name}.kdl"), image(name, used));
+    }
+    let checked = kept.agrees("first");
+    assert!(checked.plan.is_some() && checked.diagnostics.is_empty(), "{:?}", checked.diagnostics);
+    kept.site.write("c1.kdl", image("c1", ""));
+    assert_eq!(kept.agrees("without a role").taken, 1, "the last image alone");
+}
+
+#[test]
+fn what_is_declared_twice_is_told_with_all_that_follows() {
+    let base = "base \"b\" {\n  tree \"base\"\n}\n";
+    let image = "image \"m-node\" {\n  base \"b\"\n  role \"r\"\n}\n";
+    let files = [
+        ("base.kdl", base),
+        ("base/etc/passwd", ""),
+        ("m.kdl", image),
+        ("r.kdl", "role \"r\" {\n}\n"),
+    ];
+    let kept = Kept::new(Site::new(&files));
+    kept.agrees("first");
+    let again = "role \"r\" {\n  file \"/etc/x\" {\n    content \"${nope}\"\n  }\n}\n";
+    kept.site.write("a.kdl", again);
+    assert_eq!(kept.agrees("a role twice").diagnostics.len(), 2);
+    kept.site.write("a.kdl", "image \"m-node\" {\n  base \"b\"\n  role \"missing\"\n}\n");
+    assert_eq!(kept.agrees("an image twice").diagnostics.len(), 2);
 }
 
 /// Numbers that look like random ones, the same in each run (splitmix64).

@@ -61,11 +61,15 @@ pub fn check(sources: &dyn Sources, today: Day) -> Checked {
     checked
 }
 
-/// Checks a project of which some images are as they were; none where their plan is gone.
+/// Checks a project of which some images are as they were. None where their plan is gone, and where
+/// something is to be said: which findings there are, and in which order, is known of the whole alone.
 fn check_again(asked: &Asked<'_>, images: LastImages, today: Day) -> Option<(Checked, Made)> {
     let again = forge_spec::compile_again(asked, Some(&images.record));
+    if !again.compiled.diagnostics.is_empty() {
+        return None;
+    }
     let (checked, made) = check_compiled(asked, again, || asked.plan_of_images(&images), today);
-    made.whole.then_some((checked, made))
+    (made.whole && made.record.is_some()).then_some((checked, made))
 }
 
 fn check_all(sources: &dyn Sources, today: Day) -> (Checked, Made) {

@@ -152,7 +152,11 @@ impl Graph {
         let at = known.0 as usize;
         let stands = &self.plan.nodes[at];
         let Node { id: _, label, action, inputs: _, key: _, own: _, origins, images: _ } = node;
-        if stands.label != *label || stands.origins != *origins || stands.action != *action {
+        let same = stands.label == *label
+            && stands.origins == *origins
+            && stands.action == *action
+            && places(&stands.action).eq(places(action));
+        if !same {
             placed.after.insert(self.brought[at]);
         }
     }
@@ -222,6 +226,17 @@ impl Graph {
         found.sort_unstable();
         found
     }
+}
+
+/// The places in an action that its equality leaves out: those of [`forge_model::Located`].
+fn places(action: &Action) -> impl Iterator<Item = &Origin> {
+    let (names, files, holds) = match action {
+        Action::Resolve(one) => (&one.names[..], &one.files[..], &one.holds[..]),
+        Action::Packages(one) => (&one.names[..], &[][..], &one.holds[..]),
+        _ => (&[][..], &[][..], &[][..]),
+    };
+    let texts = names.iter().chain(holds).map(|text| &text.origin);
+    texts.chain(files.iter().map(|file| &file.origin))
 }
 
 /// The number of the node at this place.

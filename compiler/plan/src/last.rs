@@ -161,7 +161,7 @@ impl<'a> Asked<'a> {
         over(others.chain(listed.values().copied()).chain(trees.values().copied()))
     }
 
-    /// Whether a file is read as a spec file; where it is read for something else, it is not.
+    /// Whether a file is a spec file.
     fn is_spec(&self, path: &str) -> bool {
         if path.strip_prefix(LIBRARY).is_some_and(|rest| rest.starts_with('/')) {
             return path.ends_with(".kdl");
@@ -227,9 +227,12 @@ impl Sources for Asked<'_> {
             most => self.sources.read_at_most(path, most),
         };
         let digest = answer.as_deref().map_or_else(refusal, Digest::of);
+        let question = (path.to_owned(), most);
         let of_specs = most != u64::MAX && self.is_spec(path);
-        let read = if of_specs { &self.texts } else { &self.read };
-        lock(read).insert((path.to_owned(), most), digest);
+        // Specs come first. Who reads one once more reads it for something else, as a template.
+        if !of_specs || lock(&self.texts).insert(question.clone(), digest).is_some() {
+            lock(&self.read).insert(question, digest);
+        }
         answer
     }
 

@@ -56,6 +56,8 @@ pub fn compile_again(sources: &dyn Sources, before: Option<&Record>) -> Again {
     let (mut map, mut sink) = (SourceMap::new(), Sink::new());
     let (project, complete) = read_project(sources, &mut map, &mut sink);
     let files = Files::of(&project, &map);
+    // With findings all images are looked at.
+    let before = before.filter(|_| sink.is_empty());
     let traces = before.map(|before| before.unchanged(&project, &files)).unwrap_or_default();
     let before = before.filter(|_| !traces.is_empty());
     let unchanged: BTreeSet<String> = traces.keys().cloned().collect();
