@@ -50,14 +50,20 @@ impl Decoder<'_> {
         let separator = cursor.prop::<Text>("sep");
         let section = cursor.prop::<Text>("section");
         let good = cursor.finish(self.sink);
-        let values = self.scalars(Property::Setting, &values).0;
         // An ini file is lines with `=`, which is what is read without a format.
         if let Some(format) = format.filter(|format| format.value.value != "ini") {
             let format = self.format(&format)?;
+            let has_null = |value: &Spanned<Value>| {
+                value.value == Value::Null && format != DocumentFormat::Toml
+            };
+            let (nulls, values): (Vec<_>, Vec<_>) = values.into_iter().partition(has_null);
+            let mut values = self.scalars(Property::Setting, &values).0;
+            values.extend(nulls.first().map(|_| Scalar::Null));
             let whole = self.of_lines(format, [("sep", &separator), ("section", &section)]);
             let pointer = self.pointer(&key?)?;
             return (good && whole).then_some(Operator::Document { pointer, values, format });
         }
+        let values = self.scalars(Property::Setting, &values).0;
         let key = self.plain(&key?)?;
         let separator = match separator {
             Some(separator) => self.plain(&separator)?,

@@ -194,7 +194,7 @@ pub const FILE: NodeKind = NodeKind {
         ),
         Child::new(
             "setting",
-            "`setting \"key\" \"value\" sep=\"=\"`: a line sets the key to the value, spacing free; `section=` names the `[section]` it stands in. `setting \"/a/b\" \"value\" format=\"json\"`, or `\"yaml\"`, `\"toml\"`: a place of a document, by a JSON pointer; types count, `8` is not `\"8\"`",
+            "`setting \"key\" \"value\" sep=\"=\"`: a line sets the key to the value, spacing free; `section=` names the `[section]` it stands in. `setting \"/a/b\" \"value\" format=\"json\"`, or `\"yaml\"`, `\"toml\"`: a place of a document, by a JSON pointer; types count, `8` is not `\"8\"`, and `#null` is no absence",
         ),
         Child::new("size", "bytes"),
         Child::new("link-target", "what the symbolic link points at, as written"),

@@ -336,6 +336,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "file \"/a\" { setting \"/b\" 1 format=\"toml\" sep=\"=\" }",
         "`sep` is for files of lines, and this is toml @ \"=\" @ write `setting \"/a/b\" \"value\" format=\"toml\"`",
     ),
+    (
+        "file \"/a\" { setting \"/b\" #null format=\"toml\" }",
+        "`setting` must be text in quotes @ #null @ leave it out",
+    ),
     ("sshd-config { set \"Port\" }", "`set` lacks a value @ set @ -"),
     ("sshd-config { absent \"Port\" 22 }", "`absent` takes one argument @ 22 @ -"),
     (

@@ -86,7 +86,7 @@ fn equal(property: Property, found: &Found, wanted: &Scalar) -> Result<bool, Str
     match found {
         Found::Flag(flag) => match wanted {
             Scalar::Bool(value) => Ok(flag == value),
-            Scalar::Text(_) | Scalar::Integer(_) => {
+            Scalar::Text(_) | Scalar::Integer(_) | Scalar::Null => {
                 Err(format!("`{property}` is a yes or no, not `{wanted}`"))
             }
         },
@@ -148,14 +148,14 @@ fn integer(value: &Scalar) -> Result<i64, String> {
     match value {
         Scalar::Integer(number) => Ok(*number),
         Scalar::Text(text) => text.parse().map_err(|_| format!("`{text}` is not a number")),
-        Scalar::Bool(value) => Err(format!("`{value}` is not a number")),
+        Scalar::Bool(_) | Scalar::Null => Err(format!("`{value}` is not a number")),
     }
 }
 
 fn octal(property: Property, value: &Scalar) -> Result<u32, String> {
     match value {
         Scalar::Text(text) => u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777),
-        Scalar::Integer(_) | Scalar::Bool(_) => None,
+        Scalar::Integer(_) | Scalar::Bool(_) | Scalar::Null => None,
     }
     .ok_or_else(|| format!("`{value}` is no {property} in octal digits"))
 }

@@ -28,6 +28,7 @@ pub(crate) struct Leaf {
     is_text: bool,
     integer: Option<i64>,
     boolean: Option<bool>,
+    is_null: bool,
     /// A number with a fraction, or one that is too large: compared as it is written.
     is_number: bool,
 }
@@ -47,7 +48,7 @@ impl Leaf {
     }
 
     fn null() -> Self {
-        Self { written: "null".to_owned(), ..Self::default() }
+        Self { written: "null".to_owned(), is_null: true, ..Self::default() }
     }
 
     /// Types count: the text `"1"` is not the number 1.
@@ -56,6 +57,7 @@ impl Leaf {
             Scalar::Text(text) => (self.is_text || self.is_number) && self.written == *text,
             Scalar::Integer(number) => self.integer == Some(*number),
             Scalar::Bool(value) => self.boolean == Some(*value),
+            Scalar::Null => self.is_null,
         }
     }
 }
@@ -267,13 +269,18 @@ mod tests {
         use DocumentFormat::{Json, Toml, Yaml};
         let json = r#"{"log": {"level": "debug", "file": null}, "a/b": {"~": 1.5}, "l": [1, {"x": true}], "n": 8}"#;
         let toml = "n = 8\nd = 1979-05-27\n[log]\nlevel = 'debug'\n[[l]]\nx = true\n";
-        let yaml = "base: &b {level: info, keep: on}\nlog:\n  <<: *b\n  level: debug\nn: 8\nm: '8'\no: 0644\nf: 1.5\nl:\n- x: yes\n";
+        let yaml = "base: &b {level: info, keep: on}\nlog:\n  <<: *b\n  level: debug\nn: 8\nm: '8'\no: 0644\nf: 1.5\nl:\n- x: yes\nz: ~\ns: '~'\n";
         let (number, yes) = (Scalar::Integer(8), Scalar::Bool(true));
         let cases: &[(&str, DocumentFormat, &str, Scalar, Option<bool>)] = &[
             (json, Json, "/log/level", text("debug"), Some(true)),
             (json, Json, "/log/level", text("info"), Some(false)),
             (json, Json, "/log/other", text("x"), None),
             (json, Json, "/log/file", text("null"), Some(false)),
+            (json, Json, "/log/file", Scalar::Null, Some(true)),
+            (json, Json, "/log/other", Scalar::Null, None),
+            (json, Json, "/n", Scalar::Null, Some(false)),
+            (yaml, Yaml, "/z", Scalar::Null, Some(true)),
+            (yaml, Yaml, "/s", Scalar::Null, Some(false)),
             (json, Json, "/a~1b/~0", text("1.5"), Some(true)),
             (json, Json, "/l/1/x", yes.clone(), Some(true)),
             (json, Json, "/l/1/x", text("true"), Some(false)),

@@ -55,7 +55,7 @@ fn demand(expected: &Expectation) -> String {
 fn literal(value: &Scalar) -> String {
     match value {
         Scalar::Text(text) => format!("{text:?}"),
-        Scalar::Integer(_) | Scalar::Bool(_) => value.to_string(),
+        Scalar::Integer(_) | Scalar::Bool(_) | Scalar::Null => value.to_string(),
     }
 }
 

@@ -367,6 +367,8 @@ pub enum Scalar {
     Integer(i64),
     /// A truth value.
     Bool(bool),
+    /// What stands where a document has no value: `null`.
+    Null,
 }
 
 impl std::fmt::Display for Scalar {
@@ -375,6 +377,7 @@ impl std::fmt::Display for Scalar {
             Self::Text(text) => f.write_str(text),
             Self::Integer(number) => write!(f, "{number}"),
             Self::Bool(value) => write!(f, "{value}"),
+            Self::Null => f.write_str("null"),
         }
     }
 }

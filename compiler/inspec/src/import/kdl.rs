@@ -40,7 +40,7 @@ fn scalar(value: &Scalar) -> String {
     match value {
         Scalar::Text(value) => text(value),
         Scalar::Integer(number) => number.to_string(),
-        Scalar::Bool(value) => format!("#{value}"),
+        Scalar::Bool(_) | Scalar::Null => format!("#{value}"),
     }
 }
 

@@ -333,6 +333,7 @@ fn others(value: &Value) -> Vec<Value> {
             // Names of variants.
             found.extend(["zstd", "booted", "masked", "yaml"].map(|word| json!(word)));
             found.push(json!({ "Matches": "x" }));
+            found.push(json!({ "Bool": true }));
         }
         Value::Array(items) => {
             for index in 0..items.len() {

@@ -106,7 +106,7 @@ pub(super) fn checks() -> Vec<Check> {
             Property::Setting,
             Operator::Document {
                 pointer: "/a".to_owned(),
-                values: vec![text("b")],
+                values: vec![text("b"), Scalar::Null],
                 format: crate::DocumentFormat::Json,
             },
         ),

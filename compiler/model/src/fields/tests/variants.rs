@@ -35,7 +35,7 @@ variants! {
     Check { Resource, AnyOf }
     Resource { File, Package, User, Group, Service, KernelParameter, KernelModule, SshdConfig, Mount, Port, Process, Filesystem, Command }
     Operator { IsTrue, OneOf, Includes, Matches, Min, Max, Above, Below, Setting, Document, Keyword }
-    Scalar { Text, Integer, Bool }
+    Scalar { Text, Integer, Bool, Null }
 }
 
 fn assert_all<'a, T: Variants + 'a>(what: &str, values: impl IntoIterator<Item = &'a T>) {
