@@ -132,6 +132,7 @@ const LIST: &[&str] = &[
     "drop_while",
     "max_by",
     "min_by",
+    "each_with_index",
 ];
 
 const HASH: &[&str] = &[
@@ -220,6 +221,9 @@ pub(crate) fn exists_in_ruby(value: &Value, name: &str) -> bool {
         "display",
         "public_method",
         "remove_instance_variable",
+        "frozen?",
+        "hash",
+        "object_id",
     ];
     let own = match value {
         Value::Str(_) | Value::Sym(_) => STRING,

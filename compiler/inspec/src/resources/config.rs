@@ -5,6 +5,7 @@ use std::rc::Rc;
 use forge_judge::parsers::{Setting, SimpleConfig};
 
 use super::{Called, Resource};
+use crate::core::exists_in_ruby;
 use crate::interp::{Given, Machine};
 use crate::map::Map;
 use crate::stop::{Eval, Stop};
@@ -95,7 +96,7 @@ impl Config {
                 }
                 (Value::Array(_), Value::Str(name) | Value::Sym(name)) => {
                     match machine.try_send(&value, name, &[])? {
-                        None if LISTS_HAVE.contains(&&**name) => {
+                        None if exists_in_ruby(&value, name) => {
                             return Err(machine.needs_ruby(format!("`{name}` of a list")));
                         }
                         found => found,
@@ -113,75 +114,11 @@ impl Config {
     }
 }
 
-/// Methods of lists in Ruby that nothing here may have.
-const LISTS_HAVE: [&str; 34] = [
-    "assoc",
-    "bsearch",
-    "chunk_while",
-    "combination",
-    "cycle",
-    "display",
-    "each_cons",
-    "each_entry",
-    "each_index",
-    "each_slice",
-    "each_with_index",
-    "each_with_object",
-    "filter_map",
-    "flat_map",
-    "frozen?",
-    "group_by",
-    "hash",
-    "inject",
-    "instance_variables",
-    "lazy",
-    "methods",
-    "minmax",
-    "object_id",
-    "pack",
-    "partition",
-    "permutation",
-    "product",
-    "rassoc",
-    "reduce",
-    "rotate",
-    "sample",
-    "shuffle",
-    "transpose",
-    "zip",
-];
-
 /// What a document that can be gone over answers by going over it, whatever its keys are called.
 const GOES_OVER: [&str; 14] = [
     "count", "first", "min", "max", "minmax", "sum", "sort", "entries", "to_a", "to_h", "to_set",
     "tally", "uniq", "lazy",
 ];
-
-/// What Ruby and `InSpec` give every resource: no key of a file has one of these names.
-fn is_of_every_object(name: &str) -> bool {
-    matches!(
-        name,
-        "to_s"
-            | "inspect"
-            | "nil?"
-            | "class"
-            | "is_a?"
-            | "respond_to?"
-            | "should"
-            | "should_not"
-            | "!"
-            | "=="
-            | "!="
-            | "instance_of?"
-            | "kind_of?"
-            | "resource_skipped?"
-            | "resource_failed?"
-            | "resource_exception_message"
-            | "inspec"
-            | "tap"
-            | "then"
-    )
-}
 
 /// One value of several stands alone.
 fn single(value: Option<&Value>) -> Value {
@@ -227,7 +164,7 @@ impl Resource for Config {
         }
         // The menu of the boot loader is read when it is asked for.
         if let (Some(why), "grub_conf") = (&self.skipped, self.kind)
-            && !is_of_every_object(name)
+            && !super::is_of_every_resource(name)
         {
             return Err(machine.raise("Inspec::Exceptions::ResourceSkipped", why.as_str()));
         }
@@ -254,7 +191,7 @@ impl Resource for Config {
                 self.path.clone().map_or(Value::Nil, Value::Str)
             }
             "resource_id" => self.path.clone().map_or(Value::Nil, Value::Str),
-            _ if is_of_every_object(name) => return Ok(None),
+            _ if super::is_of_every_resource(name) => return Ok(None),
             // Lists and maps go over their items.
             "each" | "map" | "select" | "any?" | "all?" | "find" | "reject" | "length" | "size"
             | "keys" | "values" | "key?" | "to_a" | "entries" | "count" | "include?" | "empty?"

@@ -102,27 +102,6 @@ pub(super) fn command(kind: &str, line: &str) -> Value {
     Value::Resource(Rc::new(Live { kind: kind.to_owned(), text, why: NOTHING_RUNS, line }))
 }
 
-/// What every object of a resource has, whatever it is about.
-pub(super) fn is_of_ruby(name: &str) -> bool {
-    matches!(
-        name,
-        "to_s"
-            | "inspect"
-            | "nil?"
-            | "class"
-            | "is_a?"
-            | "kind_of?"
-            | "respond_to?"
-            | "should"
-            | "should_not"
-            | "!"
-            | "=="
-            | "!="
-            | "resource_skipped?"
-            | "resource_failed?"
-    )
-}
-
 impl Resource for Live {
     fn in_kdl(&self) -> Option<forge_model::Resource> {
         let line = self.line.as_ref().filter(|_| self.kind == "command")?.to_string();
@@ -144,7 +123,7 @@ impl Resource for Live {
         _args: &[Value],
         _block: Given<'_>,
     ) -> Called {
-        if is_of_ruby(name) {
+        if super::is_of_every_resource(name) {
             return Ok(None);
         }
         if let Some(line) = &self.line

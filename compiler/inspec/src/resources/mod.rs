@@ -170,3 +170,30 @@ impl Machine<'_> {
 fn text_arg(args: &[Value]) -> Option<Rc<str>> {
     args.first().and_then(|arg| arg.as_text().map(Rc::from))
 }
+
+/// What Ruby and `InSpec` give every resource, whatever it is about: no key of a file has one of these
+/// names.
+fn is_of_every_resource(name: &str) -> bool {
+    matches!(
+        name,
+        "to_s"
+            | "inspect"
+            | "nil?"
+            | "class"
+            | "is_a?"
+            | "respond_to?"
+            | "should"
+            | "should_not"
+            | "!"
+            | "=="
+            | "!="
+            | "instance_of?"
+            | "kind_of?"
+            | "resource_skipped?"
+            | "resource_failed?"
+            | "resource_exception_message"
+            | "inspec"
+            | "tap"
+            | "then"
+    )
+}

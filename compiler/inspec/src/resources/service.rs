@@ -48,15 +48,7 @@ impl Service {
 
     fn state(&self, machine: &mut Machine<'_>) -> Result<UnitState, Stop> {
         machine.state.note.about = Some(Asked::Service { name: self.unit() });
-        let mut state = machine.answer(machine.target.unit(&self.unit()))?;
-        // A link to a file that is not there is no unit.
-        if machine.target.level() > Level::Spec
-            && state.installed == Some(true)
-            && !is_script(&state)
-            && unit_file(machine, &self.unit())?.state.is_none()
-        {
-            (state.installed, state.enabled) = (Some(false), Some(false));
-        }
+        let state = machine.answer(machine.target.unit(&self.unit()))?;
         machine.note_evidence(state.evidence.clone());
         if state.installed == Some(false) {
             machine.note_absent();
@@ -280,7 +272,7 @@ impl Resource for Properties {
         args: &[Value],
         _block: Given<'_>,
     ) -> Called {
-        if super::live::is_of_ruby(name) {
+        if super::is_of_every_resource(name) {
             return Ok(None);
         }
         let key = match (name, args) {
