@@ -12,7 +12,7 @@ use crate::value::Value;
 /// The version of this interpreter. It is in the keys of verdicts, so that none of an interpreter that
 /// judged otherwise is taken from a store: the number behind the `+` is raised with every change of what a
 /// profile comes to.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+3");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+4");
 
 /// What the directory of a profile may hold of it; all else in there is of no concern.
 pub const DIRECTORIES: [&str; 4] = ["controls", "libraries", "files", "test"];

@@ -30,7 +30,7 @@ pub use control::{blamed_path, judge, relocate};
 pub use level::level_of;
 pub use record::{Question, Record, Recording};
 pub use text::describe;
-pub use version::compare_versions;
+pub use version::{compare_names, compare_versions};
 pub use waive::waive;
 
 #[cfg(test)]

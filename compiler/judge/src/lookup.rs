@@ -224,8 +224,9 @@ impl<'a> Lookup<'a> {
             Document::Leaf(leaf) => values.iter().any(|wanted| leaf.is(wanted)),
             Document::List(_) | Document::Map(_) => false,
         };
-        let (message, evidence) = (format!("it is {found}"), Some(path.to_owned()));
-        Ok(Look::Compared { holds, message, evidence })
+        let line = found.line(&text, format, pointer);
+        let evidence = Some(line.map_or_else(|| path.to_owned(), |line| format!("{path}:{line}")));
+        Ok(Look::Compared { holds, message: format!("it is {found}"), evidence })
     }
 
     /// What sshd would take for a keyword.

@@ -10,6 +10,12 @@ pub fn compare_versions(left: &str, right: &str) -> Ordering {
         .then_with(|| compare_part(left.2, right.2))
 }
 
+/// Orders names of files as `ls -v` does: runs of digits by their values, `~` before everything,
+/// letters before the rest.
+pub fn compare_names(left: &str, right: &str) -> Ordering {
+    compare_part(left, right).then_with(|| left.cmp(right))
+}
+
 /// Epoch, upstream version, revision.
 fn split(version: &str) -> (&str, &str, &str) {
     let version = version.trim();

@@ -146,20 +146,31 @@ fn decode(node: &Node, sink: &mut Sink) -> Option<ParamDecl> {
     Some(ParamDecl { name: name?, ty, type_at, default: value, wrong_default, doc })
 }
 
-/// Types that a declaration without one may mean, by its default.
+/// What gives a type to a declaration without one, by its default.
 fn likely_types(node: &Node) -> &'static [&'static str] {
     let default = node
         .entries
         .iter()
         .find(|entry| entry.name.as_ref().is_some_and(|name| name.value == "default"));
-    match default.map(|entry| &entry.value) {
-        Some(Value::Text(_)) => &["string"],
-        Some(Value::Integer { .. }) => &["int"],
-        Some(Value::Bool(_)) => &["bool"],
-        Some(Value::Float { .. } | Value::Null) => &[],
-        // A list says of what, too.
-        None if node.children.iter().any(|child| child.name.value == "default") => &[],
-        None => &["string", "int", "bool", "path"],
+    let list = node.children.iter().find(|child| child.name.value == "default");
+    match (default, list) {
+        (Some(entry), _) => match &entry.value {
+            Value::Text(_) => &[r#"type="string""#],
+            Value::Integer { .. } => &[r#"type="int""#],
+            Value::Bool(_) => &[r#"type="bool""#],
+            Value::Float { .. } | Value::Null => &[],
+        },
+        (None, Some(list)) => {
+            let all = |is: fn(&Value) -> bool| list.entries.iter().all(|entry| is(&entry.value));
+            if all(|value| matches!(value, Value::Text(_))) {
+                &[r#"type="list""#]
+            } else if all(|value| matches!(value, Value::Integer { .. })) {
+                &[r#"type="list" of="int""#]
+            } else {
+                &[]
+            }
+        }
+        (None, None) => &[r#"type="string""#, r#"type="int""#, r#"type="bool""#, r#"type="path""#],
     }
 }
 

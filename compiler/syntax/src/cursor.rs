@@ -4,7 +4,7 @@ use forge_diag::{Diagnostic, Sink, Span, Spanned, codes};
 
 use self::unknown::{show_form, unknown_prop};
 use crate::reference::NodeKind;
-use crate::{Entry, FromValue, Node, Value, quote};
+use crate::{Entry, FromValue, Node, Value};
 
 /// Reads one node: each thing asked for is taken, and [`Cursor::finish`] names what nobody took.
 ///
@@ -175,7 +175,8 @@ impl<'a> Cursor<'a> {
         None
     }
 
-    /// The same, with values that are likely: behind the node's name and first argument they are offered.
+    /// The same, with texts that likely give it: behind the node's name and first argument they are
+    /// offered.
     pub fn required_prop_like<T: FromValue>(
         &mut self,
         name: &'static str,
@@ -191,7 +192,7 @@ impl<'a> Cursor<'a> {
         let behind = first.map_or(node.name.span, |entry| entry.span);
         let place = behind.behind();
         let found = self.missing(name, &format!("add `{name}=…`"));
-        let offered = likely.iter().map(|value| format!(" {name}={}", quote(value)));
+        let offered = likely.iter().map(|text| format!(" {text}"));
         self.report(offered.fold(found, |found, text| found.offer(place, text)));
         None
     }

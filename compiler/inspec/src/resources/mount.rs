@@ -238,30 +238,58 @@ impl Configured {
 }
 
 /// Options as `mount` shows them, as far as a configuration tells: without those that no kernel is
-/// told (mount(8)), and with those that `user` and its like stand for.
+/// told (mount(8)), with those that `user` and its like stand for and `relatime`, which a kernel
+/// takes where nothing says otherwise, the kernel's flags first and in its order
+/// (`fs/proc_namespace.c`).
 fn options(found: &Configured) -> Vec<String> {
-    const TOLD_TO_NONE: [&str; 14] = [
-        "defaults", "rw", "auto", "noauto", "nofail", "nouser", "user", "users", "owner", "group",
-        "exec", "suid", "dev", "async",
+    const TOLD_TO_NONE: [&str; 19] = [
+        "defaults",
+        "rw",
+        "ro",
+        "auto",
+        "noauto",
+        "nofail",
+        "nouser",
+        "user",
+        "users",
+        "owner",
+        "group",
+        "exec",
+        "suid",
+        "dev",
+        "async",
+        "atime",
+        "diratime",
+        "strictatime",
+        "comment",
     ];
+    const FLAGS: [&str; 7] =
+        ["nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime", "nosymfollow"];
     let has = |wanted: &str| found.options.iter().any(|option| option == wanted);
-    let mut all = vec![if has("ro") { "ro" } else { "rw" }.to_owned()];
+    let mut all = Vec::new();
     for option in &found.options {
-        let implied: &[&str] = match option.split('=').next() {
-            Some("user" | "users") => &["noexec", "nosuid", "nodev"],
-            Some("owner" | "group") => &["nosuid", "nodev"],
+        let name = option.split('=').next().unwrap_or_default();
+        let implied: &[&str] = match name {
+            "user" | "users" => &["noexec", "nosuid", "nodev"],
+            "owner" | "group" => &["nosuid", "nodev"],
             _ => &[],
         };
         // What comes later and says otherwise takes them away.
         let stays = |word: &&&str| !word.strip_prefix("no").is_some_and(has);
         all.extend(implied.iter().filter(stays).map(|word| (*word).to_owned()));
-        let name = option.split('=').next().unwrap_or_default();
-        let told = !TOLD_TO_NONE.contains(&name) && name != "ro" && name != "comment";
+        let told = !TOLD_TO_NONE.contains(&name);
         if told && !option.starts_with("x-") && !option.starts_with("X-") {
             all.push(option.clone());
         }
     }
-    all
+    if !["noatime", "relatime", "strictatime"].into_iter().any(has) {
+        all.push("relatime".to_owned());
+    }
+    let flags = FLAGS.into_iter().filter(|flag| all.iter().any(|option| option == flag));
+    let first = if has("ro") { "ro" } else { "rw" };
+    let mut shown: Vec<_> = [first].into_iter().chain(flags).map(str::to_owned).collect();
+    shown.extend(all.into_iter().filter(|option| !FLAGS.contains(&option.as_str())));
+    shown
 }
 
 #[derive(Debug)]

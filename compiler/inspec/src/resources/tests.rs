@@ -176,11 +176,11 @@ fn mounts_of_fstab() {
          end
          describe mount('/tmp') do
            its('device') { should eq 'tmpfs' }
-           its('options') { should eq %w[rw nosuid nodev size=1g] }
+           its('options') { should eq %w[rw nosuid nodev relatime size=1g] }
          end
          describe mount('/home') do
            its('device') { should eq 'head:/home' }
-           its('options') { should eq %w[ro _netdev] }
+           its('options') { should eq %w[ro relatime _netdev] }
          end
          describe mount('/tmp').exist?.inspect do it { should eq 'nil' } end",
         &image,

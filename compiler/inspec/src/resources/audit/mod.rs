@@ -1,7 +1,12 @@
 //! `auditd`: the rules that augenrules loads, and on a node those that the kernel has.
 
+mod calls;
+mod ctl;
+mod field;
+
 use std::rc::Rc;
 
+use forge_judge::compare_names;
 use forge_model::{Level, NoAnswer};
 
 use super::{Called, Resource, running};
@@ -38,8 +43,8 @@ const DIRECTORY: &str = "/etc/audit/rules.d";
 const RULES: &str = "/sbin/auditctl -l";
 const STATUS: &str = "/sbin/auditctl -s";
 
-/// The lines that augenrules(8) would load: the files of `rules.d` in the order of their names.
-/// Without any, the file that auditctl reads.
+/// The rules that a boot loads, as `auditctl -l` lists them: those that augenrules(8) collects from
+/// `rules.d`, or those of the file that auditctl reads where there is no such directory.
 fn lines(machine: &mut Machine<'_>, installed: bool) -> Result<Vec<String>, Stop> {
     if installed && machine.target.level() == Level::Node {
         return match running::on_node(machine, RULES)? {
@@ -54,134 +59,72 @@ fn lines(machine: &mut Machine<'_>, installed: bool) -> Result<Vec<String>, Stop
             Err(unknown) => Err(no_answer(NoAnswer::Unknown(unknown.text().to_string()))),
         };
     }
-    let names = machine.answer(machine.target.list(DIRECTORY))?.unwrap_or_default();
-    let mut texts = Vec::new();
-    for name in names.iter().filter(|name| name.ends_with(".rules")) {
-        texts.extend(machine.read_text(&format!("{DIRECTORY}/{name}"))?);
-    }
-    if texts.is_empty() {
-        texts.extend(machine.read_text("/etc/audit/audit.rules")?);
-    }
-    let mut rules = Vec::new();
-    for line in texts.iter().flat_map(|text| text.lines()) {
-        let line = line.trim();
-        if line == "-D" {
-            rules.clear();
-        } else if line.starts_with('-')
-            && line.split_whitespace().any(|word| matches!(word, "-a" | "-A" | "-w"))
-        {
-            rules.push(as_listed(line));
-        }
-    }
-    Ok(rules)
-}
-
-/// A rule as `auditctl -l` would list it: what is watched by a path and its permissions alone as a
-/// watch, all else with its architecture, its calls and then its fields.
-fn as_listed(line: &str) -> String {
-    let rule = Rule::parse(line);
-    let watched = |field: &&Field| field.is("path") || field.is("dir");
-    let plain =
-        |field: &Field| field.is("path") || field.is("dir") || field.is("perm") || field.is("key");
-    let text = |field: &Field| field.text.clone();
-    let value = |field: Option<&Field>| field.map(|field| field.value().to_owned());
-    let find = |name: &str| rule.fields.iter().find(|field| field.is(name));
-    let is_watch = rule.watch.is_some()
-        || (rule.list == "exit"
-            && rule.calls.is_empty()
-            && rule.fields.iter().all(plain)
-            && find("perm").is_some());
-    let path = rule.watch.clone().or_else(|| value(rule.fields.iter().find(watched)));
-    if let (true, Some(path)) = (is_watch, path) {
-        let mut listed = format!("-w {path}");
-        let perms = value(find("perm")).unwrap_or_else(|| "rwxa".to_owned());
-        listed.push_str(&format!(" -p {perms}"));
-        for key in rule.fields.iter().filter(|field| field.is("key")) {
-            listed.push_str(&format!(" -k {}", key.value()));
-        }
-        return listed;
-    }
-    let mut listed = vec![format!("-a {},{}", rule.action, rule.list)];
-    listed.extend(find("arch").map(|field| format!("-F {}", field.text)));
-    // The other lists are of no system call.
-    if rule.list == "exit" {
-        let calls = if rule.calls.is_empty() { "all".to_owned() } else { rule.calls.join(",") };
-        listed.push(format!("-S {calls}"));
-    }
-    let rest = rule.fields.iter().filter(|field| !field.is("arch"));
-    listed.extend(rest.map(|field| format!("{} {}", field.flag, text(field))));
-    listed.join(" ")
-}
-
-/// A condition of a rule, `-F auid>=1000`.
-struct Field {
-    flag: &'static str,
-    text: String,
-}
-
-impl Field {
-    fn is(&self, name: &str) -> bool {
-        self.flag == "-F" && self.text.strip_prefix(name).is_some_and(|rest| rest.starts_with('='))
-    }
-
-    fn value(&self) -> &str {
-        self.text.split_once('=').map_or("", |(_, value)| value)
-    }
-}
-
-/// A line of `rules.d`, taken apart.
-#[derive(Default)]
-struct Rule {
-    watch: Option<String>,
-    action: String,
-    list: String,
-    calls: Vec<String>,
-    fields: Vec<Field>,
-}
-
-impl Rule {
-    fn parse(line: &str) -> Self {
-        let mut rule = Self::default();
-        let mut words = line.split_whitespace();
-        while let Some(word) = words.next() {
-            let mut field = |flag, text: String| rule.fields.push(Field { flag, text });
-            let mut next = || words.next().unwrap_or_default();
-            match word {
-                "-w" => rule.watch = Some(next().to_owned()),
-                "-p" => field("-F", format!("perm={}", in_order(next()))),
-                "-k" => field("-F", format!("key={}", next())),
-                "-F" => field("-F", list_field(next())),
-                "-C" => field("-C", next().to_owned()),
-                "-S" => rule.calls.extend(next().split(',').map(str::to_owned)),
-                "-a" | "-A" => {
-                    let (one, other) = next().split_once(',').unwrap_or_default();
-                    let acts = matches!(one, "always" | "never" | "possible");
-                    let (action, list) = if acts { (one, other) } else { (other, one) };
-                    (rule.action, rule.list) = (action.to_owned(), list.to_owned());
-                }
-                _ => {}
+    let text = match machine.answer(machine.target.list(DIRECTORY))? {
+        Some(mut names) => {
+            names.retain(|name| name.ends_with(".rules") && !name.starts_with('.'));
+            names.sort_by(|one, other| compare_names(one, other));
+            let mut text = String::new();
+            for name in names {
+                text.push_str(
+                    &machine.read_text(&format!("{DIRECTORY}/{name}"))?.unwrap_or_default(),
+                );
             }
+            collected(&text)
         }
-        rule
-    }
+        None => machine.read_text("/etc/audit/audit.rules")?.unwrap_or_default(),
+    };
+    ctl::load(&text, &mut Loading { machine })
 }
 
-/// Permissions in the order in which they are listed.
-fn in_order(perms: &str) -> String {
-    "rwxa".chars().filter(|letter| perms.contains(*letter)).collect()
-}
-
-/// The words that `auditctl -l` has for some fields.
-fn list_field(word: &str) -> String {
-    if let Some(perms) = word.strip_prefix("perm=") {
-        return format!("perm={}", in_order(perms));
-    }
-    for name in ["auid!=", "auid="] {
-        if let Some("4294967295" | "unset" | "-1") = word.strip_prefix(name) {
-            return format!("{name}-1");
+/// The text that augenrules makes of all files: of `-D`, `-b`, `-f` and `-e` the last line each, the
+/// first three before all rules and `-e` behind them.
+fn collected(text: &str) -> String {
+    let mut alone: [&str; 4] = [""; 4];
+    let mut rest = Vec::new();
+    for line in text.lines() {
+        let begins = |option: &str| line.trim_start().starts_with(option);
+        if line.trim() == "-D" {
+            alone[0] = line;
+        } else if begins("-b") {
+            alone[1] = line;
+        } else if begins("-f") {
+            alone[2] = line;
+        } else if begins("-e") {
+            alone[3] = line;
+        } else if !begins("#") && !line.is_empty() {
+            rest.push(line);
         }
     }
-    word.to_owned()
+    let before = alone[..3].iter().chain(&rest).chain(&alone[3..]);
+    before.copied().collect::<Vec<_>>().join("\n")
+}
+
+/// The system in which rules are loaded, as its files tell.
+struct Loading<'a, 'm> {
+    machine: &'a mut Machine<'m>,
+}
+
+impl ctl::Host for Loading<'_, '_> {
+    fn native(&self) -> calls::Abi {
+        calls::Abi::native(&self.machine.state.platform.arch)
+    }
+
+    fn is_directory(&mut self, path: &str) -> Result<bool, Stop> {
+        let found = self.machine.answer(self.machine.target.stat(path, true))?;
+        Ok(found.is_some_and(|stat| stat.kind == "directory"))
+    }
+
+    fn exists(&mut self, path: &str) -> Result<bool, Stop> {
+        Ok(self.machine.answer(self.machine.target.stat(path, true))?.is_some())
+    }
+
+    fn uid(&mut self, name: &str) -> Result<Option<u32>, Stop> {
+        Ok(self.machine.answer(self.machine.target.user(name))?.and_then(|user| user.uid))
+    }
+
+    fn gid(&mut self, name: &str) -> Result<Option<u32>, Stop> {
+        Ok(self.machine.answer(self.machine.target.group(name))?.and_then(|group| group.gid))
+    }
 }
 
 /// The word behind an option.
@@ -358,14 +301,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_as_they_are_listed() {
-        let line =
-            "-a always,exit -F arch=b64 -S open -S openat -F exit=-EPERM -F auid!=4294967295 -k x";
-        assert_eq!(
-            as_listed(line),
-            "-a always,exit -F arch=b64 -S open,openat -F exit=-EPERM -F auid!=-1 -F key=x"
-        );
-        let found = rows(&as_listed(line));
+    fn what_augenrules_collects() {
+        let text = "-e 2\n# c\n-w /x -p r\n-D\n\n-b 8192\n-a never,task\n-f 1\n-b 64\n-w /y -p r\n";
+        let want = "-D\n-b 64\n-f 1\n-w /x -p r\n-a never,task\n-w /y -p r\n-e 2";
+        assert_eq!(collected(text), want);
+    }
+
+    #[test]
+    fn rows_of_rules() {
+        let found =
+            rows("-a always,exit -F arch=b64 -S open,openat -F exit=-EPERM -F auid!=-1 -F key=x");
         assert_eq!(found.len(), 2);
         let field = |name: &str| found[1].get(name).map(Value::inspect);
         assert_eq!(field("syscall").as_deref(), Some("\"openat\""));
@@ -377,20 +322,6 @@ mod tests {
             field("fields_nokey").as_deref(),
             Some("[\"arch=b64\", \"exit=-EPERM\", \"auid!=-1\"]")
         );
-        for (written, listed) in [
-            (
-                "-a exit,always -F path=/bin/su -F perm=x -F auid>=1000 -F auid!=unset -k p",
-                "-a always,exit -S all -F path=/bin/su -F perm=x -F auid>=1000 -F auid!=-1 -F key=p",
-            ),
-            ("-a always,exit -S open -F arch=b32", "-a always,exit -F arch=b32 -S open"),
-            ("-a always,exit -F path=/x -F perm=aw -k k", "-w /x -p wa -k k"),
-            ("-a never,task", "-a never,task"),
-            ("-a always,exclude -F msgtype=CWD", "-a always,exclude -F msgtype=CWD"),
-            ("-w /x -k k", "-w /x -p rwxa -k k"),
-            ("-p aw -w /x", "-w /x -p wa"),
-        ] {
-            assert_eq!(as_listed(written), listed);
-        }
         // What is of a path and of all calls has a row for either.
         let both = rows("-a always,exit -S all -F path=/bin/su -F perm=x -F key=p");
         let of = |at: usize, name: &str| both[at].get(name).map(Value::inspect);

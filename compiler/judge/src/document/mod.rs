@@ -1,5 +1,7 @@
 //! Places of JSON, YAML and TOML files, by JSON pointers (RFC 6901).
 
+mod line;
+
 use forge_model::{DocumentFormat, Scalar};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::Value as Json;
@@ -31,6 +33,8 @@ pub(crate) struct Leaf {
     is_null: bool,
     /// A number with a fraction, or one that is too large: compared as it is written.
     is_number: bool,
+    /// Where YAML has it, from 1: an alias has the line of its anchor.
+    line: Option<usize>,
 }
 
 impl Leaf {
@@ -94,22 +98,38 @@ impl Document {
     /// What stands at a pointer.
     pub(crate) fn at(&self, pointer: &str) -> Option<&Self> {
         let mut here = self;
-        for part in pointer.split('/').skip(1) {
-            let part = part.replace("~1", "/").replace("~0", "~");
+        for part in parts(pointer) {
             here = match here {
                 Self::Map(entries) => {
                     entries.iter().rev().find(|(key, _)| *key == part).map(|(_, value)| value)?
                 }
-                // A number without zeros before it, as the pointer's rules have it.
-                Self::List(items) => {
-                    let number: usize = part.parse().ok()?;
-                    items.get(number).filter(|_| number.to_string() == part)?
-                }
+                Self::List(items) => items.get(place(&part)?)?,
                 Self::Leaf(_) => return None,
             };
         }
         Some(here)
     }
+
+    /// The line of the text, from 1, at which this value stands, which `pointer` leads to.
+    pub(crate) fn line(&self, text: &str, format: DocumentFormat, pointer: &str) -> Option<usize> {
+        match (format, self) {
+            (DocumentFormat::Json, _) => line::of_json(text, pointer),
+            (DocumentFormat::Toml, _) => line::of_toml(text, pointer),
+            (DocumentFormat::Yaml, Self::Leaf(leaf)) => leaf.line,
+            (DocumentFormat::Yaml, _) => None,
+        }
+    }
+}
+
+/// The names and numbers of a pointer.
+fn parts(pointer: &str) -> impl Iterator<Item = String> {
+    pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"))
+}
+
+/// The place in a list that a part means: a number without zeros before it, as the pointer's rules
+/// have it.
+fn place(part: &str) -> Option<usize> {
+    part.parse().ok().filter(|number: &usize| number.to_string() == part)
 }
 
 fn of_json(value: Json) -> Document {
@@ -156,13 +176,13 @@ fn of_yaml(text: &str) -> Result<Document, String> {
     let mut anchors = std::collections::BTreeMap::new();
     let mut count = 0_usize;
     for event in Parser::new_from_str(text) {
-        let (event, _) = event.map_err(|error| error.to_string())?;
+        let (event, span) = event.map_err(|error| error.to_string())?;
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted =
                     style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix == "str");
                 let leaf = if quoted { Leaf::text(&text) } else { plain(&text) };
-                (Document::Leaf(leaf), anchor)
+                (Document::Leaf(Leaf { line: Some(span.start.line()), ..leaf }), anchor)
             }
             Event::SequenceStart(anchor, _) => {
                 open.push(Open::List(Vec::new(), anchor));
@@ -257,73 +277,4 @@ fn plain(text: &str) -> Leaf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(value: &str) -> Scalar {
-        Scalar::Text(value.to_owned())
-    }
-
-    #[test]
-    fn places_of_documents() {
-        use DocumentFormat::{Json, Toml, Yaml};
-        let json = r#"{"log": {"level": "debug", "file": null}, "a/b": {"~": 1.5}, "l": [1, {"x": true}], "n": 8}"#;
-        let toml = "n = 8\nd = 1979-05-27\n[log]\nlevel = 'debug'\n[[l]]\nx = true\n";
-        let yaml = "base: &b {level: info, keep: on}\nlog:\n  <<: *b\n  level: debug\nn: 8\nm: '8'\no: 0644\nf: 1.5\nl:\n- x: yes\nz: ~\ns: '~'\n";
-        let (number, yes) = (Scalar::Integer(8), Scalar::Bool(true));
-        let cases: &[(&str, DocumentFormat, &str, Scalar, Option<bool>)] = &[
-            (json, Json, "/log/level", text("debug"), Some(true)),
-            (json, Json, "/log/level", text("info"), Some(false)),
-            (json, Json, "/log/other", text("x"), None),
-            (json, Json, "/log/file", text("null"), Some(false)),
-            (json, Json, "/log/file", Scalar::Null, Some(true)),
-            (json, Json, "/log/other", Scalar::Null, None),
-            (json, Json, "/n", Scalar::Null, Some(false)),
-            (yaml, Yaml, "/z", Scalar::Null, Some(true)),
-            (yaml, Yaml, "/s", Scalar::Null, Some(false)),
-            (json, Json, "/a~1b/~0", text("1.5"), Some(true)),
-            (json, Json, "/l/1/x", yes.clone(), Some(true)),
-            (json, Json, "/l/1/x", text("true"), Some(false)),
-            (json, Json, "/l/01/x", yes.clone(), None),
-            (json, Json, "/n", number.clone(), Some(true)),
-            (json, Json, "/n", text("8"), Some(false)),
-            (toml, Toml, "/n", number.clone(), Some(true)),
-            (toml, Toml, "/d", text("1979-05-27"), Some(true)),
-            (toml, Toml, "/log/level", text("debug"), Some(true)),
-            (toml, Toml, "/l/0/x", yes.clone(), Some(true)),
-            (yaml, Yaml, "/log/level", text("debug"), Some(true)),
-            (yaml, Yaml, "/log/keep", yes.clone(), Some(true)),
-            (yaml, Yaml, "/log/keep", text("on"), Some(true)),
-            (yaml, Yaml, "/n", number.clone(), Some(true)),
-            (yaml, Yaml, "/m", number.clone(), Some(false)),
-            (yaml, Yaml, "/m", text("8"), Some(true)),
-            (yaml, Yaml, "/o", text("0644"), Some(true)),
-            (yaml, Yaml, "/f", text("1.5"), Some(true)),
-            (yaml, Yaml, "/l/0/x", yes, Some(true)),
-        ];
-        for (source, format, pointer, wanted, holds) in cases {
-            let document = Document::parse(source, *format).unwrap();
-            let found = document.at(pointer).map(|found| match found {
-                Document::Leaf(leaf) => leaf.is(wanted),
-                _ => false,
-            });
-            assert_eq!(found, *holds, "{format:?} {pointer} {wanted:?}");
-        }
-        assert_eq!(Document::parse(json, Json).unwrap().at("").unwrap().to_string(), "a map of 4");
-        for (source, format) in [("{", Json), ("a: [", Yaml), ("a = ", Toml)] {
-            assert!(Document::parse(source, format).is_err(), "{source}");
-        }
-    }
-
-    #[test]
-    fn a_bomb_is_refused() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..10 {
-            let items = vec![format!("*a{}", level - 1); 10].join(", ");
-            text.push_str(&format!("a{level}: &a{level} [{items}]\n"));
-        }
-        assert!(Document::parse(&text, DocumentFormat::Yaml).is_err());
-        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
-        assert!(Document::parse(&deep, DocumentFormat::Yaml).is_err());
-    }
-}
+mod tests;

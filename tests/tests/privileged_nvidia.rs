@@ -1,0 +1,59 @@
+//! `std/nvidia` in an image of Debian's archive: the driver's module is compiled for its kernel.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::process::Command;
+
+use forge_test::{Forgec, Site, Turn};
+
+const SITE: &str = r#"mirror "debian" { url "MIRROR"; }
+base "gpu" {
+    debian suite="bookworm" mirror="debian" {
+        include "systemd-sysv" "dbus"
+        components "main" "contrib" "non-free" "non-free-firmware"
+    }
+}
+image "gpu-node" {
+    base "gpu"
+    set cluster="gpu" type="node"
+    kernel "linux-image-cloud-amd64"
+    role "std/nvidia" headers="linux-headers-cloud-amd64"
+    output "initramfs"
+}
+"#;
+
+/// What kmod of the image says of the modules, and systemd of the service.
+const ASK: &str = r#"kernel=$(ls /lib/modules)
+for module in nvidia nvidia-modeset nvidia-drm nvidia-uvm; do
+    modprobe -S "$kernel" -n --show-depends "$module" > /tmp/needs
+    for file in $(sed -n 's/^insmod \([^ ]*\).*/\1/p' /tmp/needs); do test -f "$file"; done
+    test "$(modinfo -k "$kernel" -F vermagic "$module" | cut -d ' ' -f 1)" = "$kernel"
+    echo "$module"
+done
+modprobe -S "$kernel" --showconfig | grep -x 'blacklist nouveau'
+systemctl is-enabled nvidia-persistenced.service"#;
+const SAID: &str = "nvidia\nnvidia-modeset\nnvidia-drm\nnvidia-uvm\nblacklist nouveau\nenabled\n";
+
+/// The archive of packages that the host itself installs from.
+fn mirror() -> String {
+    let format = ["indextargets", "--format", "$(CODENAME) $(COMPONENT) $(SITE)"];
+    let said = Command::new("apt-get").args(format).output().unwrap().stdout;
+    let said = String::from_utf8(said).unwrap();
+    let site = said.lines().find_map(|line| line.strip_prefix("bookworm main "));
+    site.expect("the host's apt has Debian 12's main archive").to_owned()
+}
+
+#[test]
+#[ignore = "compiles the driver's module, which takes 5 to 25 minutes"]
+fn the_driver_is_compiled_and_keeps_to_its_controls() {
+    let _turn = Turn::take();
+    let site = Site::new(&[("site.kdl", &SITE.replace("MIRROR", &mirror()))]);
+    site.commit("a node with a GPU");
+    let forgec = Forgec::new(&site.project(), site.scratch());
+    let run = forgec.run(&["build", "--boot", "gpu-node"]).expect(0);
+    let said = format!("{}{}", run.stdout, run.stderr);
+    assert!(said.contains("gpu-node: 2 controls: 2 passed"), "{said}");
+
+    let shell = ["shell", "gpu-node", "--", "/bin/sh", "-ec", ASK];
+    assert_eq!(forgec.run(&shell).expect(0).stdout, SAID);
+}
