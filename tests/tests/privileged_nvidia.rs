@@ -24,15 +24,21 @@ image "gpu-node" {
 
 /// What kmod of the image says of the modules, and systemd of the service.
 const ASK: &str = r#"kernel=$(ls /lib/modules)
-for module in nvidia nvidia-modeset nvidia-drm nvidia-uvm; do
-    modprobe -S "$kernel" -n --show-depends "$module" > /tmp/needs
-    for file in $(sed -n 's/^insmod \([^ ]*\).*/\1/p' /tmp/needs); do test -f "$file"; done
+for module in nvidia-current nvidia-current-modeset nvidia-current-drm nvidia-current-uvm; do
     test "$(modinfo -k "$kernel" -F vermagic "$module" | cut -d ' ' -f 1)" = "$kernel"
     echo "$module"
 done
-modprobe -S "$kernel" --showconfig | grep -x 'blacklist nouveau'
+modprobe -S "$kernel" -n --show-depends nvidia | cut -d ' ' -f 1-4
+modprobe -S "$kernel" --showconfig | grep -x 'blacklist nouveau' | sort -u
 systemctl is-enabled nvidia-persistenced.service"#;
-const SAID: &str = "nvidia\nnvidia-modeset\nnvidia-drm\nnvidia-uvm\nblacklist nouveau\nenabled\n";
+const SAID: &str = "nvidia-current
+nvidia-current-modeset
+nvidia-current-drm
+nvidia-current-uvm
+install modprobe -i nvidia-current
+blacklist nouveau
+enabled
+";
 
 /// The archive of packages that the host itself installs from.
 fn mirror() -> String {

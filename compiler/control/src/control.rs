@@ -163,13 +163,18 @@ impl Decoder<'_> {
         }
         let Some(name) = name else { return Vec::new() };
         let mut all: Vec<Option<String>> = Vec::new();
+        let mut later = values.is_empty();
         for given in &values {
+            let is_empty = self.scope.elements(&given.value).is_some_and(|all| all.is_empty());
             let known = self.elements(given);
+            later |= known.is_empty() && !is_empty;
             all.extend(known.into_iter().map(Some));
         }
-        if all.is_empty() {
+        if later && all.is_empty() {
             all.push(None);
         }
+        // An empty list asks for nothing.
+        let ran = !all.is_empty();
         let read = Cell::new(false);
         let mut checks = Vec::new();
         for value in all {
@@ -178,7 +183,7 @@ impl Decoder<'_> {
             let mut inside = Decoder { profile, scope: &scope, map, sink: self.sink };
             checks.extend(inside.checks(&node.children, level));
         }
-        if !read.get() && !node.children.is_empty() {
+        if ran && !read.get() && !node.children.is_empty() {
             let headline = format!("nothing in this `for-each` reads `{}`", name.value);
             self.sink.push(
                 Diagnostic::warning(codes::SPEC_PARAM_UNUSED, headline)

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use forge_model::{
-    Check, CheckResult, Control, Expectation, Level, NoAnswer, Origin, Property, Resource, Status,
-    Target, Verdict,
+    Check, CheckResult, Control, Expectation, Level, NoAnswer, Operator, Origin, Property,
+    Resource, Status, Target, Verdict,
 };
 
 use crate::compare::{self, Found};
@@ -159,6 +159,9 @@ fn judge_expectation(
     target: &dyn Target,
 ) -> CheckResult {
     let Finding { status, message, evidence, vacuous } = match lookup.look(expected) {
+        _ if compares_with_nothing(expected) => {
+            unanswered(Status::Error, "the list that it is compared with is empty".to_owned())
+        }
         Ok(look) => judge_look(expected, look),
         Err(NoAnswer::Unknown(why)) => unanswered(Status::NotKnownHere, why),
         Err(NoAnswer::Failed(why)) => unanswered(Status::Error, why),
@@ -173,6 +176,19 @@ fn judge_expectation(
         origin: expected.origin.clone(),
         provenance,
         exception: None,
+    }
+}
+
+/// Whether the values are those of a list that has none: nothing is one of them, and anything is not.
+fn compares_with_nothing(expected: &Expectation) -> bool {
+    match &expected.operator {
+        Operator::OneOf(values)
+        | Operator::Setting { values, .. }
+        | Operator::Document { values, .. } => values.is_empty(),
+        Operator::Keyword { values, .. } => {
+            values.is_empty() && expected.property != Property::Absent
+        }
+        _ => false,
     }
 }
 

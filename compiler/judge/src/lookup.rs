@@ -9,7 +9,7 @@ use forge_model::{
 use crate::compare::Found;
 use crate::document::Document;
 use crate::parsers::mounts::{self, Configured};
-use crate::parsers::sshd::SshdConfig;
+use crate::parsers::sshd::{self, SshdConfig};
 use crate::parsers::{processes, sockets};
 use crate::setting;
 use crate::version::Order;
@@ -79,7 +79,7 @@ impl<'a> Lookup<'a> {
                 _ => None,
             },
             Resource::KernelModule { name } => self.kernel_module(name, property)?,
-            Resource::SshdConfig { path } => self.sshd(path, &expected.operator)?,
+            Resource::SshdConfig { path } => self.sshd(path, expected)?,
             Resource::Mount { path } => self.mount(path, property)?,
             Resource::Port { number } => self.port(number, expected)?,
             Resource::Process { name } => self.process(name, property)?,
@@ -111,7 +111,7 @@ impl<'a> Lookup<'a> {
                 Ok(Found::Number(i64::try_from(size).unwrap_or(i64::MAX)))
             }),
             Property::Content => self.content(path, &expected.operator).map(Some),
-            Property::Setting => self.setting(path, &expected.operator),
+            Property::Setting => self.setting(path, expected),
             _ => Ok(None),
         }
     }
@@ -178,7 +178,9 @@ impl<'a> Lookup<'a> {
         Ok(Look::Compared { holds, message, evidence })
     }
 
-    fn setting(&self, path: &str, operator: &Operator) -> Answer<Option<Look>> {
+    /// All lines that set the key must set it as wanted; that it is not so set, none may.
+    fn setting(&self, path: &str, expected: &Expectation) -> Answer<Option<Look>> {
+        let operator = &expected.operator;
         if let Operator::Document { pointer, values, format } = operator {
             return self.document(path, pointer, values, *format).map(Some);
         }
@@ -191,6 +193,13 @@ impl<'a> Lookup<'a> {
         };
         let lines = setting::find(&text, key, separator, section.as_deref());
         let wanted = |value: &str| values.iter().any(|wanted| wanted.to_string() == value);
+        if expected.negated
+            && let Some(set) = lines.iter().find(|set| wanted(&set.value))
+        {
+            let message = format!("line {} sets it to \"{}\"", set.line, set.value);
+            let evidence = Some(format!("{path}:{}", set.line));
+            return Ok(Some(Look::Compared { holds: true, message, evidence }));
+        }
         let other = lines.iter().find(|set| !wanted(&set.value));
         let Some(shown) = other.or(lines.first()) else {
             return Ok(Some(Look::absent(format!("no line sets `{key}`"))));
@@ -230,25 +239,28 @@ impl<'a> Lookup<'a> {
     }
 
     /// What sshd would take for a keyword.
-    fn sshd(&self, path: &str, operator: &Operator) -> Answer<Option<Look>> {
-        let Operator::Keyword { key, values } = operator else { return Ok(None) };
+    fn sshd(&self, path: &str, expected: &Expectation) -> Answer<Option<Look>> {
+        let Operator::Keyword { key, values } = &expected.operator else { return Ok(None) };
         let Some(config) = SshdConfig::read(self.target, path)? else {
             return Ok(Some(Look::absent(format!("there is no `{path}`"))));
         };
         let said = config.said(key);
         let Some(first) = said.first() else {
-            if values.is_empty() {
+            if expected.property == Property::Absent {
                 let message = format!("nothing sets `{key}`");
                 return Ok(Some(Look::Compared { holds: true, message, evidence: None }));
             }
             return Ok(Some(Look::absent(format!("nothing sets `{key}`: sshd decides"))));
         };
         let wanted = |value: &str| {
-            values.iter().any(|wanted| wanted.to_string().eq_ignore_ascii_case(value))
+            values.iter().any(|wanted| sshd::is_same(key, &wanted.to_string(), value))
         };
-        let shown = said.iter().find(|line| !wanted(&line.value)).unwrap_or(first);
+        // What may stand several times is not so where none of its lines is.
+        let decides = |line: &&&sshd::Line| wanted(&line.value) == expected.negated;
+        let decided = said.iter().find(decides);
+        let holds = decided.is_some() == expected.negated;
+        let shown = decided.unwrap_or(first);
         let message = format!("it is \"{}\"", shown.value);
-        let holds = said.iter().all(|line| wanted(&line.value));
         let evidence = Some(format!("{}:{}", shown.file, shown.line));
         Ok(Some(Look::Compared { holds, message, evidence }))
     }
@@ -529,7 +541,11 @@ fn first_line(text: &str, operator: &Operator) -> Option<usize> {
     let start = match operator {
         Operator::Includes(wanted) => text.find(&wanted.to_string()),
         Operator::Matches(pattern) => {
-            crate::compare::regex(pattern).ok()?.find(text).map(|found| found.start())
+            let found = crate::compare::regex(pattern).ok()?.find(text)?;
+            // A pattern may begin with the ends of lines before it.
+            let blanks = found.as_str().len() - found.as_str().trim_start().len();
+            let is_blank = blanks == found.len();
+            Some(found.start() + if is_blank { 0 } else { blanks })
         }
         _ => None,
     }?;

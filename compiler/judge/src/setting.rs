@@ -30,7 +30,9 @@ pub(crate) fn find(text: &str, key: &str, separator: &str, section: Option<&str>
 }
 
 fn section_name(line: &str) -> Option<&str> {
-    Some(line.strip_prefix('[')?.strip_suffix(']')?.trim())
+    let (name, behind) = line.strip_prefix('[')?.split_once(']')?;
+    let behind = behind.trim_start();
+    (behind.is_empty() || behind.starts_with(['#', ';'])).then_some(name.trim())
 }
 
 fn value_of(line: &str, key: &str, separator: &str) -> Option<String> {

@@ -51,7 +51,11 @@ impl Accounts {
         for (index, line) in group.lines().enumerate() {
             if let Some((name, group)) = parse_group(line, index + 1) {
                 accounts.group_names.entry(group.gid).or_insert_with(|| name.clone());
-                accounts.groups.entry(name).or_insert(group);
+                // Whoever is in any of a group's lines is in the group.
+                let members = group.members.clone();
+                let known = accounts.groups.entry(name).or_insert(group);
+                let more = members.into_iter().filter(|member| !known.members.contains(member));
+                known.members.extend(more.collect::<Vec<_>>());
             }
         }
         accounts
@@ -89,8 +93,14 @@ impl Accounts {
     }
 }
 
+/// The fields of a line that is no comment; the C library passes over blanks before it.
+fn fields_of(line: &str) -> Option<std::str::Split<'_, char>> {
+    let line = line.trim_start();
+    (!line.starts_with('#')).then(|| line.split(':'))
+}
+
 fn parse_user(line: &str, number: usize) -> Option<(String, User)> {
-    let mut fields = line.split(':');
+    let mut fields = fields_of(line)?;
     let name = fields.next()?.to_owned();
     let uid = fields.nth(1)?.parse().ok()?;
     let gid = fields.next()?.parse().ok()?;

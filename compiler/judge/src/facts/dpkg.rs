@@ -62,8 +62,10 @@ impl Packages {
             let field = |name: &str| {
                 stanza.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
             };
-            let installed = field("Status")
-                .is_some_and(|status| status.split_whitespace().nth(2) == Some("installed"));
+            let state = field("Status").and_then(|status| status.split_whitespace().nth(2));
+            // A package whose triggers are still to run works (dpkg(1)).
+            let installed =
+                matches!(state, Some("installed" | "triggers-awaited" | "triggers-pending"));
             let Some(name) = field("Package").filter(|_| installed) else {
                 continue;
             };

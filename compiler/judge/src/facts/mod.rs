@@ -19,6 +19,7 @@ use forge_model::{
 pub use accounts::Accounts;
 pub use dpkg::{Packages, STATUS, keeps_dpkg};
 pub use rpm::{RpmPackage, RpmRecord};
+pub(crate) use units::is_null;
 
 /// Facts of one image, each file parsed once. Always to be asked with the same files.
 #[derive(Debug, Default)]
@@ -83,7 +84,8 @@ fn conf_files(files: &dyn Files, directories: &[&str]) -> Answer<Vec<String>> {
     let mut chosen = BTreeMap::new();
     for directory in directories {
         for name in files.list(directory)?.unwrap_or_default() {
-            if name.rsplit_once('.').is_some_and(|(_, ending)| ending == "conf") {
+            let hidden = name.starts_with('.');
+            if !hidden && name.ends_with(".conf") {
                 let path = format!("{directory}/{name}");
                 chosen.entry(name).or_insert(path);
             }

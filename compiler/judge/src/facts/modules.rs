@@ -42,7 +42,8 @@ impl Modules {
     fn add_file(&mut self, path: &str, text: &str) {
         let mut continued = String::new();
         let mut first = 1;
-        for (index, line) in text.lines().enumerate() {
+        // As in kmod, a carriage return is part of a word.
+        for (index, line) in text.split('\n').enumerate() {
             if continued.is_empty() {
                 first = index + 1;
             }
@@ -51,7 +52,7 @@ impl Modules {
                 continue;
             }
             let whole = std::mem::take(&mut continued) + line;
-            let mut words = whole.split_whitespace();
+            let mut words = whole.split([' ', '\t']).filter(|word| !word.is_empty());
             let place = || format!("{path}:{first}");
             match (words.next(), words.next()) {
                 (Some("blacklist"), Some(name)) => {
@@ -59,7 +60,9 @@ impl Modules {
                 }
                 (Some("install"), Some(pattern)) => {
                     let program = words.next().and_then(|program| program.rsplit('/').next());
-                    let nothing = matches!(program, Some("true" | "false"));
+                    // A shell runs the line: what stands behind the program may load the module.
+                    let more = words.any(|word| word.contains([';', '&', '|', '`', '$', '<', '>']));
+                    let nothing = matches!(program, Some("true" | "false")) && !more;
                     self.installs.push((pattern.to_owned(), nothing, place()));
                 }
                 _ => {}

@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use forge_model::{Answer, Files, UnitState};
+use forge_model::{Answer, FileStat, Files, UnitState};
 
 /// Where systemd finds units, the strongest first (`systemd.unit(5)`); `/run` is empty in an
 /// image, and generators have not run.
-const DIRECTORIES: [&str; 4] = [
+const DIRECTORIES: [&str; 5] = [
+    "/etc/systemd/system.control",
     "/etc/systemd/system",
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
@@ -12,7 +13,7 @@ const DIRECTORIES: [&str; 4] = [
 ];
 
 /// Targets that no ordinary boot reaches: what they alone want does not start at boot.
-const NOT_AT_BOOT: [&str; 22] = [
+const NOT_AT_BOOT: [&str; 26] = [
     "ctrl-alt-del",
     "emergency",
     "exit",
@@ -29,10 +30,14 @@ const NOT_AT_BOOT: [&str; 22] = [
     "poweroff",
     "reboot",
     "rescue",
+    "runlevel0",
+    "runlevel1",
+    "runlevel6",
     "shutdown",
     "sleep",
     "soft-reboot",
     "suspend",
+    "suspend-then-hibernate",
     "system-update",
     "umount",
 ];
@@ -82,8 +87,9 @@ impl Links {
                 continue;
             }
             let path = format!("{below}/{unit}");
+            // What is no link counts for nothing there.
             let link = files.stat(&path, false)?.and_then(|stat| stat.link);
-            if link.as_deref() != Some("/dev/null") {
+            if link.is_some_and(|target| !is_null(&below, &target)) {
                 self.wanted.entry(unit).or_insert(path);
             }
         }
@@ -106,10 +112,29 @@ impl Links {
     }
 }
 
+/// Whether a link in a directory leads to `/dev/null`, whichever way it is written: that masks a unit.
+pub(crate) fn is_null(directory: &str, target: &str) -> bool {
+    let whole =
+        if target.starts_with('/') { target.to_owned() } else { format!("{directory}/{target}") };
+    let mut parts = Vec::new();
+    for part in whole.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts == ["dev", "null"]
+}
+
+fn is_empty(stat: &FileStat) -> bool {
+    stat.kind == "file" && stat.size == Some(0)
+}
+
 /// The unit that a link of this name stands for, when it is another name of it.
 fn alias_of<'a>(target: &'a str, name: &str) -> Option<&'a str> {
     let file = target.rsplit('/').next()?;
-    (target != "/dev/null" && file != name && file.contains('.')).then_some(file)
+    (file != name && file.contains('.')).then_some(file)
 }
 
 /// What the files say of a unit. A unit is `enabled` when something that an ordinary boot starts
@@ -175,7 +200,10 @@ fn find_file(files: &dyn Files, found: &mut Found) -> Answer<Option<String>> {
             continue;
         };
         match stat.link {
-            Some(target) if target == "/dev/null" => {
+            Some(target) if is_null(directory, &target) => {
+                found.masked.get_or_insert(path);
+            }
+            Some(_) if files.stat(&path, true)?.is_some_and(|stat| is_empty(&stat)) => {
                 found.masked.get_or_insert(path);
             }
             Some(target) => match alias_of(&target, &found.name) {
@@ -184,7 +212,7 @@ fn find_file(files: &dyn Files, found: &mut Found) -> Answer<Option<String>> {
                 None if files.stat(&path, true)?.is_none() => continue,
                 None => found.file = Some(path),
             },
-            None if stat.kind == "file" && stat.size == Some(0) => {
+            None if is_empty(&stat) => {
                 found.masked.get_or_insert(path);
             }
             None if stat.kind == "file" => found.file = Some(path),

@@ -2,6 +2,8 @@
 
 use forge_model::{Answer, Files, ImagePath, unit_name_for_path};
 
+use crate::facts::is_null;
+
 /// How a mount point is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Configured {
@@ -16,7 +18,7 @@ pub(crate) struct Configured {
 
 const FSTAB: &str = "/etc/fstab";
 /// The generator's units for fstab stand between these (`systemd.unit(5)`, table 1).
-const ABOVE_FSTAB: [&str; 1] = ["/etc/systemd/system"];
+const ABOVE_FSTAB: [&str; 2] = ["/etc/systemd/system.control", "/etc/systemd/system"];
 const BELOW_FSTAB: [&str; 3] =
     ["/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
@@ -56,6 +58,10 @@ fn fstab(files: &dyn Files, point: &ImagePath) -> Answer<Option<Configured>> {
         }
         let kind = fields.next().unwrap_or_else(|| "auto".to_owned());
         let options = fields.next().unwrap_or_else(|| "defaults".to_owned());
+        // Swap is mounted nowhere, whatever its second field is.
+        if kind == "swap" {
+            continue;
+        }
         let options = list(&options);
         return Ok(Some(Configured {
             source,
@@ -72,7 +78,7 @@ fn unit(files: &dyn Files, directories: &[&str], name: &str) -> Answer<Unit> {
     for directory in directories {
         let path = format!("{directory}/{name}");
         let Some(stat) = files.stat(&path, false)? else { continue };
-        if stat.link.as_deref() == Some("/dev/null") {
+        if stat.link.is_some_and(|target| is_null(directory, &target)) {
             return Ok(Unit::Masked);
         }
         let Some(bytes) = files.read(&path)? else { continue };
@@ -108,9 +114,21 @@ fn last_of_section(text: &str, section: &str, key: &str) -> Option<String> {
     found.filter(|value| !value.is_empty())
 }
 
+/// Options one by one; a later one takes away an earlier one that says the opposite.
 fn list(options: &str) -> Vec<String> {
-    options.split(',').filter(|one| !one.is_empty()).map(str::to_owned).collect()
+    let options: Vec<_> = options.split(',').filter(|one| !one.is_empty()).collect();
+    let opposite = |one: &str, other: &str| {
+        FLAGS.iter().any(|flag| {
+            let no = |word: &str| word.strip_prefix("no") == Some(flag);
+            (one == *flag && no(other)) || (other == *flag && no(one))
+        }) || matches!((one, other), ("ro", "rw") | ("rw", "ro"))
+    };
+    let stays = |at: usize| !options[at..].iter().any(|later| opposite(options[at], later));
+    (0..options.len()).filter(|at| stays(*at)).map(|at| options[at].to_owned()).collect()
 }
+
+/// Options that have an opposite with `no` before it (mount(8)).
+const FLAGS: [&str; 7] = ["atime", "dev", "diratime", "exec", "suid", "relatime", "auto"];
 
 /// What is mounted at a path now, as `mountinfo` of proc(5) has it: the topmost.
 pub(crate) fn is_mounted(mountinfo: &str, path: &str) -> bool {

@@ -31,6 +31,9 @@ pub struct Line {
     pub keyword: String,
     /// Its arguments with one blank between them, quotes taken off.
     pub value: String,
+    /// It stands below a `Match` that fits every connection: such a line counts more than those
+    /// before all of them.
+    pub over: bool,
 }
 
 /// A configuration with all that it includes.
@@ -48,34 +51,41 @@ impl SshdConfig {
     /// What the files cannot tell, and files that include each other without end.
     pub fn read(files: &(impl Files + ?Sized), path: &str) -> Answer<Option<Self>> {
         let mut config = Self::default();
-        let there = config.add(files, path, 0)?;
+        let there = config.add(files, path, 0, false)?;
         Ok(there.then_some(config))
     }
 
-    fn add(&mut self, files: &(impl Files + ?Sized), path: &str, depth: usize) -> Answer<bool> {
+    fn add(
+        &mut self,
+        files: &(impl Files + ?Sized),
+        path: &str,
+        depth: usize,
+        over: bool,
+    ) -> Answer<bool> {
         if depth > MAX_DEPTH {
             return Err(NoAnswer::Failed(format!("`{path}` is included too deeply")));
         }
         let Some(bytes) = files.read(path)? else { return Ok(false) };
         // A `Match` holds to the end of its file.
         let mut for_all = true;
+        let mut over = over;
         for (index, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {
             let Some((keyword, arguments)) = words(line) else { continue };
             match keyword.as_str() {
                 "match" => {
-                    let all = arguments.first().is_some_and(|one| one.eq_ignore_ascii_case("all"));
-                    for_all = all && arguments.len() == 1;
+                    for_all = fits_all(&arguments);
+                    over = for_all;
                 }
                 "include" if for_all => {
                     for pattern in &arguments {
                         for included in named(files, pattern)? {
-                            self.add(files, &included, depth + 1)?;
+                            self.add(files, &included, depth + 1, over)?;
                         }
                     }
                 }
                 _ if for_all => {
                     let (file, value) = (path.to_owned(), arguments.join(" "));
-                    self.lines.push(Line { file, line: index + 1, keyword, value });
+                    self.lines.push(Line { file, line: index + 1, keyword, value, over });
                 }
                 _ => {}
             }
@@ -83,13 +93,64 @@ impl SshdConfig {
         Ok(true)
     }
 
-    /// The lines that count for a keyword, whatever its case: the first one, or all of them where a
-    /// keyword may stand several times.
+    /// The lines that count for a keyword, whatever its case and by any of its names: the first one, or
+    /// all of them where a keyword may stand several times.
     pub fn said(&self, keyword: &str) -> Vec<&Line> {
         let keyword = keyword.to_ascii_lowercase();
-        let most = if SEVERAL.contains(&keyword.as_str()) { usize::MAX } else { 1 };
-        self.lines.iter().filter(|line| line.keyword == keyword).take(most).collect()
+        let keyword = today(&keyword);
+        let lines = || self.lines.iter().filter(|line| today(&line.keyword) == keyword);
+        if SEVERAL.contains(&keyword) {
+            return lines().collect();
+        }
+        lines().find(|line| line.over).or_else(|| lines().next()).into_iter().collect()
     }
+}
+
+/// Whether a `Match` fits every connection.
+fn fits_all(arguments: &[String]) -> bool {
+    match arguments {
+        [one] => one.eq_ignore_ascii_case("all"),
+        pairs => !pairs.is_empty() && pairs.iter().skip(1).step_by(2).all(|value| value == "*"),
+    }
+}
+
+/// The name that a keyword has today.
+fn today(keyword: &str) -> &str {
+    match keyword {
+        "challengeresponseauthentication" | "skeyauthentication" => "kbdinteractiveauthentication",
+        "dsaauthentication" => "pubkeyauthentication",
+        "hostbasedacceptedkeytypes" => "hostbasedacceptedalgorithms",
+        "hostdsakey" => "hostkey",
+        "keepalive" => "tcpkeepalive",
+        "pubkeyacceptedkeytypes" => "pubkeyacceptedalgorithms",
+        other => other,
+    }
+}
+
+/// Words of sshd's own, which it reads in any case.
+const OWN_WORDS: [&str; 10] = [
+    "any",
+    "clientspecified",
+    "delayed",
+    "forced-commands-only",
+    "local",
+    "no",
+    "none",
+    "prohibit-password",
+    "remote",
+    "yes",
+];
+
+/// Whether two values of a keyword are one: paths, names and algorithms differ by case.
+pub(crate) fn is_same(keyword: &str, one: &str, other: &str) -> bool {
+    let (mut low, mut same) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
+    for value in [&mut low, &mut same] {
+        if value == "without-password" {
+            "prohibit-password".clone_into(value);
+        }
+    }
+    let level = ["loglevel", "syslogfacility"].iter().any(|own| keyword.eq_ignore_ascii_case(own));
+    one == other || (low == same && (level || OWN_WORDS.contains(&low.as_str())))
 }
 
 /// The keyword of a line and its arguments: `Keyword argument …` or `Keyword=argument`, arguments
@@ -99,8 +160,11 @@ fn words(line: &str) -> Option<(String, Vec<String>)> {
     if line.is_empty() || line.starts_with('#') {
         return None;
     }
-    let end = line.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(line.len());
-    let (keyword, rest) = line.split_at(end);
+    let quoted = line.strip_prefix('"').and_then(|rest| rest.split_once('"'));
+    let (keyword, rest) = quoted.unwrap_or_else(|| {
+        let end = line.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(line.len());
+        line.split_at(end)
+    });
     let rest = rest.trim_start();
     let mut rest = rest.strip_prefix('=').unwrap_or(rest).trim_start();
     let mut arguments = Vec::new();
