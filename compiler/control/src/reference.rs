@@ -194,7 +194,7 @@ pub const FILE: NodeKind = NodeKind {
         ),
         Child::new(
             "setting",
-            "`setting \"key\" \"value\" sep=\"=\"`: a line sets the key to the value, spacing free; `section=` names the `[section]` it stands in. `setting \"/a/b\" \"value\" format=\"json\"`, or `\"yaml\"`, `\"toml\"`: a place of a document, by a JSON pointer; types count, `8` is not `\"8\"`, and `#null` is no absence",
+            "`setting \"key\" \"value\" sep=\"=\"`: every line that sets the key sets it to the value, and one does, spacing free; `section=` names the `[section]` it stands in. `setting \"/a/b\" \"value\" format=\"json\"`, or `\"yaml\"`, `\"toml\"`: a place of a document, by a JSON pointer; types count, `8` is not `\"8\"`, and `#null` is no absence",
         ),
         Child::new("size", "bytes"),
         Child::new("link-target", "what the symbolic link points at, as written"),
@@ -292,7 +292,7 @@ pub const KERNEL_MODULE: NodeKind = NodeKind {
 /// `sshd-config`.
 pub const SSHD_CONFIG: NodeKind = NodeKind {
     name: "sshd-config",
-    doc: "What the image's SSH server is told: `/etc/ssh/sshd_config` with what it includes, read as sshd reads it. The first value of a keyword counts; what stands below a `Match` is not for everybody and does not count.",
+    doc: "What the image's SSH server is told: `/etc/ssh/sshd_config` with what it includes, read as sshd reads it. The first value of a keyword counts, by any of its names; what stands below a `Match` that does not fit every connection does not count, and below one that does counts more. Paths and names differ by case.",
     args: &[],
     props: &[TARGET],
     children: &[

@@ -24,6 +24,8 @@ pub(crate) struct Class {
     pub(crate) includes: RefCell<Vec<Rc<Class>>>,
     /// `name 'x'` of a resource.
     pub(crate) resource: RefCell<Option<Rc<str>>>,
+    /// The systems that a resource is for; all without any.
+    pub(crate) supports: RefCell<Vec<Value>>,
     /// Fields of a `Struct`, and whether `new` takes them by name.
     pub(crate) fields: RefCell<Vec<Rc<str>>>,
     pub(crate) by_keyword: Cell<bool>,
@@ -61,6 +63,7 @@ impl Class {
             constants: RefCell::default(),
             includes: RefCell::default(),
             resource: RefCell::default(),
+            supports: RefCell::default(),
             fields: RefCell::default(),
             by_keyword: Cell::default(),
             table: RefCell::default(),

@@ -9,7 +9,7 @@ use forge_model::{
 use crate::compare::Found;
 use crate::document::Document;
 use crate::parsers::mounts::{self, Configured};
-use crate::parsers::sshd::{self, SshdConfig};
+use crate::parsers::sshd::{self, SshdConfig, sshd_value};
 use crate::parsers::{processes, sockets};
 use crate::setting;
 use crate::version::Order;
@@ -253,7 +253,9 @@ impl<'a> Lookup<'a> {
             return Ok(Some(Look::absent(format!("nothing sets `{key}`: sshd decides"))));
         };
         let wanted = |value: &str| {
-            values.iter().any(|wanted| sshd::is_same(key, &wanted.to_string(), value))
+            let is =
+                |wanted: &Scalar| sshd_value(key, &wanted.to_string()) == sshd_value(key, value);
+            values.iter().any(is)
         };
         // What may stand several times is not so where none of its lines is.
         let decides = |line: &&&sshd::Line| wanted(&line.value) == expected.negated;

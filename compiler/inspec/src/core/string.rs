@@ -278,7 +278,21 @@ fn searched(
             Ok(Some(found.map_or(Value::Nil, Value::int)))
         }
         ("[]" | "slice", Some(_)) => slice(machine, text, args).map(Some),
-        ("partition" | "rpartition", Some(arg)) => {
+        ("rpartition", Some(arg)) => {
+            let pattern = text_or_pattern(machine, arg);
+            // The last place where it fits.
+            let (mut last, mut from) = (None, 0);
+            while let Some((begin, end)) =
+                machine.search(&pattern, text, from)?.and_then(|found| found.groups[0])
+            {
+                last = Some((begin, end));
+                let Some(next) = text[begin..].chars().next() else { break };
+                from = begin + next.len_utf8();
+            }
+            let (begin, end) = last.unwrap_or((0, 0));
+            Ok(Some(Value::strings([&text[..begin], &text[begin..end], &text[end..]])))
+        }
+        ("partition", Some(arg)) => {
             let pattern = text_or_pattern(machine, arg);
             let found = machine.search(&pattern, text, 0)?;
             let (begin, end) =

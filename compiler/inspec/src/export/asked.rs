@@ -131,7 +131,7 @@ pub(super) fn asked(on: &Resource, expected: &Expectation) -> Result<Asked, Stri
         (_, Property::Content) => output("content", operator),
         (_, Property::Stdout) => output("stdout", operator),
         (_, Property::Stderr) => output("stderr", operator),
-        (_, Property::Setting) => setting(on, operator),
+        (_, Property::Setting) => setting(on, operator, *negated),
         (_, Property::Size) => number("size", operator),
         (_, Property::Uid) => number("uid", operator),
         (_, Property::Gid) => number("gid", operator),
@@ -155,7 +155,7 @@ pub(super) fn asked(on: &Resource, expected: &Expectation) -> Result<Asked, Stri
         (_, Property::Value) => value(&it, operator),
         (_, Property::Disabled) => is("be_disabled", "disabled?"),
         (_, Property::Blacklisted) => blacklisted(on),
-        (_, Property::Set | Property::Absent) => keyword(on, operator),
+        (_, Property::Set | Property::Absent) => keyword(on, operator, *negated),
         (_, Property::Listening) => is("be_listening", "listening?"),
         (_, Property::Protocol) => member(&it, "protocols", operator),
         (_, Property::Process) => member(&it, "processes", operator),
@@ -392,7 +392,16 @@ fn blacklisted(on: &Resource) -> Result<Asked, String> {
     Ok(Asked::Expression(format!("{lines}.include?('blacklist {name}')")))
 }
 
-fn setting(on: &Resource, operator: &Operator) -> Result<Asked, String> {
+/// All that is set is wanted; that it is not so, nothing is.
+fn decided(said: &str, wanted: &str, negated: bool) -> Asked {
+    Asked::Expression(if negated {
+        format!("(!{said}.empty? && !({said} & {wanted}).empty?)")
+    } else {
+        format!("(!{said}.empty? && ({said} - {wanted}).empty?)")
+    })
+}
+
+fn setting(on: &Resource, operator: &Operator, negated: bool) -> Result<Asked, String> {
     if let Operator::Document { format, .. } = operator {
         return Err(format!("a place of a {} file", format.name()));
     }
@@ -406,11 +415,10 @@ fn setting(on: &Resource, operator: &Operator) -> Result<Asked, String> {
         ruby::text(key),
         ruby::text(separator.trim())
     );
-    let wanted = ruby::list(&literals(values));
-    Ok(Asked::Expression(format!("(!{set}.empty? && ({set} - {wanted}).empty?)")))
+    Ok(decided(&set, &ruby::list(&literals(values)), negated))
 }
 
-fn keyword(on: &Resource, operator: &Operator) -> Result<Asked, String> {
+fn keyword(on: &Resource, operator: &Operator, negated: bool) -> Result<Asked, String> {
     let Operator::Keyword { key, values } = operator else {
         return Err("a keyword".to_owned());
     };
@@ -419,8 +427,7 @@ fn keyword(on: &Resource, operator: &Operator) -> Result<Asked, String> {
     if values.is_empty() {
         return Ok(Asked::Expression(format!("(file({path}).file? && {said}.empty?)")));
     }
-    let wanted: Vec<_> =
-        values.iter().map(|value| ruby::text(&value.to_string().to_ascii_lowercase())).collect();
-    let others = format!("{said}.map {{ |value| value.downcase }} - {}", ruby::list(&wanted));
-    Ok(Asked::Expression(format!("(!{said}.empty? && ({others}).empty?)")))
+    let plain = |value: &Scalar| forge_judge::parsers::sshd::sshd_value(key, &value.to_string());
+    let wanted: Vec<_> = values.iter().map(|value| ruby::text(&plain(value))).collect();
+    Ok(decided(&said, &ruby::list(&wanted), negated))
 }

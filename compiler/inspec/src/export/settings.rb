@@ -7,8 +7,9 @@ forge_settings = lambda do |path, key, separator, section|
     if line.start_with?('#') || line.start_with?(';')
       next
     end
-    if !section.nil? && line.start_with?('[') && line.end_with?(']')
-      inside = line[1..-2].strip == section
+    name = section.nil? ? nil : line[/\A\[([^\]]*)\]\s*([#;].*)?\z/, 1]
+    if !name.nil?
+      inside = name.strip == section
       next
     end
     if !inside || !line.start_with?(key)

@@ -298,19 +298,20 @@ impl Reader<'_, '_> {
         right: &Node,
         frame: &Frame,
     ) -> Result<Option<Ask>, String> {
+        // What is not to be: none of them is set.
+        if let (Some(first), Some(common)) = (not_emptied(left), not_emptied(right))
+            && let Kind::Call(call) = &common.kind
+            && &*call.name == "&"
+            && let (Some(list), [wanted]) = (&call.receiver, call.args.as_slice())
+        {
+            return self.exported_list(first, list, wanted, frame);
+        }
         let Some(second) = emptied(right) else { return self.exported_groups(left, right, frame) };
         if let (Some(first), Kind::Call(minus)) = (not_emptied(left), &second.kind)
             && &*minus.name == "-"
             && let (Some(list), [wanted]) = (&minus.receiver, minus.args.as_slice())
         {
-            let listed = self.helped(first, frame)?;
-            if listed.is_none() || listed != self.helped(list, frame)? {
-                return Ok(None);
-            }
-            let Value::Array(wanted) = self.value(wanted, frame)? else { return Ok(None) };
-            let wanted = values::texts(&wanted.borrow()).ok_or_else(|| REFUSED.to_owned())?;
-            let wanted = wanted.iter().map(|text| Scalar::Text(text.to_string())).collect();
-            return Ok(listed.and_then(|listed| listed.ask(wanted)));
+            return self.exported_list(first, list, wanted, frame);
         }
         let Some(Helped { name: "forge_sshd", args }) = self.helped(second, frame)? else {
             return Ok(None);
@@ -323,6 +324,24 @@ impl Reader<'_, '_> {
         let on = Resource::SshdConfig { path: path.clone() };
         let operator = Operator::Keyword { key: key.clone(), values: Vec::new() };
         Ok((file == wanted && path == SSHD).then(|| Ask::one(&on, Property::Absent, operator)))
+    }
+
+    /// Something is set, and compared with these values.
+    fn exported_list(
+        &mut self,
+        first: &Node,
+        list: &Node,
+        wanted: &Node,
+        frame: &Frame,
+    ) -> Result<Option<Ask>, String> {
+        let listed = self.helped(first, frame)?;
+        if listed.is_none() || listed != self.helped(list, frame)? {
+            return Ok(None);
+        }
+        let Value::Array(wanted) = self.value(wanted, frame)? else { return Ok(None) };
+        let wanted = values::texts(&wanted.borrow()).ok_or_else(|| REFUSED.to_owned())?;
+        let wanted = wanted.iter().map(|text| Scalar::Text(text.to_string())).collect();
+        Ok(listed.and_then(|listed| listed.ask(wanted)))
     }
 
     /// The account is there, and is in a group.

@@ -7,6 +7,7 @@ use super::Machine;
 use super::call::Given;
 use crate::class::{Class, Defined, Object};
 use crate::matchers::MATCHER_BASE;
+use crate::platform::Platform;
 use crate::scope::{Frame, Running, Scope};
 use crate::stop::{Eval, Halt, Stop, skipped};
 use crate::syntax::{At, Node};
@@ -22,6 +23,15 @@ impl Machine<'_> {
     ) -> Eval {
         let object = Rc::new(Object::new(class));
         let value = Value::Object(object.clone());
+        let platform = &self.state.platform;
+        let known = *platform != Platform::default();
+        if known && class.is_resource() && !platform.is_supported(&class.supports.borrow()) {
+            let name = class.resource.borrow().clone().unwrap_or_else(|| class.name.clone());
+            let why =
+                format!("Unsupported resource/backend combination: {name} / {}.", platform.name);
+            *object.failed.borrow_mut() = Some(why.into());
+            return Ok(value);
+        }
         if class.find("initialize").is_some() {
             let made = self.object_call(&object, "initialize", args, block);
             // A resource that refuses to be tested is there, and what is asked of it is skipped.
@@ -118,7 +128,7 @@ impl Machine<'_> {
     ) -> Result<Option<Value>, Stop> {
         let me = Value::Object(object.clone());
         match object.class.find("method_missing") {
-            Some((class, method)) if !missing_is_for_ruby(name) => {
+            Some((class, method)) if !missing_is_for_ruby(name, !args.is_empty()) => {
                 let mut all = vec![Value::sym(name)];
                 all.extend_from_slice(args);
                 let done = self.run_defined(&me, (class, method), "method_missing", &all, block)?;
@@ -300,9 +310,9 @@ impl Machine<'_> {
                     None => self.class_call(class, name, args, block),
                 };
             }
+            "supports" => class.supports.borrow_mut().extend(args.iter().cloned()),
             "desc"
             | "example"
-            | "supports"
             | "module_function"
             | "private_constant"
             | "private_class_method"
@@ -385,6 +395,12 @@ fn refusal(class: &Class, stop: Stop) -> Result<Refusal, Stop> {
         Halt::Raise(raised) if &*raised.class == RESOURCE_SKIPPED => {
             Ok(Refusal::Skipped(raised.message.clone()))
         }
+        // What `nil` lacks is passed over; what is lacking here is no reason to.
+        Halt::Raise(raised)
+            if &*raised.class == "NoMethodError" && raised.message.contains("for nil") =>
+        {
+            Ok(Refusal::Skipped(raised.message.clone()))
+        }
         Halt::Raise(raised)
             if [RESOURCE_FAILED, "NotImplementedError"].contains(&&*raised.class) =>
         {
@@ -394,8 +410,8 @@ fn refusal(class: &Class, stop: Stop) -> Result<Refusal, Stop> {
     }
 }
 
-/// Conversions that Ruby tries by itself.
-fn missing_is_for_ruby(name: &str) -> bool {
+/// What every object of Ruby has, and conversions that Ruby tries by itself.
+fn missing_is_for_ruby(name: &str, has_arguments: bool) -> bool {
     matches!(
         name,
         "to_ary"
@@ -413,5 +429,42 @@ fn missing_is_for_ruby(name: &str) -> bool {
             | "to_s"
             | "should"
             | "should_not"
-    )
+            | "send"
+            | "public_send"
+            | "__send__"
+            | "frozen?"
+            | "freeze"
+            | "dup"
+            | "clone"
+            | "tap"
+            | "then"
+            | "equal?"
+            | "eql?"
+            | "object_id"
+            | "instance_of?"
+            | "kind_of?"
+            | "instance_variables"
+            | "instance_variable_get"
+            | "instance_variable_set"
+            | "instance_variable_defined?"
+            | "raise"
+            | "fail"
+            | "loop"
+            | "catch"
+            | "throw"
+            | "lambda"
+            | "proc"
+            | "block_given?"
+            | "require"
+            | "sprintf"
+            | "puts"
+            | "warn"
+            | "sleep"
+            | "rand"
+            | "Integer"
+            | "Float"
+            | "String"
+            | "Array"
+            | "Hash"
+    ) || (name == "format" && has_arguments)
 }

@@ -44,7 +44,7 @@ fn try_compare(
     match (actual, expected) {
         (Value::Str(a), Value::Str(e)) => {
             if operator == "==" {
-                return Ok(a.to_lowercase() == e.to_lowercase());
+                return Ok(a.eq_ignore_ascii_case(e));
             }
             if let (Some(a), Some(e)) = (Version::parse(a), Version::parse(e)) {
                 return Ok(ordered(operator, a.compare(&e)));

@@ -169,6 +169,15 @@ impl Resource for Config {
             return Err(machine.raise("Inspec::Exceptions::ResourceSkipped", why.as_str()));
         }
         Ok(Some(match name {
+            // These have no such method: it is a key that is not there.
+            "params"
+                if matches!(
+                    self.kind,
+                    "login_defs" | "limits_conf" | "ntp_conf" | "auditd_conf"
+                ) =>
+            {
+                Value::Nil
+            }
             "params" | "read_params" => match args {
                 [] => self.params.clone(),
                 keys => self.walk(machine, keys)?,
@@ -183,8 +192,14 @@ impl Resource for Config {
                 (_, [key]) => self.get(&key.text()),
                 _ => return Ok(None),
             },
-            "value" if self.lookup == Lookup::Path && !args.is_empty() => {
-                self.walk(machine, &args[0].clone().into_items())?
+            "value" if !args.is_empty() => {
+                let keys = args[0].clone().into_items();
+                match (self.lookup, keys.first()) {
+                    (Lookup::Path, _) => self.walk(machine, &keys)?,
+                    (_, None) => Value::Nil,
+                    (Lookup::Column, Some(key)) => self.column(&key.text()),
+                    (_, Some(key)) => self.get(&key.text()),
+                }
             }
             // What libraries of public profiles add to it.
             "conf_path" if machine.has_library(self.kind) => {

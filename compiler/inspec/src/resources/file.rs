@@ -276,7 +276,12 @@ impl Resource for FileResource {
                 (link.is_some() && link.as_deref() == wanted.as_deref()).into()
             }
             "md5sum" | "sha256sum" => self.digest(machine, name)?,
-            "path" | "source_path" | "resource_id" => Value::Str(self.path.clone()),
+            // That of what a link leads to.
+            "path" => match self.end_of_links(machine)? {
+                Some(end) => end.into(),
+                None => Value::Str(self.path.clone()),
+            },
+            "source_path" | "resource_id" => Value::Str(self.path.clone()),
             "basename" => self.path.rsplit('/').next().unwrap_or_default().into(),
             "source" | "product_version" | "file_version" => Value::Nil,
             "mounted?" if args.iter().any(|arg| !arg.is_nil()) => {

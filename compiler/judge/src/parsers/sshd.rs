@@ -141,16 +141,15 @@ const OWN_WORDS: [&str; 10] = [
     "yes",
 ];
 
-/// Whether two values of a keyword are one: paths, names and algorithms differ by case.
-pub(crate) fn is_same(keyword: &str, one: &str, other: &str) -> bool {
-    let (mut low, mut same) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
-    for value in [&mut low, &mut same] {
-        if value == "without-password" {
-            "prohibit-password".clone_into(value);
-        }
-    }
+/// A value as it is compared: sshd's own words in small letters and as they are called today; paths,
+/// names and algorithms differ by case.
+pub fn sshd_value(keyword: &str, value: &str) -> String {
+    let low = match value.to_ascii_lowercase() {
+        low if low == "without-password" => "prohibit-password".to_owned(),
+        low => low,
+    };
     let level = ["loglevel", "syslogfacility"].iter().any(|own| keyword.eq_ignore_ascii_case(own));
-    one == other || (low == same && (level || OWN_WORDS.contains(&low.as_str())))
+    if level || OWN_WORDS.contains(&low.as_str()) { low } else { value.to_owned() }
 }
 
 /// The keyword of a line and its arguments: `Keyword argument …` or `Keyword=argument`, arguments

@@ -39,6 +39,11 @@ struct Asked {
 /// Files below a directory that one line may search.
 const MOST_FILES: usize = 20_000;
 
+fn is_directory(machine: &Machine<'_>, path: &str) -> Result<bool, Stop> {
+    let stat = machine.answer(machine.target.stat(path, true))?;
+    Ok(stat.is_some_and(|stat| stat.kind == "directory"))
+}
+
 pub(super) fn run(
     machine: &mut Machine<'_>,
     program: &str,
@@ -53,9 +58,10 @@ pub(super) fn run(
         let Some(input) = input.filter(|_| asked.recursive.is_none()) else { return Ok(None) };
         search.text(None, input, &mut output);
     } else {
-        let several = asked.paths.len() > 1 || asked.recursive.is_some();
-        let named = asked.with_name.unwrap_or(several);
+        let several = asked.paths.len() > 1;
         for path in &asked.paths {
+            let in_many = several || (asked.recursive.is_some() && is_directory(machine, path)?);
+            let named = asked.with_name.unwrap_or(in_many);
             if search.path(machine, path, named, &mut output)?.is_none() {
                 return Ok(None);
             }
