@@ -140,6 +140,24 @@ const PROBES: &[Probe] = &[
         "failed",
     ),
     (
+        "a-drop-in-of-a-mount",
+        &[
+            ("/etc/fstab", "tmpfs /data tmpfs nosuid 0 0\n"),
+            ("/etc/systemd/system/data.mount.d/o.conf", "[Mount]\nOptions=defaults\n"),
+        ],
+        r#"mount "/data" { options includes="nosuid"; }"#,
+        "failed",
+    ),
+    (
+        "a-line-that-goes-on",
+        &[(
+            "/etc/systemd/system/data.mount",
+            "[Mount]\nWhat=tmpfs\nWhere=/data\nOptions=nosuid,\\\nsuid\n",
+        )],
+        r#"mount "/data" { options includes="nosuid"; }"#,
+        "failed",
+    ),
+    (
         "swap-is-mounted-nowhere",
         &[("/etc/fstab", "UUID=1 swap swap defaults 0 0\n")],
         r#"mount "/swap" { configured; }"#,

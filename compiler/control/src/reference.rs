@@ -256,7 +256,10 @@ pub const SERVICE: NodeKind = NodeKind {
     props: &[TARGET],
     children: &[
         Child::new("installed", "the unit is there"),
-        Child::new("enabled", "an ordinary boot starts it"),
+        Child::new(
+            "enabled",
+            "an ordinary boot starts it, by a link of `.wants` or `.requires`; not what another unit's `Wants=` starts",
+        ),
         Child::new("masked", "it cannot be started"),
         Child::new("running", "it is active; asked of a booted container"),
         NOT,

@@ -516,6 +516,21 @@ impl Target for SpecTarget<'_> {
 
     fn unit(&self, name: &str) -> Answer<UnitState> {
         self.check_overriding()?;
+        let path = ImagePath::new(format!("/etc/systemd/system/{name}"));
+        if let Some(declared) = path.and_then(|path| self.paths.get(&path))
+            && let Path::Link { target } = &declared.what
+        {
+            // systemd.unit(5): that link is a mask. Another one is the unit of its target.
+            return match *target {
+                "/dev/null" => Ok(UnitState {
+                    enabled: Some(false),
+                    masked: Some(true),
+                    evidence: Some(declared.evidence()),
+                    ..UnitState::default()
+                }),
+                target => unknown(format!("the unit is a link to `{target}`")),
+            };
+        }
         match self.units.get(name) {
             Some(found) => Ok(found.what.clone()),
             None => unknown(format!("a package may bring the unit `{name}`")),

@@ -179,9 +179,11 @@ fn of_yaml(text: &str) -> Result<Document, String> {
         let (event, span) = event.map_err(|error| error.to_string())?;
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let quoted =
-                    style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix == "str");
-                let leaf = if quoted { Leaf::text(&text) } else { plain(&text) };
+                let tag = tag.as_ref().map(|tag| tag.suffix.as_str());
+                // A tag of a plain type counts more than quotes.
+                let typed = matches!(tag, Some("int" | "bool" | "float" | "null"));
+                let quoted = style != ScalarStyle::Plain || tag == Some("str");
+                let leaf = if quoted && !typed { Leaf::text(&text) } else { plain(&text) };
                 (Document::Leaf(Leaf { line: Some(span.start.line()), ..leaf }), anchor)
             }
             Event::SequenceStart(anchor, _) => {
@@ -241,6 +243,18 @@ fn insert(entries: &mut Vec<(String, Document)>, key: String, value: Document) {
             entries.extend(other);
             entries.extend(own);
         }
+        // Of several maps, the first counts most.
+        Document::List(maps)
+            if key == "<<" && maps.iter().all(|map| matches!(map, Document::Map(_))) =>
+        {
+            let own = std::mem::take(entries);
+            for map in maps.into_iter().rev() {
+                if let Document::Map(other) = map {
+                    entries.extend(other);
+                }
+            }
+            entries.extend(own);
+        }
         value => entries.push((key, value)),
     }
 }
@@ -255,13 +269,15 @@ fn size(value: &Document) -> usize {
 
 /// A scalar without quotes. Where the versions of YAML differ, it is a text: `0644` is octal in one.
 fn plain(text: &str) -> Leaf {
-    let lower = text.to_lowercase();
-    match lower.as_str() {
-        "" | "~" | "null" => return Leaf::null(),
-        "true" | "false" => return Leaf::boolean(text, lower == "true"),
-        "yes" | "on" | "no" | "off" => {
-            let boolean = Some(matches!(lower.as_str(), "yes" | "on"));
-            return Leaf { boolean, ..Leaf::text(text) };
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Leaf::null(),
+        "true" | "True" | "TRUE" => return Leaf::boolean(text, true),
+        "false" | "False" | "FALSE" => return Leaf::boolean(text, false),
+        "yes" | "Yes" | "YES" | "on" | "On" | "ON" => {
+            return Leaf { boolean: Some(true), ..Leaf::text(text) };
+        }
+        "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
+            return Leaf { boolean: Some(false), ..Leaf::text(text) };
         }
         _ => {}
     }
@@ -269,6 +285,19 @@ fn plain(text: &str) -> Leaf {
     let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     if all_digits && (digits == "0" || !digits.starts_with('0')) {
         return Leaf::integer(text, text.parse().ok());
+    }
+    if let Some(number) = text.strip_prefix("0x").and_then(|hex| i64::from_str_radix(hex, 16).ok())
+    {
+        return Leaf::integer(text, Some(number));
+    }
+    // To readers of the older version, that is a number.
+    let joined = digits.replace('_', "");
+    if joined.len() < digits.len()
+        && digits.starts_with(|c: char| ('1'..='9').contains(&c))
+        && let Ok(number) = joined.parse::<i64>()
+    {
+        let number = if text.starts_with('-') { -number } else { number };
+        return Leaf { integer: Some(number), ..Leaf::text(text) };
     }
     let fraction = digits.contains('.')
         && digits.starts_with(|c: char| c.is_ascii_digit())

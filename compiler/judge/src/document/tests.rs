@@ -9,7 +9,7 @@ fn places_of_documents() {
     use DocumentFormat::{Json, Toml, Yaml};
     let json = r#"{"log": {"level": "debug", "file": null}, "a/b": {"~": 1.5}, "l": [1, {"x": true}], "n": 8}"#;
     let toml = "n = 8\nd = 1979-05-27\n[log]\nlevel = 'debug'\n[[l]]\nx = true\n";
-    let yaml = "base: &b {level: info, keep: on}\nlog:\n  <<: *b\n  level: debug\nn: 8\nm: '8'\no: 0644\nf: 1.5\nl:\n- x: yes\nz: ~\ns: '~'\n";
+    let yaml = "base: &b {level: info, keep: on}\nlog:\n  <<: *b\n  level: debug\nn: 8\nm: '8'\no: 0644\nf: 1.5\nl:\n- x: yes\nz: ~\ns: '~'\nh: 0x1F\nu: 1_000\nt: tRUE\nb: !!bool 'yes'\ni: !!int '8'\nx: &x {r: 1, q: 1}\ny: &y {r: 2}\nxy:\n  <<: [*x, *y]\n  q: 3\n";
     let (number, yes) = (Scalar::Integer(8), Scalar::Bool(true));
     let cases: &[(&str, DocumentFormat, &str, Scalar, Option<bool>)] = &[
         (json, Json, "/log/level", text("debug"), Some(true)),
@@ -39,6 +39,15 @@ fn places_of_documents() {
         (yaml, Yaml, "/m", text("8"), Some(true)),
         (yaml, Yaml, "/o", text("0644"), Some(true)),
         (yaml, Yaml, "/f", text("1.5"), Some(true)),
+        (yaml, Yaml, "/h", Scalar::Integer(31), Some(true)),
+        (yaml, Yaml, "/u", Scalar::Integer(1000), Some(true)),
+        (yaml, Yaml, "/u", text("1_000"), Some(true)),
+        (yaml, Yaml, "/t", yes.clone(), Some(false)),
+        (yaml, Yaml, "/b", yes.clone(), Some(true)),
+        (yaml, Yaml, "/i", number.clone(), Some(true)),
+        (yaml, Yaml, "/i", text("8"), Some(false)),
+        (yaml, Yaml, "/xy/r", Scalar::Integer(1), Some(true)),
+        (yaml, Yaml, "/xy/q", Scalar::Integer(3), Some(true)),
         (yaml, Yaml, "/l/0/x", yes, Some(true)),
     ];
     for (source, format, pointer, wanted, holds) in cases {

@@ -80,7 +80,7 @@ impl Facts {
 /// The `*.conf` files of several directories, the strongest first: in the order of their names
 /// whatever their directory, a name in a stronger directory in place of the same name in a weaker
 /// one. A link to `/dev/null` masks a name: it is no regular file, so it reads as absent.
-fn conf_files(files: &dyn Files, directories: &[&str]) -> Answer<Vec<String>> {
+pub(crate) fn conf_files(files: &dyn Files, directories: &[&str]) -> Answer<Vec<String>> {
     let mut chosen = BTreeMap::new();
     for directory in directories {
         for name in files.list(directory)?.unwrap_or_default() {

@@ -2,7 +2,7 @@
 
 use forge_model::{Answer, Files, ImagePath, unit_name_for_path};
 
-use crate::facts::is_null;
+use crate::facts::{conf_files, is_null};
 
 /// How a mount point is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,18 +26,41 @@ const BELOW_FSTAB: [&str; 3] =
 pub(crate) fn configured(files: &dyn Files, path: &str) -> Answer<Option<Configured>> {
     let Some(point) = ImagePath::new(path) else { return Ok(None) };
     let name = unit_name_for_path(&point, ".mount");
-    match unit(files, &ABOVE_FSTAB, &name)? {
-        Unit::Says(found) => return Ok(Some(found)),
+    let mut found = match unit(files, &ABOVE_FSTAB, &name)? {
+        Unit::Says(found) => Some(found),
         Unit::Masked => return Ok(None),
-        Unit::Absent => {}
+        Unit::Absent => fstab(files, &point)?,
+    };
+    if found.is_none()
+        && let Unit::Says(below) = unit(files, &BELOW_FSTAB, &name)?
+    {
+        found = Some(below);
     }
-    if let Some(found) = fstab(files, &point)? {
-        return Ok(Some(found));
+    if let Some(found) = &mut found {
+        drop_ins(files, &name, found)?;
     }
-    match unit(files, &BELOW_FSTAB, &name)? {
-        Unit::Says(found) => Ok(Some(found)),
-        Unit::Masked | Unit::Absent => Ok(None),
+    Ok(found)
+}
+
+/// What drop-ins of the unit say counts more, of a line of fstab, too.
+fn drop_ins(files: &dyn Files, name: &str, found: &mut Configured) -> Answer<()> {
+    let directories = ABOVE_FSTAB.iter().chain(&BELOW_FSTAB);
+    let directories: Vec<_> = directories.map(|above| format!("{above}/{name}.d")).collect();
+    let directories: Vec<_> = directories.iter().map(String::as_str).collect();
+    for path in conf_files(files, &directories)? {
+        let bytes = files.read(&path)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let mut says = |key: &str, into: &mut dyn FnMut(&mut Configured, String)| {
+            if let Some(value) = last_of_section(&text, "Mount", key) {
+                into(found, value);
+                found.evidence.clone_from(&path);
+            }
+        };
+        says("What", &mut |found, value| found.source = value);
+        says("Type", &mut |found, value| found.kind = value);
+        says("Options", &mut |found, value| found.options = list(&value));
     }
+    Ok(())
 }
 
 enum Unit {
@@ -100,6 +123,8 @@ fn unit(files: &dyn Files, directories: &[&str], name: &str) -> Answer<Unit> {
 /// A key's value in a unit file: the last one, as of all keys that take one (systemd.syntax(7)).
 fn last_of_section(text: &str, section: &str, key: &str) -> Option<String> {
     let (mut inside, mut found) = (false, None);
+    // A line goes on behind a backslash, which stands for a blank there.
+    let text = text.replace("\\\n", " ");
     for line in text.lines().map(str::trim) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             inside = name == section;
@@ -116,7 +141,7 @@ fn last_of_section(text: &str, section: &str, key: &str) -> Option<String> {
 
 /// Options one by one; a later one takes away an earlier one that says the opposite.
 fn list(options: &str) -> Vec<String> {
-    let options: Vec<_> = options.split(',').filter(|one| !one.is_empty()).collect();
+    let options: Vec<_> = options.split(',').map(str::trim).filter(|one| !one.is_empty()).collect();
     let opposite = |one: &str, other: &str| {
         FLAGS.iter().any(|flag| {
             let no = |word: &str| word.strip_prefix("no") == Some(flag);
